@@ -1,0 +1,98 @@
+"""What a curvature is: settings that, fitted to a problem, give a symmetric linear map on flat parameter vectors."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from whence.errors import UsageError
+from whence.problem import Problem
+
+PROBES = 32  # random vectors of a trace estimate
+
+
+class Operator(ABC):
+    """A symmetric (d, d) matrix that may never be written out; ``operator @ V`` takes V (d,) or (d, k).
+
+    The penalty's l2 is part of it. ``semidefinite``: it is positive semi-definite by construction, l2 aside.
+    """
+
+    problem: Problem
+    semidefinite: bool
+
+    @abstractmethod
+    def apply(self, vectors: Tensor) -> Tensor:
+        """(d, k) -> (d, k)."""
+
+    @abstractmethod
+    def dense(self) -> Tensor:
+        """The matrix itself (d, d)."""
+
+    @abstractmethod
+    def mean_eigenvalue(self) -> float:
+        """Trace / d, exact or estimated with a fixed seed."""
+
+    def __matmul__(self, vectors: Tensor) -> Tensor:
+        return self.apply(vectors) if vectors.dim() == 2 else self.apply(vectors[:, None])[:, 0]
+
+    @property
+    def size(self) -> int:
+        """d."""
+        return self.problem.size
+
+    @property
+    def positive_definite(self) -> bool:
+        """Whether no eigenvalue can be 0 or below by construction."""
+        return self.semidefinite and bool((self.problem.l2 > 0).all())
+
+
+class Curvature(ABC):
+    """Settings of a curvature; :meth:`fit` makes its operator at a problem's parameters."""
+
+    @abstractmethod
+    def fit(self, problem: Problem) -> Operator: ...
+
+
+@runtime_checkable
+class Matrix(Protocol):
+    """Any object from outside that multiplies flat parameter vectors: ``matrix @ V``, V (d, k)."""
+
+    def __matmul__(self, vectors: Any, /) -> Any: ...
+
+
+@dataclass(frozen=True, eq=False)
+class External(Operator):
+    """Somebody else's matrix or linear operator, taken as symmetric."""
+
+    matrix: Matrix
+    problem: Problem
+    semidefinite: bool = False
+
+    def apply(self, vectors: Tensor) -> Tensor:
+        try:
+            return torch.as_tensor(self.matrix @ vectors)
+        except (RuntimeError, ValueError, TypeError) as error:
+            raise UsageError(f"The given curvature does not multiply a {tuple(vectors.shape)} matrix ({error}); it must be {self.size} × {self.size}.") from error
+
+    def dense(self) -> Tensor:
+        return written_out(self)
+
+    def mean_eigenvalue(self) -> float:
+        return estimated_trace(self) / self.size
+
+
+def written_out(operator: Operator, step: int = 256) -> Tensor:
+    """The matrix of an operator, column by column, symmetrised."""
+    identity = torch.eye(operator.size, dtype=operator.problem.dtype, device=operator.problem.device)
+    matrix = torch.cat([operator.apply(columns) for columns in identity.split(step, dim=1)], 1)
+    return (matrix + matrix.T) / 2
+
+
+def estimated_trace(operator: Operator, probes: int = PROBES) -> float:
+    """Σ zᵀAz / probes over random signs z, exact on a diagonal matrix (Hutchinson 1990)."""
+    generator = torch.Generator().manual_seed(0)
+    signs = torch.randint(0, 2, (operator.size, probes), generator=generator).mul_(2).sub_(1)
+    signs = signs.to(operator.problem.device, operator.problem.dtype)
+    return float((signs * operator.apply(signs)).sum() / probes)

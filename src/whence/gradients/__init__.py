@@ -1,0 +1,7 @@
+"""Per-example gradients as rows in parameter space that keep their factors."""
+
+from whence.gradients.blocks import Dense, Factored
+from whence.gradients.capture import Gradients
+from whence.gradients.rows import Layout, Rows
+
+__all__ = ["Dense", "Factored", "Gradients", "Layout", "Rows"]

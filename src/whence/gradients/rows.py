@@ -1,0 +1,108 @@
+"""Rows in parameter space: one per example, layer by layer, with their inner products."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+import torch
+from torch import Tensor
+
+from whence.errors import UsageError
+from whence.gradients.blocks import Block, Dense, Factored, Index
+from whence.gradients.contract import paired_products, products
+
+
+@dataclass(frozen=True)
+class BlockShape:
+    """Which parameters a block holds: an (o, i) matrix whose columns are dealt to ``names`` in turn."""
+
+    names: tuple[str, ...]
+    rows: int
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each parameter lies in a flat vector (parameter order) and in which block."""
+
+    shapes: Mapping[str, torch.Size]
+    blocks: tuple[BlockShape, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(prod(shape) for shape in self.shapes.values())
+
+    def split(self, flat: Tensor) -> dict[str, Tensor]:
+        """A flat (k, d) as name -> (k, *shape)."""
+        pieces = flat.split([prod(shape) for shape in self.shapes.values()], dim=-1)
+        return {name: piece.reshape(*flat.shape[:-1], *shape) for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)}
+
+    def rows(self, flat: Tensor) -> "Rows":
+        """A flat (k, d) as rows with dense blocks."""
+        parts = self.split(flat)
+        blocks = []
+        for block in self.blocks:
+            pieces = [parts[name].reshape(len(flat), block.rows, width) for name, width in zip(block.names, block.columns, strict=True)]
+            blocks.append(Dense(pieces[0] if len(pieces) == 1 else torch.cat(pieces, 2)))
+        return Rows(tuple(blocks), self)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """k rows in parameter space, one block per layer."""
+
+    blocks: tuple[Block, ...]
+    layout: Layout
+
+    def __len__(self) -> int:
+        return len(self.blocks[0])
+
+    def dot(self, other: "Rows") -> Tensor:
+        """All inner products (k, k'), each layer by its cheapest contraction."""
+        self._check(other)
+        return torch.stack([products(mine, theirs) for mine, theirs in zip(self.blocks, other.blocks, strict=True)]).sum(0)
+
+    def paired(self, other: "Rows") -> Tensor:
+        """Inner products of row j with row j (k,)."""
+        self._check(other)
+        return torch.stack([paired_products(mine, theirs) for mine, theirs in zip(self.blocks, other.blocks, strict=True)]).sum(0)
+
+    def squared_norms(self) -> Tensor:
+        """(k,) squared lengths."""
+        return torch.stack([block.squared_norms() for block in self.blocks]).sum(0)
+
+    def norms(self) -> Tensor:
+        """(k,) lengths."""
+        return self.squared_norms().sqrt()
+
+    def scale(self, factors: Tensor) -> "Rows":
+        """Row j times factors[j]."""
+        return replace(self, blocks=tuple(block.scale(factors) for block in self.blocks))
+
+    def select(self, index: Index) -> "Rows":
+        """The rows of an index."""
+        return replace(self, blocks=tuple(block.select(index) for block in self.blocks))
+
+    def flat(self) -> Tensor:
+        """(k, d) in parameter order."""
+        parts: dict[str, Tensor] = {}
+        for shape, block in zip(self.layout.blocks, self.blocks, strict=True):
+            pieces = block.dense().split(list(shape.columns), dim=2)
+            parts |= {name: piece.reshape(len(self), -1) for name, piece in zip(shape.names, pieces, strict=True)}
+        return torch.cat([parts[name] for name in self.layout.shapes], 1)
+
+    def _check(self, other: "Rows") -> None:
+        if self.layout.blocks != other.layout.blocks:
+            raise UsageError("These rows belong to different parameters; compute both from the same problem.")
+
+
+def cat(rows: Sequence[Rows]) -> Rows:
+    """Rows one after the other; factors of different lengths are written out."""
+    blocks = []
+    for parts in zip(*(row.blocks for row in rows), strict=True):
+        factored = [part for part in parts if isinstance(part, Factored)]
+        if len(factored) == len(parts) and len({part.inputs.shape[1] for part in factored}) == 1:
+            blocks.append(Factored(torch.cat([part.inputs for part in factored]), torch.cat([part.outputs for part in factored])))
+        else:
+            blocks.append(Dense(torch.cat([part.dense() for part in parts])))
+    return Rows(tuple(blocks), rows[0].layout)

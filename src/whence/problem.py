@@ -1,0 +1,261 @@
+"""A trained model, what it was trained for, and the data it was trained on: all that attribution is asked of."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from whence.errors import UsageError, nearest
+from whence.examples import Examples, Split, split_batch
+from whence.memory import memory_budget
+from whence.objective import Objective, PerExample
+from whence.scores import positions_of
+from whence.tree import leaves, tree_map
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some examples: their positions and ids, what the model is given, what it should say, and their weights."""
+
+    positions: np.ndarray
+    ids: np.ndarray
+    inputs: Any
+    targets: Any
+    weights: Tensor
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """R(θ) = (1/N) Σᵢ wᵢ lossᵢ(θ) + l2/2 ‖θ‖², minimised by ``model`` at its present parameters.
+
+    Make one with :meth:`of`. ``state`` holds every parameter and buffer of the model, ``names`` those parameters that θ
+    means, ``normaliser`` is N. Nothing here changes the model.
+    """
+
+    model: nn.Module
+    objective: Objective
+    train: Examples
+    state: dict[str, Tensor]
+    names: tuple[str, ...]
+    weights: Tensor
+    normaliser: float
+    split: Split = split_batch
+    batch_size: int | None = None
+    memory: int | str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: nn.Module,
+        objective: Objective,
+        train: Any,
+        *,
+        parameters: str | Sequence[str] | None = None,
+        ids: Any = None,
+        weights: Any = None,
+        split: Split | None = None,
+        batch_size: int | None = None,
+        memory: int | str | None = None,
+    ) -> "Problem":
+        """Put a model, its objective and its training data together.
+
+        ``train`` is a tuple of tensors, a map-style dataset, or batches that can be iterated again and again.
+        ``parameters`` are name patterns (default: all that require grad), ``ids`` n whole numbers or texts (default
+        0..n-1), ``weights`` (n,) numbers of 0 or more, ``split`` maps a batch to (inputs, targets), ``memory`` is a
+        budget such as ``"4GB"`` (default: half of what is free). Raises :class:`UsageError` for a model in train mode,
+        data that are not finite, duplicate ids, and whatever else cannot be answered.
+        """
+        examples = Examples.of(train, ids)
+        state = {name: value.detach() for name, value in (*model.named_parameters(), *model.named_buffers())}
+        names = _chosen(model, parameters)
+        _check_l2(objective, tuple(state))
+        values = _checked_weights(weights, len(examples), state[names[0]])
+        if batch_size is not None and batch_size < 1:
+            raise UsageError(f"batch_size={batch_size} is no size; give 1 or more.")
+        memory_budget(memory, values.device)
+        problem = cls(model, objective, examples, state, names, values, float(values.sum()), split or split_batch, batch_size, memory)
+        problem._check_mode()
+        return problem
+
+    def __len__(self) -> int:
+        return len(self.train)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The ids of the training examples, in order."""
+        return self.train.ids
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """θ: the chosen parameters by name."""
+        return {name: self.state[name] for name in self.names}
+
+    @property
+    def size(self) -> int:
+        """The number of entries of θ."""
+        return sum(self.state[name].numel() for name in self.names)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating type of θ, to which inputs are cast."""
+        return self.state[self.names[0]].dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where θ lies, to which batches are moved."""
+        return self.state[self.names[0]].device
+
+    @property
+    def budget(self) -> int:
+        """Bytes that a computation on this problem may take."""
+        return memory_budget(self.memory, self.device)
+
+    @property
+    def l2(self) -> Tensor:
+        """The strength of the penalty on each entry of θ (d,)."""
+        strengths = [torch.full((self.state[name].numel(),), self.objective.l2_of(name), dtype=self.dtype) for name in self.names]
+        return torch.cat(strengths).to(self.device)
+
+    def without(self, ids: Any) -> "Problem":
+        """The problem with these examples left out, N unchanged: their losses leave the sum, nothing else moves."""
+        gone = positions_of(ids, self.ids, "training")
+        kept = np.setdiff1d(np.arange(len(self)), gone)
+        if len(gone) != len(self) - len(kept):
+            raise UsageError("An id is named twice among those to leave out; name each once.")
+        if len(kept) == 0:
+            raise UsageError("Leaving these out leaves no training examples; keep at least one.")
+        return replace(self, train=self.train.take(kept), weights=self.weights[torch.from_numpy(kept)])
+
+    def subset(self, ids: Any) -> "Problem":
+        """These examples as a training set of its own, with their own N."""
+        kept = positions_of(ids, self.ids, "training")
+        if len(kept) == 0 or len(set(kept.tolist())) < len(kept):
+            raise UsageError("A subset needs at least one id, and each id once.")
+        weights = self.weights[torch.from_numpy(kept)]
+        return replace(self, train=self.train.take(kept), weights=weights, normaliser=float(weights.sum()))
+
+    def renormalised(self) -> "Problem":
+        """The same examples with N = the sum of their own weights."""
+        return replace(self, normaliser=float(self.weights.sum()))
+
+    def at(self, parameters: Mapping[str, Tensor]) -> "Problem":
+        """The same problem at other values of some parameters."""
+        state = dict(self.state)
+        for name, value in parameters.items():
+            if name not in state:
+                raise UsageError(f"The model has no parameter {name!r}.{nearest(name, state)}")
+            if value.shape != state[name].shape:
+                raise UsageError(f"Parameter {name!r} has shape {tuple(state[name].shape)}, not {tuple(value.shape)}; give values of this model.")
+            state[name] = value.detach().to(state[name].device, state[name].dtype)
+        return replace(self, state=state)
+
+    def to(self, dtype: torch.dtype) -> "Problem":
+        """The same problem in another floating type."""
+        state = {name: value.to(dtype) if value.is_floating_point() else value for name, value in self.state.items()}
+        return replace(self, state=state, weights=self.weights.to(dtype))
+
+    def examples(self, data: Any) -> Examples:
+        """Queries, given in any of the forms of training data; :class:`Examples` keep their ids."""
+        return Examples.of(data)
+
+    def batches(self, examples: Examples | None = None, size: int | None = None) -> Iterator[Batch]:
+        """The training examples (or others, with weight 1) in batches on the model's device, floats in its type."""
+        self._check_mode()
+        train = examples is None
+        source = self.train if examples is None else examples
+        for positions, data in source.read(size or self.batch_size or 512):
+            inputs, targets = self.split(data)
+            rows = {len(leaf) for leaf in leaves((inputs, targets)) if leaf.dim() > 0}
+            if rows != {len(positions)}:
+                raise UsageError(f"Inputs and targets of a batch have {' and '.join(map(str, sorted(rows)))} rows; give one target for each example.")
+            inputs, targets = tree_map(self._placed, inputs), tree_map(self._placed, targets)
+            weights = self.weights[torch.from_numpy(positions)] if train else self.weights.new_ones(len(positions))
+            yield Batch(positions, source.ids[positions], inputs, targets, weights)
+
+    def _placed(self, leaf: Tensor) -> Tensor:
+        return leaf.to(self.device, self.dtype) if leaf.is_floating_point() else leaf.to(self.device)
+
+    def outputs(self, inputs: Any, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
+        """What the model says, at θ or at other values of the chosen parameters."""
+        arguments = tuple(inputs) if isinstance(inputs, (tuple, list)) else () if isinstance(inputs, Mapping) else (inputs,)
+        keywords = dict(inputs) if isinstance(inputs, Mapping) else {}
+        outputs = functional_call(self.model, {**self.state, **(parameters or {})}, arguments, keywords)
+        return getattr(outputs, "logits", outputs)
+
+    def losses(self, outputs: Any, batch: Batch) -> Tensor:
+        """The training loss of each example of a batch (B,)."""
+        return per_example(self.objective.loss, "loss", outputs, batch)
+
+    def measurements(self, outputs: Any, batch: Batch) -> Tensor:
+        """What a query is asked, for each example of a batch (B,)."""
+        return per_example(self.objective.measurement or self.objective.loss, "measurement", outputs, batch)
+
+    def fingerprint(self) -> str:
+        """A text that changes with the weights, the data, the ids, the example weights or the objective."""
+        seal = hashlib.sha256(f"{self.objective.describe()}|{self.names}|{self.normaliser}|{self.train.source.digest()}".encode())
+        for array in (self.train.rows, self.weights.cpu().numpy(), *(value.cpu().numpy() for value in self.state.values())):
+            seal.update(np.ascontiguousarray(array).tobytes())
+        seal.update("\n".join(map(str, self.ids.tolist())).encode())
+        return seal.hexdigest()
+
+    def _check_mode(self) -> None:
+        if any(module.training for module in self.model.modules()):
+            raise UsageError("The model is in train mode, where dropout and batch norm make answers random; call model.eval() first.")
+
+
+def per_example(function: PerExample, what: str, outputs: Any, batch: Batch) -> Tensor:
+    """One finite number per example, or one sentence about what is wrong with the loss."""
+    values = function(outputs, batch.targets)
+    if not isinstance(values, Tensor) or values.shape != (len(batch),):
+        shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        fix = ' (reduction="none")' if shape == () else ""
+        raise UsageError(f"The {what} of {len(batch)} examples came as {shape}; it must give one number for each, unreduced{fix}.")
+    if not torch.isfinite(values).all():
+        bad = int((~torch.isfinite(values)).nonzero()[0])
+        raise UsageError(f"The {what} of example {batch.ids[bad]!s} is {values[bad].item()}; check its data and the model's weights.")
+    return values
+
+
+def _chosen(model: nn.Module, patterns: str | Sequence[str] | None) -> tuple[str, ...]:
+    known = dict(model.named_parameters())
+    if patterns is None:
+        names = tuple(name for name, value in known.items() if value.requires_grad)
+    else:
+        patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in known):
+                raise UsageError(f"No parameter matches {pattern!r}.{nearest(pattern, known)} The model has {', '.join(known)}.")
+        names = tuple(name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns))
+    if not names:
+        raise UsageError("The model has no parameters that require grad; name some through parameters=.")
+    types = {known[name].dtype for name in names}
+    if len(types) > 1 or not known[names[0]].is_floating_point():
+        raise UsageError(f"The chosen parameters have types {sorted(map(str, types))}; convert the model to one floating type.")
+    for name in names:
+        if not torch.isfinite(known[name]).all():
+            raise UsageError(f"Parameter {name!r} holds values that are not finite; use weights of a training that did not diverge.")
+    return names
+
+
+def _check_l2(objective: Objective, names: tuple[str, ...]) -> None:
+    for pattern in objective.l2 if isinstance(objective.l2, Mapping) else ():
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise UsageError(f"The l2 pattern {pattern!r} matches no parameter.{nearest(pattern, names)}")
+
+
+def _checked_weights(weights: Any, n: int, like: Tensor) -> Tensor:
+    if weights is None:
+        return torch.ones(n, dtype=like.dtype, device=like.device)
+    values = torch.as_tensor(weights).to(like.device, like.dtype)
+    if values.shape != (n,) or not torch.isfinite(values).all() or bool((values < 0).any()) or not bool(values.sum() > 0):
+        raise UsageError(f"weights must be {n} finite numbers of 0 or more, not all 0; these have shape {tuple(values.shape)}.")
+    return values

@@ -1,0 +1,5 @@
+"""Scores, rows and factors on disk."""
+
+from whence.store.group import ArrayWriter, read_group, write_group
+
+__all__ = ["ArrayWriter", "read_group", "write_group"]

@@ -32,6 +32,13 @@ class Batch:
     def __len__(self) -> int:
         return len(self.positions)
 
+    def parts(self, size: int) -> Iterator["Batch"]:
+        """The same examples in batches of at most ``size``."""
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            inputs, targets = tree_map(lambda leaf, part=part: leaf[part], (self.inputs, self.targets))
+            yield Batch(self.positions[part], self.ids[part], inputs, targets, self.weights[part])
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -167,19 +174,18 @@ class Problem:
         """Queries, given in any of the forms of training data; :class:`Examples` keep their ids."""
         return Examples.of(data)
 
-    def batches(self, examples: Examples | None = None, size: int | None = None) -> Iterator[Batch]:
-        """The training examples (or others, with weight 1) in batches on the model's device, floats in its type."""
+    def batches(self, examples: Examples | None = None, size: int | None = None, weights: Tensor | None = None) -> Iterator[Batch]:
+        """The training examples (or others, of weight 1 unless told) in batches on the model's device, floats in its type."""
         self._check_mode()
-        train = examples is None
         source = self.train if examples is None else examples
+        weights = self.weights if examples is None else weights if weights is not None else self.weights.new_ones(len(source))
         for positions, data in source.read(size or self.batch_size or 512):
             inputs, targets = self.split(data)
             rows = {len(leaf) for leaf in leaves((inputs, targets)) if leaf.dim() > 0}
             if rows != {len(positions)}:
                 raise UsageError(f"Inputs and targets of a batch have {' and '.join(map(str, sorted(rows)))} rows; give one target for each example.")
             inputs, targets = tree_map(self._placed, inputs), tree_map(self._placed, targets)
-            weights = self.weights[torch.from_numpy(positions)] if train else self.weights.new_ones(len(positions))
-            yield Batch(positions, source.ids[positions], inputs, targets, weights)
+            yield Batch(positions, source.ids[positions], inputs, targets, weights[torch.from_numpy(positions).to(weights.device)])
 
     def _placed(self, leaf: Tensor) -> Tensor:
         return leaf.to(self.device, self.dtype) if leaf.is_floating_point() else leaf.to(self.device)

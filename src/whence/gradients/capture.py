@@ -54,7 +54,7 @@ class Tape:
         for found in self.outputs.values():
             found[:] = [None] * len(found)
         if total.requires_grad:
-            torch.autograd.grad(total, self.anchor, retain_graph=keep)
+            torch.autograd.grad(total, self.anchor, retain_graph=keep, allow_unused=True)
 
     def ends_with_layer(self, outputs: Tensor) -> bool:
         """Whether the model's outputs are the last watched layer's, as they left it, at most reshaped."""
@@ -88,6 +88,16 @@ class Gradients:
         self.coverage = coverage or _proved(problem)
         self.layout = Layout({name: problem.state[name].shape for name in problem.names}, self.coverage.blocks)
 
+    @property
+    def size(self) -> int:
+        """Examples whose rows fit into an eighth of the memory budget: what torch.func writes out decides."""
+        if self.problem.batch_size is not None:
+            return self.problem.batch_size
+        written = sum(self.problem.state[name].numel() for name in self.coverage.mapped)
+        kept = sum(rule.block.rows + sum(rule.block.columns) for rule in self.coverage.linear)
+        bytes_each = (2 * written + kept) * self.problem.dtype.itemsize
+        return int(min(1024, max(1, self.problem.budget // 8 // max(1, bytes_each))))
+
     def losses(self, batch: Batch) -> Rows:
         """∇ lossᵢ of each example."""
         return self.of(batch, lambda outputs, _: self.problem.losses(outputs, batch), self.problem.objective.loss)
@@ -107,14 +117,13 @@ class Gradients:
     def jacobian(self, batch: Batch) -> tuple[Tensor, Rows]:
         """Outputs flattened to (B, C), and the gradient of each of them as B·C rows, an example's C one after the other."""
         tape, outputs = self._forward(batch)
-        flat = outputs.reshape(len(batch), -1)
         columns = []
-        for column in range(flat.shape[1]):
+        for column in range(outputs[0].numel()):
             with torch.enable_grad():
-                tape.backward(flat[:, column].sum(), keep=True)
+                tape.backward(_entry(column, outputs, None).sum(), keep=True)
             columns.append(self._rows(tape, batch, partial(_entry, column)))
         order = torch.arange(len(batch) * len(columns)).view(len(columns), len(batch)).T.flatten()
-        return flat.detach(), cat(columns).select(order)
+        return outputs.detach().reshape(len(batch), -1), cat(columns).select(order)
 
     def head(self, batch: Batch) -> tuple[Tensor, Tensor] | None:
         """(features (B, i), outputs (B, C)) where the chosen parameters are one linear layer that ends the model.

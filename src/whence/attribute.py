@@ -1,0 +1,167 @@
+"""The one loop: prepare the queries once, stream the training data past them, keep what was asked for."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from whence.errors import UsageError
+from whence.examples import Examples
+from whence.methods.method import FittedMethod, Method
+from whence.problem import Batch, Problem
+from whence.progress import track
+from whence.scores import By, Groups, Scores, TopScores, group_ids, other_end, positions_of, rank_key
+from whence.store import ArrayWriter
+
+
+@overload
+def attribute(
+    method: Method, problem: Problem, queries: Any, *, top: None = None, by: By = ..., groups: Groups | None = None,
+    ids: Any = None, out: str | Path | None = None, progress: bool = True,
+) -> Scores: ...  # fmt: skip
+
+
+@overload
+def attribute(
+    method: Method, problem: Problem, queries: Any, *, top: int, by: By = ..., groups: None = None,
+    ids: Any = None, out: None = None, progress: bool = True,
+) -> TopScores: ...  # fmt: skip
+
+
+def attribute(
+    method: Method,
+    problem: Problem,
+    queries: Any,
+    *,
+    top: int | None = None,
+    by: By = "proponents",
+    groups: Groups | None = None,
+    ids: Any = None,
+    out: str | Path | None = None,
+    progress: bool = True,
+) -> Scores | TopScores:
+    """Score every training example (or those of ``ids``) for every query; positive = proponent.
+
+    ``queries`` come in any form of training data, or as :class:`whence.Examples` with ids. By default the whole table
+    (queries, train) is returned. ``top=k`` streams: only the k best at each end are ever held, by "proponents",
+    "opponents" or "magnitude", equal scores in the order of the data. ``groups`` (name -> ids, or a name per example)
+    sums scores over groups as they stream. ``out`` writes the table to a zarr folder block by block.
+    """
+    if top is not None and (groups is not None or out is not None):
+        raise UsageError("top= keeps the best examples alone; leave out groups= and out=, or ask for the whole table.")
+    if top is not None and top < 1:
+        raise UsageError(f"top={top} asks for no examples; give a number of 1 or more.")
+    asked, scored = problem.examples(queries), problem.train if ids is None else problem.train.select(ids)
+    with torch.no_grad():
+        fitted = method.fit(problem)
+        score = fitted.prepare(problem.batches(asked, size=fitted.size))
+        blocks = _stream(problem, scored, fitted, score, progress)
+        named = (asked.ids, fitted.unit, repr(method))
+        if top is not None:
+            return _best(blocks, scored.ids, min(top, len(scored)), by, named, problem.fingerprint())
+        return _table(blocks, asked.ids, scored.ids, (fitted.unit, repr(method), problem.fingerprint()), groups, out)
+
+
+def self_influence(method: Method, problem: Problem, *, ids: Any = None, progress: bool = True) -> Tensor:
+    """The score of each training example (or those of ``ids``) for its own loss (n,): large for the odd and the mislabelled."""
+    scored = problem.train if ids is None else problem.train.select(ids)
+    with torch.no_grad():
+        fitted = method.fit(problem)
+        blocks = _stream(problem, scored, fitted, fitted.own, progress)
+        return torch.cat([values.cpu() for _, values in blocks])
+
+
+def _stream(
+    problem: Problem, scored: Examples, fitted: FittedMethod, score: Callable[[Batch], Tensor], progress: bool
+) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """(positions, scores) of each batch of the training examples to score, with their own weights."""
+    weights = problem.weights if len(scored) == len(problem) else problem.weights[torch.from_numpy(positions_of(scored.ids, problem.ids, "training"))]
+    batches = problem.batches(scored, size=fitted.size, weights=weights)
+    total = -(-len(scored) // fitted.size)
+    for batch in track(batches, "scoring training batches", total, progress):
+        values = score(batch)
+        if not torch.isfinite(values).all():
+            bad = int((~torch.isfinite(values)).nonzero()[0, -1])
+            raise UsageError(f"The score of training example {batch.ids[bad]!s} is not finite; raise the damping or check that example.")
+        yield batch.positions, values
+
+
+def _table(
+    blocks: Iterator[tuple[np.ndarray, Tensor]], query_ids: np.ndarray, train_ids: np.ndarray, described: tuple[str, str, str],
+    groups: Groups | None, out: str | Path | None,
+) -> Scores:  # fmt: skip
+    """The dense table, in memory or on disk; with groups, their sums."""
+    names = train_ids
+    members: Tensor | None = None
+    if groups is not None:
+        named = group_ids(groups, train_ids)
+        names = np.array(list(named))
+        members = torch.zeros(len(train_ids), len(named), dtype=torch.float64)
+        for column, ids in enumerate(named.values()):
+            members[torch.from_numpy(positions_of(ids, train_ids, "training")), column] = 1
+    if out is not None and members is None:
+        return _streamed(blocks, query_ids, train_ids, described, out)
+    table: Tensor | None = None
+    for positions, values in blocks:
+        if table is None:
+            table = torch.zeros(len(query_ids), len(names), dtype=values.dtype)
+        if members is None:
+            table[:, torch.from_numpy(positions)] = values.cpu()
+        else:
+            table += values.cpu() @ members[torch.from_numpy(positions)].to(values.dtype)
+    assert table is not None  # examples are never empty
+    scores = Scores(table, query_ids, names, *described)
+    if out is not None:
+        scores.save(out)
+    return scores
+
+
+def _streamed(
+    blocks: Iterator[tuple[np.ndarray, Tensor]], query_ids: np.ndarray, train_ids: np.ndarray, described: tuple[str, str, str], out: str | Path
+) -> Scores:
+    """The dense table written to disk block by block."""
+    writer, array = ArrayWriter(out, "scores"), None
+    try:
+        writer.add("query_ids", query_ids)
+        writer.add("train_ids", train_ids)
+        for positions, values in blocks:
+            block = values.cpu().numpy()
+            if array is None:
+                array = writer.create("values", (len(query_ids), len(train_ids)), block.dtype)
+            array.oindex[:, positions] = block
+        writer.close(dict(zip(("unit", "method", "fingerprint"), described, strict=True)))
+    except BaseException:
+        writer.abandon()
+        raise
+    return Scores.open(out)
+
+
+def _best(
+    blocks: Iterator[tuple[np.ndarray, Tensor]], train_ids: np.ndarray, k: int, by: By, named: tuple[np.ndarray, str, str], fingerprint: str
+) -> TopScores:
+    """The k best at one end of each row and at the other, as the blocks pass by."""
+    ends: list[By] = [by] if (other := other_end(by)) is None else [by, other]
+    kept: dict[By, tuple[Tensor, Tensor]] = {}
+    for positions, values in blocks:
+        here = torch.from_numpy(positions).expand(len(values), -1)
+        for end in ends:
+            both = (values.cpu(), here) if end not in kept else tuple(torch.cat(pair, 1) for pair in zip(kept[end], (values.cpu(), here), strict=True))
+            kept[end] = _keep(both[0], both[1], k, end)
+    tops: list[TopScores | None] = [None]
+    for end in reversed(ends):
+        values, places = kept[end]
+        tops.append(TopScores(values, train_ids[places.numpy()], *named, end, tops[-1], fingerprint))
+    assert tops[-1] is not None
+    return tops[-1]
+
+
+def _keep(values: Tensor, places: Tensor, k: int, by: By) -> tuple[Tensor, Tensor]:
+    """The k best columns; among equals the earliest place in the data, whatever order the batches came in."""
+    by_place = places.argsort(dim=1, stable=True)
+    values, places = values.gather(1, by_place), places.gather(1, by_place)
+    order = rank_key(values, by).argsort(dim=1, descending=True, stable=True)[:, :k]
+    return values.gather(1, order), places.gather(1, order)
+

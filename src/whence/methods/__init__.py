@@ -1,0 +1,9 @@
+"""Attribution methods, one paper a file."""
+
+from whence.methods.cooks_distance import cooks_distance
+from whence.methods.gradient_dot import GradientCosine, GradientDot
+from whence.methods.influence_function import InfluenceFunction
+from whence.methods.method import FittedMethod, InnerProduct, Method
+from whence.methods.random_scores import RandomScores
+
+__all__ = ["FittedMethod", "GradientCosine", "GradientDot", "InfluenceFunction", "InnerProduct", "Method", "RandomScores", "cooks_distance"]

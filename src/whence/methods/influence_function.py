@@ -1,0 +1,41 @@
+"""Influence functions (Koh & Liang 2017): what leaving a training example out would do to a query, without retraining."""
+
+from dataclasses import dataclass
+
+from whence.gradients import Gradients, Rows
+from whence.methods.gradient_dot import signed_measurements
+from whence.methods.leverage import Leverage
+from whence.methods.method import FittedMethod, InnerProduct, Method
+from whence.problem import Batch, Problem
+from whence.solvers import IHVP, FittedIHVP
+
+
+@dataclass(frozen=True)
+class InfluenceFunction(Method):
+    """(1/N) wᵢ ∇m_qᵀ (C + damping I)⁻¹ gᵢ: the worsening of the query's measurement if i is left out (equation 2 there).
+
+    Positive = proponent. ``unit`` is "loss change", or "measurement change" where the objective has a measurement of its
+    own. Only queries are solved for, so the cost is one gradient pass over the data and q solves. The linear form falls
+    short by about 1/(1 - leverage); ``leverage=True`` takes the whole Newton step that leaving i out calls for and
+    evaluates the measurement there (:class:`whence.methods.leverage.Leverage`), at the price of C solves per example.
+    """
+
+    ihvp: IHVP | FittedIHVP = IHVP()
+    leverage: bool = False
+
+    def fit(self, problem: Problem) -> FittedMethod:
+        """Fit the IHVP unless it is fitted already."""
+        ihvp, gradients = self.ihvp.fit(problem), Gradients(problem)
+        if self.leverage:
+            return Leverage.of(problem, gradients, ihvp)
+
+        def query(batch: Batch) -> Rows:
+            return ihvp.apply(signed_measurements(gradients, batch))
+
+        def train(batch: Batch) -> Rows:
+            return gradients.losses(batch).scale(batch.weights / problem.normaliser)
+
+        def own_query(batch: Batch) -> Rows:
+            return ihvp.apply(gradients.losses(batch))
+
+        return InnerProduct(problem.objective.unit, gradients.size, query, train, own_query)

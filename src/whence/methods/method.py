@@ -1,0 +1,57 @@
+"""What a method is: settings that, fitted to a problem, score batches of training examples against prepared queries."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from whence.gradients import Rows
+from whence.gradients.rows import cat
+from whence.problem import Batch, Problem
+
+Score = Callable[[Batch], Tensor]
+Features = Callable[[Batch], Rows]
+
+
+class FittedMethod(ABC):
+    """A method at one problem's parameters; ``size`` training examples are best scored at a time."""
+
+    unit: str
+    size: int
+
+    @abstractmethod
+    def prepare(self, queries: Iterable[Batch]) -> Score:
+        """All that is needed of the queries, once; what it returns scores a batch of training examples: (q, B)."""
+
+    @abstractmethod
+    def own(self, batch: Batch) -> Tensor:
+        """The self-influence of each training example of a batch (B,)."""
+
+
+class Method(ABC):
+    """Settings of a method; they hold no data."""
+
+    @abstractmethod
+    def fit(self, problem: Problem) -> FittedMethod: ...
+
+
+@dataclass(frozen=True, eq=False)
+class InnerProduct(FittedMethod):
+    """Most methods: a score is the inner product of a query's feature row with a training example's.
+
+    ``own_query`` is the query feature of a training example asked about its own loss.
+    """
+
+    unit: str
+    size: int
+    query: Features
+    train: Features
+    own_query: Features
+
+    def prepare(self, queries: Iterable[Batch]) -> Score:
+        rows = cat([self.query(batch) for batch in queries])
+        return lambda batch: rows.dot(self.train(batch))
+
+    def own(self, batch: Batch) -> Tensor:
+        return self.own_query(batch).paired(self.train(batch))

@@ -40,6 +40,13 @@ class Batch:
             yield Batch(self.positions[part], self.ids[part], inputs, targets, self.weights[part])
 
 
+    def repeated(self, times: int) -> "Batch":
+        """Each example ``times`` times in a row, without its inputs: for losses of outputs under several models."""
+        each = torch.arange(len(self)).repeat_interleave(times)
+        targets = tree_map(lambda leaf: leaf[each.to(leaf.device)], self.targets)
+        return Batch(self.positions.repeat(times), self.ids.repeat(times), None, targets, self.weights.repeat_interleave(times))
+
+
 @dataclass(frozen=True, eq=False)
 class Problem:
     """R(θ) = (1/N) Σᵢ wᵢ lossᵢ(θ) + l2/2 ‖θ‖², minimised by ``model`` at its present parameters.
@@ -153,6 +160,10 @@ class Problem:
     def renormalised(self) -> "Problem":
         """The same examples with N = the sum of their own weights."""
         return replace(self, normaliser=float(self.weights.sum()))
+
+    def reweighted(self, weights: Tensor) -> "Problem":
+        """The same examples with other weights (n,), N unchanged; weight 0 leaves an example out."""
+        return replace(self, weights=weights.to(self.weights))
 
     def at(self, parameters: Mapping[str, Tensor]) -> "Problem":
         """The same problem at other values of some parameters."""

@@ -11,7 +11,7 @@ Source: Rad & Maleki 2020 (approximate leave-one-out), Cook & Weisberg 1982 for 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -23,7 +23,6 @@ from whence.gradients.rows import cat
 from whence.methods.method import FittedMethod, Score
 from whence.problem import Batch, Problem
 from whence.solvers import FittedIHVP
-from whence.tree import tree_map
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +99,8 @@ class Leverage(FittedMethod):
         for batch, outputs in asked:
             shift = moved[start : start + len(batch)]
             q, b, _ = shift.shape
-            places = torch.arange(q, device=shift.device).repeat_interleave(b)
-            repeated = replace(
-                batch, positions=batch.positions.repeat(b), ids=batch.ids.repeat(b), targets=tree_map(lambda leaf, places=places: leaf[places], batch.targets)
-            )
-            stepped = outputs[places] + shift.reshape(q * b, *outputs.shape[1:])
-            after = self.problem.measurements(stepped, repeated).view(q, b)
+            stepped = outputs.repeat_interleave(b, 0) + shift.reshape(q * b, *outputs.shape[1:])
+            after = self.problem.measurements(stepped, batch.repeated(b)).view(q, b)
             scores.append(after - self.problem.measurements(outputs, batch)[:, None])
             start += q
         return torch.cat(scores) * self.problem.objective.sign

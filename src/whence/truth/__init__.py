@@ -1,0 +1,8 @@
+"""Costly answers by retraining."""
+
+from whence.truth import train
+from whence.truth.outcomes import Outcomes
+from whence.truth.retrain import leave_one_out, retrain_without
+from whence.truth.run import Run, Train, TrainMany
+
+__all__ = ["Outcomes", "Run", "Train", "TrainMany", "leave_one_out", "retrain_without", "train"]

@@ -1,0 +1,74 @@
+"""The effect of leaving examples out, by training again without them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from joblib import Parallel, delayed
+from torch import Tensor
+
+from whence.errors import UsageError
+from whence.examples import Examples
+from whence.problem import Problem
+from whence.progress import track
+from whence.scores import Groups, group_ids
+from whence.truth.outcomes import Outcomes
+from whence.truth.run import Run, Train, TrainMany
+
+
+def retrain_without(
+    problem: Problem,
+    groups: Groups,
+    queries: Any,
+    train: Train,
+    *,
+    seeds: Sequence[int] = (0,),
+    normalise: bool = False,
+    jobs: int | None = None,
+    progress: bool = True,
+) -> Outcomes:
+    """Each query's measurement after training without each group (name -> ids, or a name per training example).
+
+    ``train`` is called with (problem without the group, seed) and returns its parameters. N stays, unless
+    ``normalise=True`` divides by what is left. A trainer that can do many at once is given them all; others run
+    in ``jobs`` processes (joblib).
+    """
+    asked, named = problem.examples(queries), group_ids(groups, problem.ids)
+    if not len(seeds):
+        raise UsageError("There are no seeds; give at least one.")
+    values, baseline = [], []
+    for seed in seeds:
+        baseline.append(_measured(problem, _parameters(train(problem, seed)), asked))
+        if isinstance(train, TrainMany):
+            runs = train.without(problem, list(named.values()), normalise=normalise, progress=progress)
+        else:
+            reduced = (_reduced(problem, ids, normalise) for ids in named.values())
+            work = Parallel(n_jobs=jobs or 1, return_as="generator")(delayed(train)(smaller, seed) for smaller in reduced)
+            runs = list(track(work, f"retraining, seed {seed}", len(named), progress))
+        values.append(torch.stack([_measured(problem, _parameters(run), asked) for run in runs], 1))
+    objective = problem.objective
+    return Outcomes(torch.stack(values), torch.stack(baseline), named, asked.ids, objective.sign, objective.unit)
+
+
+def leave_one_out(problem: Problem, ids: Any, queries: Any, train: Train, **settings: Any) -> Outcomes:
+    """:func:`retrain_without` for groups of one id each."""
+    return retrain_without(problem, {str(key): [key] for key in np.asarray(ids).reshape(-1).tolist()}, queries, train, **settings)
+
+
+def _reduced(problem: Problem, ids: Sequence[object], normalise: bool) -> Problem:
+    smaller = problem.without(ids)
+    if len(problem) - len(smaller) != len(ids):
+        raise UsageError(f"Leaving out {len(ids)} ids took {len(problem) - len(smaller)} rows away; report this, the ids are not what they say.")
+    return smaller.renormalised() if normalise else smaller
+
+
+def _parameters(run: Run | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    return run.parameters if isinstance(run, Run) else run
+
+
+def _measured(problem: Problem, parameters: Mapping[str, Tensor], queries: Examples) -> Tensor:
+    """The measurement of each query at the given parameters (q,), in their floating type."""
+    there = problem.to(next(iter(parameters.values())).dtype).at(parameters)
+    with torch.no_grad():
+        return torch.cat([there.measurements(there.outputs(batch.inputs), batch).cpu() for batch in there.batches(queries)])

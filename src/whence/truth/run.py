@@ -1,0 +1,31 @@
+"""What training is, and what it leaves behind."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from whence.problem import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One training: its final parameters by name, and, where it kept them, checkpoints with their learning rates."""
+
+    parameters: Mapping[str, Tensor]
+    checkpoints: tuple[Mapping[str, Tensor], ...] = ()
+    learning_rates: tuple[float, ...] = ()
+    record: Any = None
+
+
+Train = Callable[[Problem, int], Run | Mapping[str, Tensor]]
+
+
+@runtime_checkable
+class TrainMany(Protocol):
+    """A trainer that can train many reduced problems at once, better than one after the other."""
+
+    def without(self, problem: Problem, groups: Sequence[Any], *, normalise: bool = False, progress: bool = True) -> list[Run]:
+        """One run for each group of ids left out."""
+        ...

@@ -1,0 +1,41 @@
+# Each target makes the environment that it needs; nothing but Python 3.11 or later and make has to be there.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+BENCH := .venv-bench/.installed
+
+.PHONY: demo test lint docs bench clean
+
+demo: $(STAMP)
+	$(BIN)/whence demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports
+
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+bench: $(BENCH)
+	.venv-bench/bin/python benchmarks/loo_mnist.py
+	.venv-bench/bin/python benchmarks/exact.py
+
+clean:
+	rm -rf .venv .venv-bench site build dist
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "whence needs Python 3.11 or later, this is %s; run make PYTHON=python3.11" % sys.version.split()[0])'
+	@echo "Setting up .venv (a few minutes the first time) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+# The peers want an older numpy, so benchmarks have an environment of their own; one torch serves both sides.
+$(BENCH): pyproject.toml benchmarks/constraints.txt
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -c benchmarks/constraints.txt torch
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -c benchmarks/constraints.txt -e '.[bench]'
+	@touch $@

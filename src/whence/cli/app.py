@@ -1,0 +1,122 @@
+"""`whence demo` and `whence explain`: what they are called with, and how they fail."""
+
+import errno
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from whence.cli.explain import Settings, explain_case
+from whence.cli.own import own_case
+from whence.cli.tables import bundled_case, table_case
+from whence.errors import UsageError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+class Model(StrEnum):
+    """Models that whence trains itself."""
+
+    linear = "linear"
+    mlp = "mlp"
+
+
+class MethodName(StrEnum):
+    """Methods by name."""
+
+    influence = "influence"
+    leverage = "leverage"
+    gradient_dot = "gradient-dot"
+    gradient_cosine = "gradient-cosine"
+    random = "random"
+
+
+class Bundled(StrEnum):
+    """Data that come with scikit-learn."""
+
+    digits = "digits"
+    breast_cancer = "breast_cancer"
+    wine = "wine"
+    iris = "iris"
+    diabetes = "diabetes"
+
+
+ModelOption = Annotated[Model, typer.Option("--model", help="What to train: softmax, logistic or linear regression, or a small network.")]
+MethodOption = Annotated[MethodName, typer.Option("--method", help="How to score training rows.")]
+TopOption = Annotated[int, typer.Option("--top", min=1, help="Proponents and opponents to show for each query.")]
+ProveOption = Annotated[bool, typer.Option("--prove/--no-prove", help="Retrain without the shown rows, and some random ones, to check the scores.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Of the held-out split, the network's start and the random rows.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Folder to write to (default: whence-NAME).")]
+L2Option = Annotated[float, typer.Option("--l2", help="Strength of the penalty l2/2 ‖θ‖² beside the mean loss.")]
+
+
+@app.command()
+def demo(
+    data: Annotated[Bundled, typer.Option("--data", help="Which bundled data.")] = Bundled.digits,
+    model: ModelOption = Model.linear,
+    method: MethodOption = MethodName.influence,
+    top: TopOption = 5,
+    prove: ProveOption = True,
+    seed: SeedOption = 0,
+    l2: L2Option = 1e-2,
+    out: OutOption = None,
+) -> None:
+    """Train on bundled data, explain what the model got wrong, prove it by retraining, and write a report."""
+    settings = Settings(method.value, top, prove, seed)
+    explain_case(bundled_case(data.value, model.value, seed, l2), settings, out or Path("whence-demo"))
+
+
+@app.command()
+def explain(
+    table: Annotated[Path | None, typer.Argument(help="A CSV, TSV or Parquet file.", show_default=False)] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column to predict.")] = None,
+    query: Annotated[list[str] | None, typer.Option("--query", help="Row numbers or ids (repeat or separate by commas), `wrong`, or a file of new rows.")] = None,
+    problem: Annotated[str | None, typer.Option("--problem", help="Your own model: path.py:function returning (Problem, queries) or (Problem, queries, train).")] = None,
+    model: ModelOption = Model.linear,
+    method: MethodOption = MethodName.influence,
+    top: TopOption = 5,
+    prove: ProveOption = True,
+    seed: SeedOption = 0,
+    l2: L2Option = 1e-2,
+    id_column: Annotated[str | None, typer.Option("--id", help="The column that names rows (default: row numbers from 0).")] = None,
+    task: Annotated[str | None, typer.Option("--task", help="classification or regression (default: by what the target holds).")] = None,
+    out: OutOption = None,
+) -> None:
+    """Which training rows made these predictions? Of a table (TABLE --target COLUMN) or of your own model (--problem)."""
+    settings = Settings(method.value, top, prove, seed)
+    if problem is not None:
+        if table is not None or target is not None or query:
+            raise UsageError("--problem brings its own data and queries; leave out TABLE, --target and --query.")
+        explain_case(own_case(problem), settings, out or Path(f"whence-{Path(problem.partition(':')[0]).stem}"))
+        return
+    if table is None or target is None:
+        raise UsageError("Give a table and its target, whence explain TABLE --target COLUMN, or your own model, --problem path.py:function.")
+    case = table_case(table, target, query or ["wrong"], model.value, seed, l2, id_column, task)
+    explain_case(case, settings, out or Path(f"whence-{table.stem}"))
+
+
+def main() -> None:
+    """Run; an error that the caller can put right is one sentence and exit code 2, an interruption exit code 130."""
+    try:
+        app(standalone_mode=False)
+    except UsageError as error:
+        _fail(str(error))
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("Interrupted; what was written before is whole. Run the same command to start again.", 130)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+            raise
+        _fail(f"Could not write {error.filename or 'the results'} ({error.strerror}); free some space or give another --out.")
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # click's own errors about arguments
+            raise
+        _fail(str(error.format_message()))  # type: ignore[attr-defined]
+
+
+def _fail(sentence: str, code: int = 2) -> None:
+    print(f"Error: {sentence}", file=sys.stderr)
+    sys.exit(code)

@@ -28,7 +28,7 @@ def cooks_distance(problem: Problem) -> Tensor:
     n, jacobian = len(problem), torch.cat(rows)
     if n <= problem.size:
         raise UsageError(f"Cook's distance needs more rows than parameters; there are {n} rows and {problem.size} parameters.")
-    fitted = Leverage.of(problem, gradients, IHVP(GaussNewton(), Exact()).fit(problem))
+    fitted = Leverage.of(problem, gradients, IHVP(GaussNewton(), Exact(), damping=0.0).fit(problem))
     change = torch.cat([fitted.parameter_change(batch) for batch in problem.batches(size=fitted.size)])
     variance = torch.cat(residuals).sum() / (n - problem.size)
     return (jacobian @ change.T).square().sum(0) / (problem.size * variance)

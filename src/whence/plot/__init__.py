@@ -1,0 +1,9 @@
+"""Pictures: the same altair chart in a notebook, in the report, and as PNG, SVG or PDF for papers, all offline."""
+
+from whence.plot.examples import examples
+from whence.plot.ranks import cumulative, ranks
+from whence.plot.refitted import Refit, refitted_line
+from whence.plot.scatter import scatter
+from whence.plot.style import save
+
+__all__ = ["Refit", "cumulative", "examples", "ranks", "refitted_line", "save", "scatter"]

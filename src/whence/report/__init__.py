@@ -1,0 +1,4 @@
+"""Report."""
+
+def report() -> None:
+    """To come."""

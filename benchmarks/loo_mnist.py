@@ -18,7 +18,10 @@ import torch
 
 import whence as wh
 
-BARS = {"linear": {"slope": (0.86, 1.0), "median r": 0.999, "least r": 0.997}, "leverage": {"slope": (0.98, 1.02), "median r": 0.9999, "least r": 0.9997}}
+BARS = {
+    "linear": {"slope": (0.86, 1.0), "median r": 0.999, "least r": 0.997},
+    "leverage": {"slope": (0.98, 1.02), "median r": 0.9999, "least r": 0.9997},
+}
 
 
 def softmax_regression(images: int, split: str) -> tuple[wh.Problem, torch.Tensor, torch.Tensor]:
@@ -91,9 +94,13 @@ def main() -> None:
     for position, query in enumerate(queries.ids.tolist()):
         points = np.unique(np.concatenate([tops[position], random]))
         for name, scores in (("linear", linear), ("leverage", leverage)):
-            rows.append({"query": query, "loss": float(truth.baseline[0, position]), "form": name, **compared(scores, truth, points, tops[position], query)})
+            rows.append(
+                {"query": query, "loss": float(truth.baseline[0, position]), "form": name, **compared(scores, truth, points, tops[position], query)}
+            )
     report(pd.DataFrame(rows), seconds, settings.out)
-    wh.plot.save(wh.plot.scatter(predicted=leverage.select(ids), actual=truth.change, query_ids=queries.ids, train_ids=ids), settings.out / "loo_mnist.png")
+    wh.plot.save(
+        wh.plot.scatter(predicted=leverage.select(ids), actual=truth.change, query_ids=queries.ids, train_ids=ids), settings.out / "loo_mnist.png"
+    )
 
 
 def report(table: pd.DataFrame, seconds: dict[str, float], out: Path) -> None:

@@ -148,7 +148,9 @@ def _best(
     for positions, values in blocks:
         here = torch.from_numpy(positions).expand(len(values), -1)
         for end in ends:
-            both = (values.cpu(), here) if end not in kept else tuple(torch.cat(pair, 1) for pair in zip(kept[end], (values.cpu(), here), strict=True))
+            both = (
+                (values.cpu(), here) if end not in kept else tuple(torch.cat(pair, 1) for pair in zip(kept[end], (values.cpu(), here), strict=True))
+            )
             kept[end] = _keep(both[0], both[1], k, end)
     tops: list[TopScores | None] = [None]
     for end in reversed(ends):
@@ -164,4 +166,3 @@ def _keep(values: Tensor, places: Tensor, k: int, by: By) -> tuple[Tensor, Tenso
     values, places = values.gather(1, by_place), places.gather(1, by_place)
     order = rank_key(values, by).argsort(dim=1, descending=True, stable=True)[:, :k]
     return values.gather(1, order), places.gather(1, order)
-

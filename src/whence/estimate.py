@@ -31,7 +31,7 @@ class Estimate:
             return f"{self.name}: {self.status} ({self.reason})"
         interval = "" if self.low is None or self.high is None else f" [{self.low:.4g}, {self.high:.4g}]"
         note = f" ({self.status}: {self.reason})" if self.status != "ok" else ""
-        return f"{self.name} {self.value:.4f}{interval}, n={self.n}{note}"
+        return f"{self.name} {self.value:.4g}{interval}, n={self.n}{note}"
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as a plain dictionary, for JSON."""

@@ -65,7 +65,9 @@ class DatasetSource(Source):
             try:
                 batch = default_collate([self.dataset[row] for row in chosen])
             except (RuntimeError, TypeError) as error:
-                raise UsageError(f"Rows {chosen[0]} to {chosen[-1]} of the dataset do not form a batch ({error}); pass a DataLoader with your collate_fn.") from error
+                raise UsageError(
+                    f"Rows {chosen[0]} to {chosen[-1]} of the dataset do not form a batch ({error}); pass a DataLoader with your collate_fn."
+                ) from error
             yield np.arange(start, start + len(chosen)), batch
 
     def digest(self) -> str:
@@ -185,13 +187,15 @@ def _source(data: Any) -> Source:
 def _rows_of(batch: Any) -> int:
     sizes = {len(leaf) for leaf in leaves(batch) if leaf.dim() > 0}
     if len(sizes) != 1:
-        raise UsageError(f"A batch has tensors of {' and '.join(map(str, sorted(sizes))) or 'no'} rows; give each as many rows as there are examples.")
+        raise UsageError(
+            f"A batch has tensors of {' and '.join(map(str, sorted(sizes))) or 'no'} rows; give each as many rows as there are examples."
+        )
     return sizes.pop()
 
 
 def _crc(leaf: Tensor) -> int:
     plain = leaf.detach().cpu().contiguous().flatten()
-    return zlib.crc32(plain.view(torch.uint8).numpy(), zlib.crc32(str(tuple(leaf.shape)).encode()))
+    return zlib.crc32(plain.view(torch.uint8).numpy().tobytes(), zlib.crc32(str(tuple(leaf.shape)).encode()))
 
 
 def _checksum(batch: Any) -> int:
@@ -203,7 +207,7 @@ def _check_finite(batch: Any, ids: np.ndarray) -> None:
         if leaf.is_floating_point() and not torch.isfinite(leaf).all():
             row, *column = (~torch.isfinite(leaf)).nonzero()[0].tolist()
             where = f", column {column[0] if len(column) == 1 else column}" if column else ""
-            raise UsageError(f"Row {ids[row]!s}{where} holds {leaf[tuple([row, *column])].item()}; fill or drop it before attribution.")
+            raise UsageError(f"Row {ids[row]!s}{where} holds {leaf[(row, *column)].item()}; fill or drop it before attribution.")
 
 
 Split = Callable[[Any], tuple[Any, Any]]

@@ -62,9 +62,7 @@ def cross_entropy(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExam
     return Objective(_cross_entropy, measurement, lower_is_better, _sample_classes, l2, convex=True)
 
 
-def binary_cross_entropy(
-    *, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True
-) -> Objective:
+def binary_cross_entropy(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:
     """-log of the Bernoulli likelihood of logits; outputs (B,), (B, 1) or (B, K) (summed over K), targets in [0, 1]."""
     return Objective(_binary_cross_entropy, measurement, lower_is_better, _sample_bits, l2, convex=True)
 

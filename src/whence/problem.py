@@ -39,7 +39,6 @@ class Batch:
             inputs, targets = tree_map(lambda leaf, part=part: leaf[part], (self.inputs, self.targets))
             yield Batch(self.positions[part], self.ids[part], inputs, targets, self.weights[part])
 
-
     def repeated(self, times: int) -> "Batch":
         """Each example ``times`` times in a row, without its inputs: for losses of outputs under several models."""
         each = torch.arange(len(self)).repeat_interleave(times)

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from whence.cli.explain import Settings, explain_case
+from whence.cli.explain import explain_case
 from whence.cli.own import own_case
+from whence.cli.result import Settings
 from whence.cli.tables import bundled_case, table_case
 from whence.errors import UsageError
 
@@ -72,8 +73,12 @@ def demo(
 def explain(
     table: Annotated[Path | None, typer.Argument(help="A CSV, TSV or Parquet file.", show_default=False)] = None,
     target: Annotated[str | None, typer.Option("--target", help="The column to predict.")] = None,
-    query: Annotated[list[str] | None, typer.Option("--query", help="Row numbers or ids (repeat or separate by commas), `wrong`, or a file of new rows.")] = None,
-    problem: Annotated[str | None, typer.Option("--problem", help="Your own model: path.py:function returning (Problem, queries) or (Problem, queries, train).")] = None,
+    query: Annotated[
+        list[str] | None, typer.Option("--query", help="Row numbers or ids (repeat or separate by commas), `wrong`, or a file of new rows.")
+    ] = None,
+    problem: Annotated[
+        str | None, typer.Option("--problem", help="Your own model: path.py:function returning (Problem, queries) or (Problem, queries, train).")
+    ] = None,
     model: ModelOption = Model.linear,
     method: MethodOption = MethodName.influence,
     top: TopOption = 5,

@@ -34,7 +34,6 @@ class Answer:
 
     prediction: str
     truth: str | None
-    confidence: str | None
     right: bool | None
 
 

@@ -74,7 +74,9 @@ class External(Operator):
         try:
             return torch.as_tensor(self.matrix @ vectors)
         except (RuntimeError, ValueError, TypeError) as error:
-            raise UsageError(f"The given curvature does not multiply a {tuple(vectors.shape)} matrix ({error}); it must be {self.size} × {self.size}.") from error
+            raise UsageError(
+                f"The given curvature does not multiply a {tuple(vectors.shape)} matrix ({error}); it must be {self.size} × {self.size}."
+            ) from error
 
     def dense(self) -> Tensor:
         return written_out(self)

@@ -69,7 +69,7 @@ class Factored(Block):
     def squared_norms(self) -> Tensor:
         if self.inputs.shape[1] == 1:
             return self.inputs.square().sum((1, 2)) * self.outputs.square().sum((1, 2))
-        k, t, i = self.inputs.shape
+        _, t, i = self.inputs.shape
         if t * (i + self.outputs.shape[2]) > i * self.outputs.shape[2]:
             return self.dense().square().sum((1, 2))
         return ((self.inputs @ self.inputs.mT) * (self.outputs @ self.outputs.mT)).sum((1, 2))

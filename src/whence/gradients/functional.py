@@ -38,8 +38,5 @@ def total_gradient(problem: Problem, batch: Batch, function: PerExample, weights
         total = (function(problem.outputs(batch.inputs, parameters), batch.targets) * weights).sum()
         found = torch.autograd.grad(total, list(parameters.values()), allow_unused=True)
     return {
-        name: torch.zeros_like(value) if gradient is None else gradient
-        for (name, value), gradient in zip(parameters.items(), found, strict=True)
+        name: torch.zeros_like(value) if gradient is None else gradient for (name, value), gradient in zip(parameters.items(), found, strict=True)
     }
-
-

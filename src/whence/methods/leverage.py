@@ -104,4 +104,3 @@ class Leverage(FittedMethod):
             scores.append(after - self.problem.measurements(outputs, batch)[:, None])
             start += q
         return torch.cat(scores) * self.problem.objective.sign
-

@@ -41,20 +41,23 @@ def loo_correlation(scores: Scores, truth: Outcomes, *, queries: object = None, 
     """Pearson, Spearman, slope, intercept and sign agreement over all (query, group) pairs, or those of some ``queries``.
 
     A group's prediction is the sum of its ids' scores. Intervals (95 %) are percentiles over 1,000 resamplings of the m
-    groups, each taken with all its queries, so ``n`` = m. Sign agreement counts pairs whose true change is not 0.
+    groups, each taken with all its queries, so ``n`` = m. Sign agreement counts pairs whose true change is not 0. Scores of
+    ``unit="arbitrary"`` have no slope and no intercept.
     """
-    if scores.unit != truth.unit:
-        raise UsageError(f"Scores in {scores.unit} cannot be compared with a {truth.unit}; use InfluenceFunction, or agreement of ranks.")
+    ranked_only = scores.unit == "arbitrary"
+    if not ranked_only and scores.unit != truth.unit:
+        raise UsageError(f"Scores predict a {scores.unit} and the outcomes show a {truth.unit}; retrain with the same measurement.")
     asked = truth.query_ids if queries is None else np.atleast_1d(np.asarray(queries))
     rows = positions_of(asked, scores.query_ids, "scored query")
     predicted = torch.stack([scores.select(ids)[rows].sum(1) for ids in truth.groups.values()], 1).double().numpy()
     actual = truth.change[torch.from_numpy(positions_of(asked, truth.query_ids, "retrained query"))].double().numpy()
     picks = np.random.default_rng(seed).integers(0, actual.shape[1], (RESAMPLES, actual.shape[1]))
+    scaleless = f"the scores' unit is {scores.unit}, so their scale means nothing"
     return LooCorrelation(
         _estimate("pearson", _pearson, actual, predicted, picks, chance=0.0),
         _estimate("spearman", _spearman, actual, predicted, picks, chance=0.0),
-        _estimate("slope", _slope, actual, predicted, picks, chance=0.0),
-        _estimate("intercept", _intercept, actual, predicted, picks),
+        undefined("slope", scaleless) if ranked_only else _estimate("slope", _slope, actual, predicted, picks, chance=0.0),
+        undefined("intercept", scaleless) if ranked_only else _estimate("intercept", _intercept, actual, predicted, picks),
         _estimate("sign agreement", _sign, actual, predicted, picks, chance=0.5),
     )
 
@@ -70,7 +73,9 @@ def _estimate(name: str, statistic: Statistic, actual: np.ndarray, predicted: np
     drawn = drawn[np.isfinite(drawn)]  # a resample that drew one group alone has no correlation
     low, high = (float(edge) for edge in np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])) if len(drawn) else (None, None)
     if m < FEW:
-        return Estimate(name, value, low, high, LEVEL, m, chance, status="underpowered", reason=f"{m} groups give a rough interval; retrain without 10 or more")
+        return Estimate(
+            name, value, low, high, LEVEL, m, chance, status="underpowered", reason=f"{m} groups give a rough interval; retrain without 10 or more"
+        )
     return Estimate(name, value, low, high, LEVEL, m, chance)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from whence.errors import UsageError
+from whence.plot.style import Layered
 from whence.scores import TopScores
 
 SIZE = 72  # points of one picture
@@ -18,7 +19,7 @@ SIZE = 72  # points of one picture
 
 def examples(
     top: TopScores, train_images: Mapping[Any, Any], query_images: Mapping[Any, Any], *, labels: Mapping[Any, str] | None = None, count: int = 5
-) -> alt.LayerChart:
+) -> Layered:
     """One row for each query: its opponents, itself, its proponents, each with its id (or label) and score.
 
     Images map an id to (h, w), (c, h, w) or (h, w, c) numbers in [0, 1] or bytes; ``count`` is shown at each end.

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from whence.errors import UsageError
-from whence.plot.style import NEUTRAL, OPPONENT, PROPONENT, finite
+from whence.plot.style import NEUTRAL, OPPONENT, PROPONENT, Layered, finite
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,15 @@ class Refit:
 
 
 def refitted_line(
-    x: Any, y: Any, line: tuple[float, float], panels: tuple[Refit, ...], *, x_title: str = "x", y_title: str = "y", width: int = 320, height: int = 260
+    x: Any,
+    y: Any,
+    line: tuple[float, float],
+    panels: tuple[Refit, ...],
+    *,
+    x_title: str = "x",
+    y_title: str = "y",
+    width: int = 320,
+    height: int = 260,
 ) -> alt.HConcatChart:
     """The points (n,) with the ``line`` (intercept, slope) of all of them, a panel for each point left out, on common axes."""
     x, y = finite("x", x), finite("y", y)
@@ -32,7 +40,7 @@ def refitted_line(
     ends = np.concatenate([y, *(fit[0] + fit[1] * edges for _, fit in lines)])
     x_scale, y_scale = (alt.Scale(domain=[float(v.min()), float(v.max())], nice=True, zero=False) for v in (x, ends))
 
-    def drawn(panel: Refit) -> alt.LayerChart:
+    def drawn(panel: Refit) -> Layered:
         points = pd.DataFrame({"x": x, "y": y, "point": np.where(np.arange(len(x)) == panel.left_out, "left out", "kept")})
         both = pd.concat(
             pd.DataFrame({"x": edges, "y": fit[0] + fit[1] * edges, "fit": name}) for name, fit in (("all points", line), ("refitted", panel.line))

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from whence.errors import UsageError
-from whence.plot.style import NEUTRAL, QUERIES, finite, names
+from whence.plot.style import NEUTRAL, QUERIES, Layered, finite, names
 
 
 def scatter(
     *, predicted: Any, actual: Any, query_ids: Any = None, train_ids: Any = None, unit: str = "loss change", width: int = 420, height: int = 420
-) -> alt.LayerChart:
+) -> Layered:
     """One point per (query, left-out example), ``actual`` on x and ``predicted`` on y, both (q, m), with the line y = x.
 
     Points on the line were predicted exactly; a colour for each query, ids in the tooltip.

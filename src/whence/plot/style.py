@@ -10,6 +10,7 @@ import vl_convert
 from whence.errors import UsageError
 from whence.store import write_whole
 
+Layered = alt.LayerChart | alt.FacetChart  # what altair says it returns; these charts are never facetted
 PROPONENT, OPPONENT, NEUTRAL = "#2f6fb0", "#c8553d", "#8a8f98"
 QUERIES = ["#2f6fb0", "#c8553d", "#4d9a6a", "#8d62a8", "#c99a2e", "#3c9fae", "#b0547c", "#6f7a85"]  # one colour for each query, then round again
 FORMATS = (".png", ".svg", ".pdf", ".html", ".json")

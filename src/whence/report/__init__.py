@@ -1,4 +1,6 @@
-"""Report."""
+"""The report: plain data to one HTML file that works offline."""
 
-def report() -> None:
-    """To come."""
+from whence.report.content import Content, ExampleRow, Proof, QueryCard
+from whence.report.page import report, write_report
+
+__all__ = ["Content", "ExampleRow", "Proof", "QueryCard", "report", "write_report"]

@@ -32,7 +32,9 @@ class Exact(Solver):
         matrix.diagonal().add_(damping)
         factor, failed = torch.linalg.cholesky_ex(matrix)
         if int(failed) or not torch.isfinite(factor).all():
-            raise UsageError(f"The curvature is not positive definite{_smallest(matrix)}; use GaussNewton(), a larger damping, or l2 on every parameter.")
+            raise UsageError(
+                f"The curvature is not positive definite{_smallest(matrix)}; use GaussNewton(), a larger damping, or l2 on every parameter."
+            )
         return Cholesky(factor, operator, damping)
 
 

@@ -87,7 +87,7 @@ def read_group(path: str | Path, kind: str) -> tuple[dict[str, np.ndarray], dict
         raise UsageError(f"There is no {kind} store at {path}; check the path.")
     try:
         group = zarr.open_group(str(path), mode="r")
-        manifest = dict(group.attrs.get("whence") or {})  # type: ignore[arg-type]
+        manifest: dict[str, Any] = dict(group.attrs.get("whence") or {})  # type: ignore[call-overload]
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{path} is not a whence store; give a folder that whence saved.") from error
     if manifest.get("kind") != kind:

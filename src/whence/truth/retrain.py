@@ -63,8 +63,11 @@ def _reduced(problem: Problem, ids: Sequence[object], normalise: bool) -> Proble
     return smaller.renormalised() if normalise else smaller
 
 
-def _parameters(run: Run | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    return run.parameters if isinstance(run, Run) else run
+def _parameters(run: object) -> Mapping[str, Tensor]:
+    found = run.parameters if isinstance(run, Run) else run
+    if not isinstance(found, Mapping) or not found:
+        raise UsageError(f"The trainer returned a {type(run).__name__}; return a Run or a mapping of parameter names to tensors.")
+    return found
 
 
 def _measured(problem: Problem, parameters: Mapping[str, Tensor], queries: Examples) -> Tensor:

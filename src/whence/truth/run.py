@@ -26,6 +26,10 @@ Train = Callable[[Problem, int], Run | Mapping[str, Tensor]]
 class TrainMany(Protocol):
     """A trainer that can train many reduced problems at once, better than one after the other."""
 
+    def __call__(self, problem: Problem, seed: int) -> Run:
+        """Train the problem as it is."""
+        ...
+
     def without(self, problem: Problem, groups: Sequence[Any], *, normalise: bool = False, progress: bool = True) -> list[Run]:
         """One run for each group of ids left out."""
         ...

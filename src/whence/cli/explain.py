@@ -1,0 +1,101 @@
+"""One run: scores, their proof by retraining, and what is printed and written of them."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from whence.attribute import attribute, self_influence
+from whence.cli.case import Case
+from whence.cli.content import content_of
+from whence.cli.result import Result, Settings
+from whence.cli.show import show
+from whence.cli.write import check_folder, write_run
+from whence.curvature import GaussNewton, Hessian
+from whence.errors import UsageError
+from whence.methods import GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores
+from whence.metrics import loo_correlation
+from whence.problem import Problem
+from whence.scores import TopScores
+from whence.solvers import CG, IHVP, Exact, FittedIHVP
+from whence.truth import leave_one_out
+
+RANDOM_ROWS = 30  # left out beside the shown ones, so that the proof is not of extremes alone
+DENSE = 8000  # parameters up to which the curvature is written out
+
+
+def explain_case(case: Case, settings: Settings, out: Path) -> None:
+    """Score, prove, print, write."""
+    check_folder(out)
+    console = Console(highlight=False, soft_wrap=False)
+    console.print(f"[bold]{case.name}[/bold]: {len(case.problem):,} training examples, {case.problem.size:,} parameters, {_held_out(case)}")
+    result = explained(case, settings)
+    content = content_of(case, result, {**case.settings, **_chosen(settings, result)})
+    show(console, case, content)
+    report = write_run(out, case, settings, result, content)
+    console.print(f"\nReport: [bold]{report}[/bold]", soft_wrap=True)
+
+
+def explained(case: Case, settings: Settings) -> Result:
+    """All that is computed."""
+    seconds: dict[str, float] = {}
+    start = time.perf_counter()
+    method, notes = _method(settings, case.problem)
+    scores = attribute(method, case.problem, case.queries)
+    top = scores.top(min(settings.top, len(case.problem)))
+    own = self_influence(method, case.problem)
+    seconds["scores"] = time.perf_counter() - start
+    truth, proof, no_proof = None, None, "--no-prove was given."
+    if settings.prove and case.train is None:
+        no_proof = "There is no trainer; return a third value, train, beside the problem and the queries."
+    elif settings.prove and case.train is not None:
+        start = time.perf_counter()
+        try:
+            truth = leave_one_out(case.problem, _left_out(case.problem, top, settings.seed), case.queries, case.train)
+            proof = loo_correlation(scores, truth)
+        except UsageError as error:
+            no_proof = f"Retraining failed: {error}"
+        seconds["proof"] = time.perf_counter() - start
+    return Result(scores, top, own, truth, proof, no_proof, seconds, notes)
+
+
+def _method(settings: Settings, problem: Problem) -> tuple[Method, tuple[str, ...]]:
+    plain = {"gradient-dot": GradientDot(), "gradient-cosine": GradientCosine(), "random": RandomScores(settings.seed)}
+    if settings.method in plain:
+        return plain[settings.method], ()
+    ihvp, notes = fitted_ihvp(problem)
+    return InfluenceFunction(ihvp, leverage=settings.method == "leverage"), notes
+
+
+def fitted_ihvp(problem: Problem) -> tuple[FittedIHVP, tuple[str, ...]]:
+    """The Hessian itself where it is positive definite and can be written out, else Gauss-Newton; and what was done."""
+    if problem.size > DENSE:
+        return IHVP(GaussNewton(), CG()).fit(problem), (f"{problem.size:,} parameters: Gauss-Newton curvature, solved by conjugate gradients.",)
+    try:
+        return IHVP(Hessian(), Exact(), damping=0.0).fit(problem), ()
+    except UsageError as error:
+        if "positive definite" not in str(error):
+            raise
+    ihvp = IHVP(GaussNewton(), Exact()).fit(problem)
+    damped = f", with damping {ihvp.damping:.3g}" if ihvp.damping else ""
+    return ihvp, (f"The Hessian is not positive definite at these weights; scores use the Gauss-Newton curvature{damped}.",)
+
+
+def _left_out(problem: Problem, top: TopScores, seed: int) -> np.ndarray:
+    """The shown rows of every query, and some random ones."""
+    random = np.random.default_rng(seed).choice(problem.ids, min(RANDOM_ROWS, len(problem)), replace=False)
+    ends = [end.ids.ravel() for end in (top, top.opponents) if end is not None]
+    return np.unique(np.concatenate([*ends, random]))
+
+
+def _chosen(settings: Settings, result: Result) -> dict[str, str]:
+    names = {"influence": "influence function (Koh & Liang 2017)", "leverage": "influence function with leverage (one Newton step per row)"}
+    return {"method": names.get(settings.method, settings.method), "unit of scores": result.scores.unit, "seed": str(settings.seed)}
+
+
+def _held_out(case: Case) -> str:
+    if not case.held_out:
+        return f"{len(case.queries)} queries"
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in case.held_out.items() if name != "n")
+    return f"held-out {figures} (n = {case.held_out['n']:.0f})"

@@ -1,0 +1,33 @@
+"""What a run was asked, and what it found."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from whence.metrics import LooCorrelation
+from whence.scores import Scores, TopScores
+from whence.truth import Outcomes
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the person chose, whatever the data."""
+
+    method: str = "influence"
+    top: int = 5
+    prove: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What a run found."""
+
+    scores: Scores
+    top: TopScores
+    own: Tensor
+    truth: Outcomes | None
+    proof: LooCorrelation | None
+    no_proof: str
+    seconds: dict[str, float]
+    notes: tuple[str, ...]

@@ -35,7 +35,8 @@ def own_case(spec: str) -> Case:
         notes = ("Proved by refitting with Newton's method from the given weights; return a third value, train, to retrain your own way.",)
     answers, view = _shown(problem, asked)
     settings = {"model": type(problem.model).__name__, "problem": spec, "objective": problem.objective.describe()}
-    return Case(spec, problem, asked, answers, _shown(problem, problem.train)[1], view, train, settings, notes=notes, scales=_scales(problem.train))
+    name = f"{Path(spec.rpartition(':')[0]).name}:{spec.rpartition(':')[2]}"
+    return Case(name, problem, asked, answers, _shown(problem, problem.train)[1], view, train, settings, notes=notes, scales=_scales(problem.train))
 
 
 def _function(spec: str) -> Callable[[], Any]:

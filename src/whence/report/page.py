@@ -1,6 +1,7 @@
 """One self-contained HTML page: styles, charts and the code that draws them are inside, nothing is fetched."""
 
 import json
+import re
 from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
@@ -81,7 +82,7 @@ def _scatter(proof: Proof) -> dict[str, Any]:
 
 def _inlined(script: str) -> Markup:
     """A script that cannot end its own element, wherever a text came from."""
-    return Markup(script.replace("</", "<\\/").replace("<!--", "<\\!--"))
+    return Markup(re.sub(r"<(?=/script|!--)", r"\\x3C", script, flags=re.IGNORECASE))
 
 
 def _signed(value: float | None) -> str:

@@ -1,0 +1,29 @@
+"""Training and held-out rows."""
+
+from typing import Any
+
+import numpy as np
+
+from whence.errors import UsageError
+
+
+def split(n: int, *, seed: int, fraction: float = 0.2, stratify: Any = None) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted positions of training and held-out rows, about ``fraction`` of them held out.
+
+    ``stratify`` (n,) are classes that are held out alike; each keeps at least one training row.
+    """
+    if n < 2:
+        raise UsageError(f"{n} rows cannot be split; give at least 2.")
+    if not 0 < fraction < 1:
+        raise UsageError(f"fraction={fraction} holds out none or all; give a number between 0 and 1.")
+    order = np.random.default_rng(seed).permutation(n)
+    classes = np.zeros(n, dtype=np.int64) if stratify is None else np.unique(np.asarray(stratify), return_inverse=True)[1]
+    order = order[np.argsort(classes[order], kind="stable")]
+    count = min(n - 1, max(1, round(fraction * n)))
+    held = order[np.floor((np.arange(count) + 0.5) * n / count).astype(np.int64)]  # evenly spaced, so each class by its share
+    gone = np.setdiff1d(classes[held], np.delete(classes, held))
+    back = [held[classes[held] == one][0] for one in gone]
+    held = np.setdiff1d(held, back)
+    if not len(held):
+        raise UsageError("Every class has one row only, so none can be held out; give more rows.")
+    return np.setdiff1d(np.arange(n), held), held

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ class View:
     values: pd.DataFrame | None = None  # index = ids
     images: Mapping[object, np.ndarray] | None = None
 
-    def row(self, key: object) -> dict[str, object]:
+    def row(self, key: Any) -> dict[str, object]:
         """Column -> value of one example."""
         return {} if self.values is None else {str(name): value for name, value in self.values.loc[key].items()}
 

@@ -47,7 +47,7 @@ def _downloaded(address: str, place: Path) -> Path:
         os.replace(rough, place)
     except (OSError, urllib.error.URLError, ValueError) as error:
         raise UsageError(
-            f"{place.name} could not be fetched from {address} ({error}); set WHENCE_DATA to a folder that holds {place.parent.name}/{place.name}, or give path=."
+            f"{place.name} could not be fetched from {address} ({error}); give path=, or set WHENCE_DATA to a folder that holds it as shared there."
         ) from error
     finally:
         rough.unlink(missing_ok=True)

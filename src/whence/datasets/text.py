@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -77,7 +78,7 @@ def bag_of_words(
     """
     counter = CountVectorizer(vocabulary=None if vocabulary is None else list(vocabulary), min_df=min_count, binary=binary)
     try:
-        counts = counter.fit_transform(texts)
+        counts: Any = counter.fit_transform(texts)
     except ValueError as error:
         raise UsageError(f"No words are left to count ({error}); give more texts or a smaller min_count.") from error
     words = tuple(str(word) for word in counter.get_feature_names_out())

@@ -215,6 +215,18 @@ class Problem:
         """What a query is asked, for each example of a batch (B,)."""
         return per_example(self.objective.measurement or self.objective.loss, "measurement", outputs, batch)
 
+    def describe(self) -> str:
+        """The problem in words: the model, N, the objective, and each parameter of θ with its shape and penalty."""
+        others = len(self.state) - len(self.names)
+        lines = [
+            f"{type(self.model).__name__}, {self.size:,} parameters in {len(self.names)} tensors ({self.dtype}, {self.device}), {others} held fixed",
+            f"{len(self):,} training examples, N = {self.normaliser:g}",
+            self.objective.describe(),
+        ]
+        width = max(len(name) for name in self.names)
+        lines += [f"  {name:<{width}}  {tuple(self.state[name].shape)}, l2 {self.objective.l2_of(name):g}" for name in self.names]
+        return "\n".join(lines)
+
     def fingerprint(self) -> str:
         """A text that changes with the weights, the data, the ids, the example weights or the objective."""
         seal = hashlib.sha256(f"{self.objective.describe()}|{self.names}|{self.normaliser}|{self.train.source.digest()}".encode())

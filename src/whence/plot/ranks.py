@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from whence.errors import UsageError
-from whence.plot.style import OPPONENT, PROPONENT, QUERIES, finite
+from whence.plot.style import OPPONENT, PROPONENT, QUERIES, finite, inline
 from whence.scores import Scores, TopScores
 
 POINTS = 400  # of one curve; more would not be seen
@@ -54,13 +54,13 @@ def cumulative(scores: Scores, *, width: int = 420, height: int = 260) -> alt.Ch
         pd.DataFrame({"query": str(key), "examples": places + 1, "share": shares[row, places]}) for row, key in enumerate(scores.query_ids.tolist())
     ]
     return (
-        alt.Chart(pd.concat(frames))
+        alt.Chart(inline(pd.concat(frames)))
         .mark_line()
         .encode(
             x=alt.X("examples:Q", title="most influential training examples"),
             y=alt.Y("share:Q", title="share of all influence", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
             color=alt.Color("query:N", sort=None, scale=alt.Scale(range=QUERIES)),
-            tooltip=["query", "examples", alt.Tooltip("share:Q", format=".1%")],
+            tooltip=["query:N", "examples:Q", alt.Tooltip("share:Q", format=".1%")],
         )
         .properties(width=width, height=height)
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from whence.errors import UsageError
-from whence.plot.style import NEUTRAL, OPPONENT, PROPONENT, Layered, finite
+from whence.plot.style import NEUTRAL, OPPONENT, PROPONENT, Layered, finite, inline
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ def refitted_line(
         both = pd.concat(
             pd.DataFrame({"x": edges, "y": fit[0] + fit[1] * edges, "fit": name}) for name, fit in (("all points", line), ("refitted", panel.line))
         )
-        dots = alt.Chart(points).mark_circle(opacity=0.85).encode(
+        dots = alt.Chart(inline(points)).mark_circle(opacity=0.85).encode(
             x=alt.X("x:Q", title=x_title, scale=x_scale),
             y=alt.Y("y:Q", title=y_title, scale=y_scale),
             color=alt.Color("point:N", scale=alt.Scale(domain=["kept", "left out"], range=[NEUTRAL, OPPONENT]), legend=alt.Legend(title=None)),
             size=alt.condition("datum.point == 'left out'", alt.value(140), alt.value(36)),
-            tooltip=["x", "y", "point"],
+            tooltip=["x:Q", "y:Q", "point:N"],
         )  # fmt: skip
         fits = alt.Chart(both).mark_line(strokeWidth=2).encode(
             x="x:Q", y="y:Q",

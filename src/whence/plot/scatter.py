@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from whence.errors import UsageError
-from whence.plot.style import NEUTRAL, QUERIES, Layered, finite, names
+from whence.plot.style import NEUTRAL, QUERIES, Layered, finite, inline, names
 
 
 def scatter(
@@ -35,13 +35,13 @@ def scatter(
     line = alt.Chart(pd.DataFrame({"x": domain.domain, "y": domain.domain})).mark_line(color=NEUTRAL, strokeDash=[5, 4]).encode(x="x:Q", y="y:Q")
     axis = alt.Axis(format="~g", tickCount=5)
     points = (
-        alt.Chart(frame)
+        alt.Chart(inline(frame))
         .mark_circle(size=38, opacity=0.65)
         .encode(
             x=alt.X("actual:Q", title=f"retrained {unit}", scale=domain, axis=axis),
             y=alt.Y("predicted:Q", title=f"predicted {unit}", scale=domain, axis=axis),
             color=alt.Color("query:N", sort=None, scale=alt.Scale(range=QUERIES), legend=alt.Legend(title="query") if q > 1 else None),
-            tooltip=["query", "left out", alt.Tooltip("actual:Q", format=".4g"), alt.Tooltip("predicted:Q", format=".4g")],
+            tooltip=["query:N", "left out:N", alt.Tooltip("actual:Q", format=".4g"), alt.Tooltip("predicted:Q", format=".4g")],
         )
     )
     return alt.layer(line, points).properties(width=width, height=height)

@@ -5,6 +5,7 @@ from typing import Any
 
 import altair as alt
 import numpy as np
+import pandas as pd
 import vl_convert
 
 from whence.errors import UsageError
@@ -30,6 +31,11 @@ def save(chart: alt.TopLevelMixin, path: str | Path, *, scale: float = 2.0) -> P
     if path.suffix.lower() not in writers:
         raise UsageError(f"A chart cannot be written as {path.name!r}; end the name in {', '.join(FORMATS)}.")
     return write_whole(path, writers[path.suffix.lower()]())
+
+
+def inline(frame: pd.DataFrame) -> alt.InlineData:
+    """The rows inside the chart, however many (altair refuses frames of more than 5,000)."""
+    return alt.InlineData(values=frame.to_dict("records"))
 
 
 def finite(name: str, values: Any) -> np.ndarray:

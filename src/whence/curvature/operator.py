@@ -72,11 +72,18 @@ class External(Operator):
 
     def apply(self, vectors: Tensor) -> Tensor:
         try:
-            return torch.as_tensor(self.matrix @ vectors)
+            return self._multiplied(vectors)
         except (RuntimeError, ValueError, TypeError) as error:
             raise UsageError(
                 f"The given curvature does not multiply a {tuple(vectors.shape)} matrix ({error}); it must be {self.size} × {self.size}."
             ) from error
+
+    def _multiplied(self, vectors: Tensor) -> Tensor:
+        try:
+            found = self.matrix @ vectors
+        except TypeError:  # matrices of numpy and scipy take arrays alone
+            found = self.matrix @ vectors.cpu().numpy()
+        return torch.as_tensor(found).to(vectors)
 
     def dense(self) -> Tensor:
         return written_out(self)

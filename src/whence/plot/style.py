@@ -35,7 +35,8 @@ def save(chart: alt.TopLevelMixin, path: str | Path, *, scale: float = 2.0) -> P
 
 def inline(frame: pd.DataFrame) -> alt.InlineData:
     """The rows inside the chart, however many (altair refuses frames of more than 5,000)."""
-    return alt.InlineData(values=frame.to_dict("records"))
+    records: Any = frame.to_dict("records")
+    return alt.InlineData(values=records)
 
 
 def finite(name: str, values: Any) -> np.ndarray:

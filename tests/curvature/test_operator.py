@@ -1,0 +1,43 @@
+"""Operators: symmetric, with a trace, and somebody else's matrix in their place."""
+
+import numpy as np
+import pytest
+import torch
+from helpers.problems import NAMES, problem
+
+import whence as wh
+from whence.curvature import External
+from whence.curvature.operator import estimated_trace, written_out
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("curvature", [wh.Hessian(), wh.GaussNewton()])
+def test_symmetric_with_the_right_trace(name: str, curvature: wh.Curvature) -> None:
+    p = problem(name).problem
+    operator = curvature.fit(p)
+    matrix = written_out(operator)
+    left, right = torch.randn(2, p.size, dtype=p.dtype)
+    torch.testing.assert_close(left @ (operator @ right), right @ (operator @ left))
+    mean = float(matrix.diagonal().mean())
+    assert operator.mean_eigenvalue() == pytest.approx(mean, rel=0.5)
+    assert operator.size == p.size
+
+
+def test_the_trace_of_a_diagonal_is_exact() -> None:
+    p = problem("ridge").problem
+    operator = External(torch.diag(torch.arange(1.0, 6.0, dtype=p.dtype)), p)
+    assert estimated_trace(operator) == pytest.approx(15)
+
+
+def test_positive_definite_needs_l2_on_every_parameter() -> None:
+    assert wh.GaussNewton().fit(problem("mlp").problem).positive_definite
+    assert not wh.Hessian().fit(problem("mlp").problem).positive_definite
+    assert wh.Hessian().fit(problem("softmax").problem).positive_definite
+    assert not wh.Hessian().fit(problem("ridge, l2 on the weight alone").problem).positive_definite
+
+
+def test_a_foreign_matrix_of_the_wrong_size_is_refused() -> None:
+    p = problem("ridge").problem
+    with pytest.raises(wh.UsageError, match="must be 5 × 5"):
+        External(torch.eye(4, dtype=p.dtype), p).dense()
+    assert External(np.eye(5), p).dense().shape == (5, 5)

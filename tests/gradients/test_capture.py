@@ -1,0 +1,89 @@
+"""Per-example gradients equal autograd's, one example at a time."""
+
+import pytest
+import torch
+from helpers import reference
+from helpers.problems import NAMES, problem
+from torch import nn
+
+import whence as wh
+from whence.gradients import Factored, Gradients
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_equal_autograd(name: str) -> None:
+    case = problem(name)
+    found = Gradients(case.problem).losses(reference.whole(case.problem)).flat()
+    torch.testing.assert_close(found, reference.gradients(case.problem), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_jacobian_equals_autograd(name: str) -> None:
+    case = problem(name)
+    batch = reference.whole(case.problem)
+    outputs, rows = Gradients(case.problem).jacobian(batch)
+    picked = wh.Problem.of(case.problem.model, wh.Objective(lambda o, t: o.reshape(len(o), -1)[:, 0]), case.problem.train.source.tree, parameters=case.problem.names)
+    picked = picked.at(case.problem.parameters)
+    torch.testing.assert_close(rows.flat()[:: outputs.shape[1]], reference.gradients(picked), rtol=1e-10, atol=1e-12)
+
+
+def test_linear_layers_keep_their_factors() -> None:
+    rows = Gradients(problem("mlp").problem).losses(reference.whole(problem("mlp").problem))
+    assert all(isinstance(block, Factored) for block in rows.blocks)
+
+
+@pytest.mark.parametrize("name", ["tied weight", "bare parameter", "convolution"])
+def test_what_no_rule_serves_goes_to_torch_func(name: str) -> None:
+    assert Gradients(problem(name).problem).coverage.mapped
+
+
+def test_a_weight_used_elsewhere_is_found_out() -> None:
+    class Sly(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layer(x) @ self.layer.weight
+
+    p = wh.Problem.of(Sly().double().eval(), wh.cross_entropy(), (torch.randn(8, 3), torch.randint(3, (8,))))
+    gradients = Gradients(p)
+    assert "layer.weight" in gradients.coverage.mapped
+    torch.testing.assert_close(gradients.losses(reference.whole(p)).flat(), reference.gradients(p))
+
+
+def test_an_in_place_activation_is_no_trap() -> None:
+    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(inplace=True), nn.Linear(5, 3)).double().eval()
+    p = wh.Problem.of(model, wh.cross_entropy(), (torch.randn(8, 4), torch.randint(3, (8,))))
+    torch.testing.assert_close(Gradients(p).losses(reference.whole(p)).flat(), reference.gradients(p))
+
+
+def test_a_model_that_ends_with_its_layer_is_a_head_and_others_are_not() -> None:
+    batch = reference.whole(problem("softmax").problem)
+    head = Gradients(problem("softmax").problem).head(batch)
+    assert head is not None and head[0].shape == (len(batch), 5)
+    assert Gradients(problem("mlp").problem).head(reference.whole(problem("mlp").problem)) is None
+    changed = nn.Sequential(nn.Linear(4, 3), nn.Tanh()).double().eval()
+    p = wh.Problem.of(changed, wh.cross_entropy(), (torch.randn(8, 4), torch.randint(3, (8,))))
+    assert Gradients(p).head(reference.whole(p)) is None
+
+
+def test_hooks_are_gone_afterwards_even_when_the_model_fails() -> None:
+    class Fails(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.fail = nn.Linear(3, 2), False
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out = self.layer(x)
+            if self.fail:
+                raise RuntimeError("no")
+            return out
+
+    model = Fails().eval()
+    p = wh.Problem.of(model, wh.cross_entropy(), (torch.randn(4, 3), torch.randint(2, (4,))))
+    gradients = Gradients(p)
+    model.fail = True
+    with pytest.raises(RuntimeError, match="no"):
+        gradients.losses(reference.whole(p))
+    assert not model.layer._forward_hooks

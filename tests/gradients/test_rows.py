@@ -1,0 +1,39 @@
+"""Rows: inner products, flat form and back."""
+
+import pytest
+import torch
+from helpers import reference
+from helpers.problems import problem
+
+import whence as wh
+from whence.gradients import Gradients, Rows
+from whence.gradients.rows import cat
+
+
+def rows_of(name: str) -> Rows:
+    p = problem(name).problem
+    return Gradients(p).losses(reference.whole(p))
+
+
+@pytest.mark.parametrize("name", ["mlp", "reused layer", "tied weight", "sequence in a dictionary"])
+def test_inner_products_are_those_of_the_flat_rows(name: str) -> None:
+    rows = rows_of(name)
+    flat = rows.flat()
+    torch.testing.assert_close(rows.dot(rows), flat @ flat.T)
+    torch.testing.assert_close(rows.paired(rows), flat.square().sum(1))
+    torch.testing.assert_close(rows.norms(), flat.norm(dim=1))
+    factors = torch.rand(len(rows), dtype=flat.dtype)
+    torch.testing.assert_close(rows.scale(factors).flat(), flat * factors[:, None])
+    torch.testing.assert_close(rows.layout.rows(flat).flat(), flat)
+    torch.testing.assert_close(cat([rows.select(slice(0, 5)), rows.select(slice(5, None))]).flat(), flat)
+
+
+def test_rows_of_different_lengths_are_written_out_when_joined() -> None:
+    rows = rows_of("sequence in a dictionary")
+    dense = rows.layout.rows(rows.flat())
+    torch.testing.assert_close(cat([rows, dense]).flat(), torch.cat([rows.flat(), rows.flat()]))
+
+
+def test_rows_of_other_parameters_are_refused() -> None:
+    with pytest.raises(wh.UsageError, match="belong to different parameters"):
+        rows_of("mlp").dot(rows_of("reused layer"))

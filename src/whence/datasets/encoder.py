@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from whence.datasets.tables import Table
+from whence.errors import UsageError
 
 MISSING = "missing"  # the category of an empty cell
 
@@ -44,7 +45,9 @@ class Encoder:
 
 
 def fit_encoder(table: Table, positions: np.ndarray) -> Encoder:
-    """Learn medians, means, spreads and categories from the rows at ``positions``."""
+    """Learn medians, means, spreads and categories from the rows at ``positions``; raises :class:`UsageError` for none."""
+    if not len(positions):
+        raise UsageError("There are no rows to learn the columns from; give at least one position.")
     rows = table.frame.iloc[positions]
     numbers, categories = {}, {}
     for column in table.columns:
@@ -55,7 +58,8 @@ def fit_encoder(table: Table, positions: np.ndarray) -> Encoder:
         values = cells.to_numpy(dtype=np.float64)
         median = float(np.nanmedian(values)) if not np.isnan(values).all() else 0.0
         values = np.where(np.isnan(values), median, values)
-        numbers[column.name] = (median, float(values.mean()), float(values.std()) or 1.0)
+        spread = float(values.std()) if np.ptp(values) > 0 else 1.0  # the std of equal numbers may be a rounding error
+        numbers[column.name] = (median, float(values.mean()), spread or 1.0)
     return Encoder(numbers, categories)
 
 

@@ -21,7 +21,9 @@ def read_rows(path: str | Path, table: Table) -> tuple[pd.DataFrame, bool]:
     frame = read_frame(path, text=spelt)
     missing = [column.name for column in table.columns if column.name not in frame]
     if missing:
-        raise UsageError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; add {_it(missing)}.{_near(missing, frame)}")
+        raise UsageError(
+            f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; add {'them' if missing[1:] else 'it'}.{_near(missing, frame)}"
+        )
     used = {}
     for column in table.columns:
         cells = frame[column.name]
@@ -30,10 +32,6 @@ def read_rows(path: str | Path, table: Table) -> tuple[pd.DataFrame, bool]:
     if has_target:
         used[table.target] = _targets(frame[table.target], table, path)
     return pd.DataFrame(used).set_axis([f"new {row}" for row in range(len(frame))], axis=0), has_target
-
-
-def _it(names: list[str]) -> str:
-    return "it" if len(names) == 1 else "them"
 
 
 def _near(missing: list[str], frame: pd.DataFrame) -> str:
@@ -46,7 +44,9 @@ def _numbers(cells: pd.Series, path: str | Path) -> pd.Series:
     wrong = ~np.isfinite(values.to_numpy())
     if wrong.any():
         row = int(wrong.argmax())
-        raise UsageError(f"Row {filled.index[row]} of {path} has {filled.iloc[row]!s} in column {cells.name!r}; put a number there or leave it empty.")
+        raise UsageError(
+            f"Row {filled.index[row]} of {path} has {filled.iloc[row]!s} in column {cells.name!r}; put a number there or leave it empty."
+        )
     return values.reindex(cells.index)
 
 
@@ -76,7 +76,5 @@ def _targets(cells: pd.Series, table: Table, path: str | Path) -> pd.Series:
     named = _named(cells, table.classes)
     unknown = next((name for name in named if name not in table.classes), None)
     if unknown is not None:
-        raise UsageError(
-            f"{path} has the {table.target} {unknown!r}, which the table does not know; the classes are {', '.join(table.classes)}."
-        )
+        raise UsageError(f"{path} has the {table.target} {unknown!r}, which the table does not know; the classes are {', '.join(table.classes)}.")
     return named

@@ -17,6 +17,8 @@ def split(n: int, *, seed: int, fraction: float = 0.2, stratify: Any = None) -> 
     if not 0 < fraction < 1:
         raise UsageError(f"fraction={fraction} holds out none or all; give a number between 0 and 1.")
     order = np.random.default_rng(seed).permutation(n)
+    if stratify is not None and len(stratify) != n:
+        raise UsageError(f"stratify holds {len(stratify)} classes for {n} rows; give one for each row.")
     classes = np.zeros(n, dtype=np.int64) if stratify is None else np.unique(np.asarray(stratify), return_inverse=True)[1]
     order = order[np.argsort(classes[order], kind="stable")]
     count = min(n - 1, max(1, round(fraction * n)))

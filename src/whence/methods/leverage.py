@@ -88,10 +88,11 @@ class Leverage(FittedMethod):
         kernel = rows.flat().view(*first.shape, -1) @ solved.reshape(*first.shape, -1).mT
         bend = output_hessian(self.problem, outputs, batch) * (batch.weights / self.problem.normaliser)[:, None, None]
         left = torch.eye(first.shape[1], dtype=first.dtype, device=first.device) - bend @ kernel
-        step, failed = torch.linalg.solve_ex(left, (first * batch.weights[:, None])[:, :, None])
-        if failed.any() or not torch.isfinite(step).all():
-            raise UsageError("The curvature without one of the examples is singular, so its Newton step is endless; add l2 or damping.")
-        return step[:, :, 0], solved, rows
+        endless = torch.linalg.svdvals(left).min(dim=1).values < torch.finfo(left.dtype).eps ** 0.5
+        if endless.any():
+            key = batch.ids[int(endless.nonzero()[0])]
+            raise UsageError(f"The curvature without example {key!s} is singular, so its Newton step is endless; add l2 or damping.")
+        return torch.linalg.solve(left, (first * batch.weights[:, None])[:, :, None])[:, :, 0], solved, rows
 
     def _worsening(self, asked: list[tuple[Batch, Tensor]], moved: Tensor) -> Tensor:
         """The worsening (q, B) of each query when its outputs move by ``moved`` (q, B, C)."""

@@ -53,15 +53,16 @@ def _parquet(path: Path) -> pd.DataFrame:
     except UsageError:
         raise
     except Exception as error:  # pyarrow raises many kinds for a damaged file
-        raise UsageError(f"{path} is not a whole Parquet file ({_first_line(error)}); write it again.") from error
+        raise UsageError(f"{path} is not a whole Parquet file ({reason(error)}); write it again.") from error
     if not len(frame):
         raise UsageError(f"{path} holds no rows; give a table with some.")
     named = [name for name in frame.index.names if name is not None]  # an index with a name was a column
     return frame.reset_index(named).reset_index(drop=True).rename(columns=str)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+def reason(error: Exception) -> str:
+    """The first sentence of an error of another library, to stand inside ours."""
+    return re.split(r"\n|\. ", str(error).strip() or type(error).__name__)[0].rstrip(".")
 
 
 def _decoded(path: Path, content: bytes) -> str:

@@ -1,12 +1,18 @@
 """Where a data file is: a given path, the folder in WHENCE_DATA, the cache, or its usual public source."""
 
+import contextlib
+import gzip
+import hashlib
+import http.client
 import os
-import urllib.error
 import urllib.request
 import uuid
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from whence.datasets.frames import reason
 from whence.errors import UsageError
 from whence.progress import track
 
@@ -14,27 +20,29 @@ TIMEOUT = 60  # seconds without an answer
 PIECE = 1 << 20
 
 
-def locate(name: str, address: str, path: str | Path | None = None) -> Path:
-    """The file ``name`` (such as "mnist/train-images-idx3-ubyte.gz").
+def locate(names: tuple[str, ...], address: str, path: str | Path | None = None, *, md5: str | None = None) -> Path:
+    """The first of the files ``names`` (such as "mnist/train-images-idx3-ubyte.gz") that is there; the last is what ``address`` gives.
 
     ``path`` is the file itself or a folder that holds it. A download is written under a temporary name and renamed when
-    whole. Raises :class:`UsageError` where the file is nowhere.
+    whole and, where an ``md5`` of what it unpacks to is known, right. Raises :class:`UsageError` where the file is nowhere.
     """
+    wanted = " or ".join(Path(name).name for name in names)
     if path is not None:
-        places = [Path(path), Path(path) / name, Path(path) / Path(name).name]
+        places = [Path(path)] + [Path(path) / there for name in names for there in (name, Path(name).name)]
         found = next((place for place in places if place.is_file()), None)
         if found is None:
-            raise UsageError(f"There is no {Path(name).name} at {path}; give the file or the folder that holds it.")
+            raise UsageError(f"There is no {wanted} at {path}; give path= the file or the folder that holds it.")
         return found
     folders = [Path(os.environ["WHENCE_DATA"])] if os.environ.get("WHENCE_DATA") else []
     cache = Path(os.environ.get("WHENCE_CACHE") or Path.home() / ".cache" / "whence")
     for folder in (*folders, cache):
-        if (folder / name).is_file():
-            return folder / name
-    return _downloaded(address, cache / name)
+        for name in names:
+            if (folder / name).is_file():
+                return folder / name
+    return _downloaded(address, cache / names[-1], " or ".join(names), md5)
 
 
-def _downloaded(address: str, place: Path) -> Path:
+def _downloaded(address: str, place: Path, wanted: str, md5: str | None) -> Path:
     rough = place.with_name(f".{place.name}.{uuid.uuid4().hex[:8]}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -44,16 +52,25 @@ def _downloaded(address: str, place: Path) -> Path:
                 file.write(piece)
         if size and rough.stat().st_size != size:
             raise OSError(f"{rough.stat().st_size} of {size} bytes came")
+        if md5 is not None and hashlib.md5(unpacked(rough)).hexdigest() != md5:
+            raise OSError(f"what came has not the md5 {md5}")
         os.replace(rough, place)
-    except (OSError, urllib.error.URLError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error, http.client.HTTPException) as error:
         raise UsageError(
-            f"{place.name} could not be fetched from {address} ({error}); give path=, or set WHENCE_DATA to a folder that holds it as shared there."
+            f"{place.name} could not be fetched from {address} ({reason(error)}); give path=, or set WHENCE_DATA to a folder that holds {wanted}."
         ) from error
     finally:
-        rough.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            rough.unlink(missing_ok=True)
     return place
 
 
-def _pieces(answer: object) -> Iterator[bytes]:
-    while piece := answer.read(PIECE):  # type: ignore[attr-defined]
+def _pieces(answer: Any) -> Iterator[bytes]:
+    while piece := answer.read(PIECE):
         yield piece
+
+
+def unpacked(file: Path) -> bytes:
+    """What a file holds, gzipped or not; raises OSError, EOFError or zlib.error where it is damaged."""
+    content = file.read_bytes()
+    return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content

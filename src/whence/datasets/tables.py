@@ -107,8 +107,12 @@ def _framed(source: str | Path | pd.DataFrame) -> pd.DataFrame:
 def _numbers_found(frame: pd.DataFrame) -> pd.DataFrame:
     found = {}
     for name in frame:
-        filled = frame[name].dropna() if frame[name].dtype == object else ()
-        if len(filled) and all(isinstance(cell, (Real, Decimal)) and not isinstance(cell, (bool, np.bool_)) for cell in filled):
+        filled = frame[name].dropna()
+        if (
+            filled.dtype == object
+            and len(filled)
+            and all(isinstance(cell, (Real, Decimal)) and not isinstance(cell, (bool, np.bool_)) for cell in filled)
+        ):
             plain = [int(cell) if isinstance(cell, Integral) else float(cell) for cell in filled]
             found[name] = pd.to_numeric(pd.Series(plain, index=filled.index)).reindex(frame.index)
     return frame.assign(**found)
@@ -119,7 +123,8 @@ def _ids(rows: pd.DataFrame, column: str | None) -> np.ndarray:
         return rows.index.to_numpy()
     cells = rows[column]
     if cells.isna().any():
-        raise UsageError(f"Row {cells.index[cells.isna().to_numpy().argmax()]} has no {column}; fill that cell, or choose another id column or none.")
+        row = cells.index[int(cells.isna().to_numpy().argmax())]
+        raise UsageError(f"Row {row} has no {column}; fill that cell, or choose another id column or none.")
     whole = types.is_integer_dtype(cells) or (types.is_float_dtype(cells) and (cells % 1 == 0).all())
     ids = cells.to_numpy().astype(np.int64) if whole else np.array([str(cell) for cell in cells])
     double = pd.Series(ids).duplicated().to_numpy()
@@ -158,15 +163,15 @@ def _task(target: pd.Series, asked: str | None) -> Task:
 
 def _target(target: pd.Series, task: Task) -> tuple[pd.Series, tuple[str, ...]]:
     """Class names or numbers, and all classes in order."""
-    distinct = sorted(target.unique().tolist(), key=lambda value: (isinstance(value, str), value))
-    classes = tuple(dict.fromkeys(class_name(value) for value in distinct))
+    distinct = sorted(set(target), key=lambda value: (isinstance(value, str), value))
+    classes = list(dict.fromkeys(class_name(value) for value in distinct))
     if len(classes) < 2:
         raise UsageError(f"Every row has the same {target.name} ({classes[0]}); choose a target with at least two values.")
     if task == "regression":
         return target.astype(np.float64), ()
     if len(classes) == len(target) >= MANY:
         raise UsageError(f"Every row has a {target.name} of its own; choose a target whose classes repeat.")
-    return pd.Series([class_name(value) for value in target], index=target.index, dtype=object), classes
+    return pd.Series([class_name(value) for value in target], index=target.index, dtype=object), tuple(classes)
 
 
 def class_name(value: object) -> str:
@@ -228,4 +233,4 @@ def _check_infinite(rows: pd.DataFrame) -> None:
     for name in rows.select_dtypes("number"):
         endless = np.isinf(rows[name].to_numpy(dtype=np.float64, na_value=np.nan))
         if endless.any():
-            raise UsageError(f"Row {rows.index[endless.argmax()]!s} holds an infinite {name}; correct or empty that cell.")
+            raise UsageError(f"Row {rows.index[int(endless.argmax())]!s} holds an infinite {name}; correct or empty that cell.")

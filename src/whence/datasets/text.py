@@ -1,9 +1,10 @@
 """Text data: Enron1 mails (Metsis et al. 2006) and the SMS Spam Collection (Almeida et al. 2011), and words as counts."""
 
-import csv
 import io
 import tarfile
 import zipfile
+import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow
 import torch
 from sklearn.feature_extraction.text import CountVectorizer
 from torch import Tensor
 
+from whence.datasets.frames import reason
 from whence.datasets.locate import locate
 from whence.errors import UsageError
 
@@ -34,34 +37,54 @@ class Text:
 
 
 def enron1(path: str | Path | None = None) -> Text:
-    """3,672 ham and 1,500 spam mails, subject and body, in the order of their file names."""
-    file = _given_or_located("enron1.parquet", "enron1.tar.gz", ENRON1, path)
-    if file.suffix == ".parquet":
-        frame = pd.read_parquet(file)
-        if not {"label", "subject", "body"} <= set(frame):
-            raise UsageError(f"{file} has no columns label, subject and body; give Enron1 in that form.")
-        texts = (frame["subject"].fillna("") + "\n" + frame["body"].fillna("")).tolist()
-        return _labelled(file, texts, frame["label"].tolist())
+    """3,672 ham and 1,500 spam mails, subject, line break and body: ham first, each in the order of its file names.
+
+    Read from ``path`` (file or folder), WHENCE_DATA, the cache, or fetched, as enron1.parquet or the public enron1.tar.gz. Raises
+    :class:`UsageError` for a file that is missing, damaged, or something else.
+    """
+    file = locate(("enron1.parquet", "enron1.tar.gz"), ENRON1, path)
     try:
-        with tarfile.open(file) as archive:
-            members = sorted(
-                (member for member in archive if member.name.endswith(".txt") and member.name.count("/") == 2), key=lambda member: member.name
-            )
-            read = [(member.name.split("/")[1], archive.extractfile(member)) for member in members]
-            texts = [content.read().decode("latin-1").removeprefix("Subject: ") for _, content in read if content is not None]
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise UsageError(f"{file} is damaged ({error}); fetch it again.") from error
-    return _labelled(file, texts, [label for label, _ in read])
+        texts, labels = _archived_mails(file) if tarfile.is_tarfile(file) else _tabled_mails(file)
+    except (tarfile.TarError, OSError, EOFError, zlib.error, pyarrow.ArrowException) as error:
+        raise UsageError(f"{file} is not Enron1 ({reason(error)}); replace it by a fresh copy.") from error
+    return _labelled(file, texts, labels)
+
+
+def _tabled_mails(file: Path) -> tuple[list[str], list[str]]:
+    frame = pd.read_parquet(file)
+    if not {"label", "subject", "body"} <= set(frame):
+        raise UsageError(f"{file} lacks the columns label, subject and body; give Enron1 in that form.")
+    return (frame["subject"].fillna("") + "\n" + frame["body"].fillna("")).tolist(), frame["label"].tolist()
+
+
+def _archived_mails(file: Path) -> tuple[list[str], list[str]]:
+    texts, labels = [], []
+    with tarfile.open(file) as archive:
+        mails = [member for member in archive if member.isfile() and member.name.endswith(".txt") and member.name.count("/") == 2]
+        for member in sorted(mails, key=lambda member: member.name):
+            content: Any = archive.extractfile(member)
+            lines = content.read().decode("latin-1").replace("\r\n", "\n")
+            texts.append(lines.removeprefix("Subject:").removeprefix(" "))
+            labels.append(member.name.split("/")[1])
+    return texts, labels
 
 
 def sms_spam(path: str | Path | None = None) -> Text:
-    """5,574 messages, ham or spam."""
-    file = _given_or_located("sms_spam.tsv", "sms_spam.zip", SMS_SPAM, path)
-    content = file.read_bytes()
-    if content[:2] == b"PK":
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            content = archive.read("SMSSpamCollection")
-    rows = list(csv.reader(io.StringIO(content.decode("utf-8")), delimiter="\t", quoting=csv.QUOTE_NONE))
+    """5,574 messages, ham or spam, in the order of the file.
+
+    Read from ``path`` (file or folder), WHENCE_DATA, the cache, or fetched, as sms_spam.tsv or the public zip. Raises
+    :class:`UsageError` for a file that is missing, damaged, or something else.
+    """
+    file = locate(("sms_spam.tsv", "SMSSpamCollection", "sms_spam.zip"), SMS_SPAM, path)
+    try:
+        content = file.read_bytes()
+        if content.startswith(b"PK"):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                content = archive.read("SMSSpamCollection")
+        lines = content.decode("utf-8").replace("\r\n", "\n").removesuffix("\n").split("\n")
+    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file} is not the SMS Spam Collection ({reason(error)}); replace it by a fresh copy.") from error
+    rows = [line.split("\t") for line in lines]
     wrong = next((number for number, row in enumerate(rows, 1) if len(row) != 2), None)
     if wrong is not None:
         raise UsageError(f"Line {wrong} of {file} is not a label, a tab and a message; give the SMS Spam Collection.")
@@ -73,31 +96,30 @@ def bag_of_words(
 ) -> tuple[Tensor, tuple[str, ...]]:  # fmt: skip
     """How often each word stands in each text, float32 (n, words), and the words in order.
 
-    Words are runs of two or more letters or digits, in lower case (scikit-learn's CountVectorizer). Without a
-    ``vocabulary`` it is learnt: words in at least ``min_count`` texts. ``binary`` counts a word once.
+    Words are runs of two or more letters or digits, in lower case (scikit-learn's CountVectorizer). Without a ``vocabulary``
+    it is learnt: words in at least ``min_count`` texts, by the alphabet. ``binary`` counts a word once. Raises
+    :class:`UsageError` where no word is left, for a vocabulary that holds a word twice, and for one text instead of many.
     """
-    counter = CountVectorizer(vocabulary=None if vocabulary is None else list(vocabulary), min_df=min_count, binary=binary)
+    if isinstance(texts, str):
+        raise UsageError("One text was given where many are asked for; put it in a list.")
+    if min_count < 1:
+        raise UsageError(f"min_count={min_count} is no number of texts; give 1 or more.")
+    double = next((word for word, count in Counter(vocabulary or ()).items() if count > 1), None)
+    if double is not None:
+        raise UsageError(f"The vocabulary holds {double!r} more than once; give each word once.")
+    words = None if vocabulary is None else list(vocabulary)
+    number: Any = np.float32
+    counter = CountVectorizer(vocabulary=words, min_df=min_count, binary=binary, dtype=number)
     try:
         counts: Any = counter.fit_transform(texts)
     except ValueError as error:
-        raise UsageError(f"No words are left to count ({error}); give more texts or a smaller min_count.") from error
-    words = tuple(str(word) for word in counter.get_feature_names_out())
-    return torch.from_numpy(counts.toarray().astype(np.float32)), words
-
-
-def _given_or_located(name: str, fetched: str, address: str, path: str | Path | None) -> Path:
-    """The tidy file where there is one, else the public archive."""
-    if path is not None and Path(path).is_file():
-        return Path(path)
-    try:
-        return locate(name, "", path)
-    except UsageError:
-        return locate(fetched, address, path)
+        raise UsageError(f"No words are left to count ({reason(error)}); give more texts or a smaller min_count.") from error
+    return torch.from_numpy(counts.toarray()), tuple(str(word) for word in counter.get_feature_names_out())
 
 
 def _labelled(file: Path, texts: list[str], labels: list[str]) -> Text:
-    unknown = sorted(set(labels) - set(CLASSES))
-    if unknown or not texts:
-        raise UsageError(f"{file} holds {f'the label {unknown[0]!r}' if unknown else 'no texts'}; its labels must be ham and spam.")
+    unknown = next((label for label in labels if label not in CLASSES), None)
+    if unknown is not None or not texts:
+        raise UsageError(f"{file} holds {f'the label {unknown!r}' if texts else 'no texts'}; its labels must be ham and spam.")
     y = torch.tensor([CLASSES.index(label) for label in labels])
     return Text(tuple(texts), y, np.arange(len(texts)), CLASSES)

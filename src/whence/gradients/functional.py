@@ -8,7 +8,7 @@ from torch.func import grad, vmap
 
 from whence.errors import UsageError
 from whence.objective import PerExample
-from whence.problem import Batch, Problem
+from whence.problem import Batch, Problem, per_example
 from whence.tree import tree_map
 
 
@@ -35,7 +35,7 @@ def total_gradient(problem: Problem, batch: Batch, function: PerExample, weights
     """name -> gradient of Σᵢ weights[i] · function(outputs, targets)ᵢ by plain autograd, the reference for every rule."""
     parameters = {name: value.clone().requires_grad_() for name, value in problem.parameters.items()}
     with torch.enable_grad():
-        total = (function(problem.outputs(batch.inputs, parameters), batch.targets) * weights).sum()
+        total = (per_example(function, "loss", problem.outputs(batch.inputs, parameters), batch) * weights).sum()
         found = torch.autograd.grad(total, list(parameters.values()), allow_unused=True)
     return {
         name: torch.zeros_like(value) if gradient is None else gradient for (name, value), gradient in zip(parameters.items(), found, strict=True)

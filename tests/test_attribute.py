@@ -1,0 +1,123 @@
+"""The one loop: dense, streamed, grouped and on disk are one answer."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers.problems import problem
+
+import whence as wh
+from whence.methods.method import FittedMethod, Method, Score
+from whence.problem import Batch
+
+METHOD = wh.InfluenceFunction(wh.IHVP(wh.GaussNewton(), wh.Exact()))
+
+
+def sized(p: wh.Problem, size: int) -> wh.Problem:
+    return type(p)(**{**vars(p), "batch_size": size})
+
+
+@pytest.mark.parametrize("by", ["proponents", "opponents", "magnitude"])
+@pytest.mark.parametrize("k", [1, 5, 24, 100])
+def test_streamed_top_equals_top_of_the_dense_table(by: Any, k: int) -> None:
+    case = problem("mlp")
+    dense = wh.attribute(METHOD, case.problem, case.queries).top(min(k, 24), by=by)
+    streamed = wh.attribute(METHOD, sized(case.problem, 5), case.queries, top=k, by=by)
+    assert streamed.ids.tolist() == dense.ids.tolist()
+    torch.testing.assert_close(streamed.values, dense.values)
+    if by != "magnitude":
+        assert streamed.opponents.ids.tolist() == dense.opponents.ids.tolist()
+
+
+class Tied(Method):
+    """Scores with many ties: position modulo 3."""
+
+    def fit(self, problem: wh.Problem) -> FittedMethod:
+        class Fitted(FittedMethod):
+            unit, size = "arbitrary", 4
+
+            def prepare(self, queries: Any) -> Score:
+                q = sum(len(batch) for batch in queries)
+                return lambda batch: torch.from_numpy(batch.positions % 3).double().expand(q, -1)
+
+            def own(self, batch: Batch) -> torch.Tensor:
+                return batch.weights
+
+        return Fitted()
+
+
+def test_ties_keep_the_order_of_the_data() -> None:
+    case = problem("ridge")
+    streamed = wh.attribute(Tied(), case.problem, case.queries, top=10)
+    dense = wh.attribute(Tied(), case.problem, case.queries).top(10)
+    assert streamed.ids.tolist() == dense.ids.tolist() and streamed.ids[0, :3].tolist() == [2, 5, 8]
+    assert streamed.opponents.ids.tolist() == dense.opponents.ids.tolist()
+
+
+def test_groups_and_files_are_the_same_table(tmp_path: Path) -> None:
+    case = problem("softmax")
+    dense = wh.attribute(METHOD, case.problem, case.queries)
+    kept = wh.attribute(METHOD, sized(case.problem, 5), case.queries, out=tmp_path / "s")
+    torch.testing.assert_close(kept.values, dense.values)
+    assert wh.Scores.open(tmp_path / "s", fingerprint=case.problem.fingerprint()).train_ids.tolist() == dense.train_ids.tolist()
+    groups = {"a": [0, 5, 23], "b": [1]}
+    summed = wh.attribute(METHOD, sized(case.problem, 5), case.queries, groups=groups, out=tmp_path / "g")
+    torch.testing.assert_close(summed.values, dense.grouped(groups).values)
+    assert wh.Scores.open(tmp_path / "g").train_ids.tolist() == ["a", "b"]
+
+
+def test_queries_keep_their_ids() -> None:
+    case = problem("softmax")
+    asked = wh.Examples.of(case.queries, ids=["x", "y", "z"])
+    assert wh.attribute(METHOD, case.problem, asked).query_ids.tolist() == ["x", "y", "z"]
+
+
+def test_an_interrupted_file_leaves_nothing(tmp_path: Path) -> None:
+    case = problem("softmax")
+
+    class Stops(Tied):
+        def fit(self, problem: wh.Problem) -> FittedMethod:
+            fitted = super().fit(problem)
+            score = fitted.prepare
+
+            def prepare(queries: Any) -> Score:
+                found = score(queries)
+
+                def scored(batch: Batch) -> torch.Tensor:
+                    if batch.positions[0] > 10:
+                        raise KeyboardInterrupt
+                    return found(batch)
+
+                return scored
+
+            fitted.prepare = prepare  # type: ignore[method-assign]
+            return fitted
+
+    with pytest.raises(KeyboardInterrupt):
+        wh.attribute(Stops(), case.problem, case.queries, out=tmp_path / "s")
+    assert not list(tmp_path.iterdir())
+
+
+def test_requests_that_contradict_are_refused(tmp_path: Path) -> None:
+    case = problem("softmax")
+    with pytest.raises(wh.UsageError, match="leave out groups= and out="):
+        wh.attribute(METHOD, case.problem, case.queries, top=3, out=tmp_path / "s")  # type: ignore[call-overload]
+    with pytest.raises(wh.UsageError, match="top=0"):
+        wh.attribute(METHOD, case.problem, case.queries, top=0)
+    with pytest.raises(wh.UsageError, match="is unknown"):
+        wh.attribute(METHOD, case.problem, case.queries, top=1, by="best")  # type: ignore[call-overload]
+    with pytest.raises(wh.UsageError, match="Id 77 is not among"):
+        wh.attribute(METHOD, case.problem, case.queries, ids=[77])
+
+
+def test_a_score_that_is_not_finite_is_refused_by_example() -> None:
+    class Broken(Tied):
+        def fit(self, problem: wh.Problem) -> FittedMethod:
+            fitted = super().fit(problem)
+            fitted.own = lambda batch: torch.where(torch.from_numpy(batch.positions == 6), np.nan, 1.0)  # type: ignore[method-assign]
+            return fitted
+
+    with pytest.raises(wh.UsageError, match="The score of training example 6 is not finite"):
+        wh.self_influence(Broken(), problem("ridge").problem)

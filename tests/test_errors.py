@@ -1,0 +1,8 @@
+"""Names that are nearly right."""
+
+from whence.errors import nearest
+
+
+def test_nearest_name_or_nothing() -> None:
+    assert nearest("Survivd", ["Age", "Survived"]) == " Did you mean 'Survived'?"
+    assert nearest("zzz", ["Age"]) == ""

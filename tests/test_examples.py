@@ -1,0 +1,79 @@
+"""Examples: batches that change are found out, ids follow rows."""
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+import whence as wh
+from whence.examples import split_batch
+
+X, Y = torch.arange(14.0).view(7, 2), torch.arange(7)
+
+
+class Items(Dataset):  # type: ignore[type-arg]
+    def __len__(self) -> int:
+        return 7
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
+        return X[row], int(Y[row])
+
+
+SOURCES = {"tensors": (X, Y), "dataset": Items(), "loader": DataLoader(Items(), batch_size=3), "list": [(X[:2], Y[:2]), (X[2:], Y[2:])]}
+
+
+@pytest.mark.parametrize("data", SOURCES.values(), ids=SOURCES)
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_every_form_reads_the_same_rows(data: object, size: int) -> None:
+    chosen = wh.Examples.of(data, ids=list("abcdefg")).take(np.array([6, 0, 3]))
+    rows: dict[int, float] = {}
+    for places, batch in chosen.read(size):
+        assert len(places) <= size
+        rows |= dict(zip(places.tolist(), batch[0][:, 0].tolist(), strict=True))
+    assert rows == {0: 12.0, 1: 0.0, 2: 6.0} and chosen.ids.tolist() == ["g", "a", "d"]
+    assert chosen.select(["d"]).rows.tolist() == [3]
+
+
+def test_batches_that_change_between_passes_are_refused() -> None:
+    class Shuffled:
+        def __init__(self) -> None:
+            self.turn = 0
+
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            self.turn += 1
+            yield (X + self.turn, Y)
+
+    with pytest.raises(wh.UsageError, match="changed between two passes.*shuffle=False"):
+        list(wh.Examples.of(Shuffled()).read(3))
+
+    class Shrinking(Shuffled):
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            self.turn += 1
+            yield (X, Y)
+            if self.turn == 1:
+                yield (X, Y)
+
+    with pytest.raises(wh.UsageError, match="ended after 1 of 2"):
+        list(wh.Examples.of(Shrinking()).read(3))
+
+
+def test_items_that_do_not_collate_are_refused_by_row() -> None:
+    class Ragged(Items):
+        def __getitem__(self, row: int) -> tuple[torch.Tensor, int]:
+            return torch.zeros(row + 1), row
+
+    with pytest.raises(wh.UsageError, match="Rows 0 to 6 of the dataset do not form a batch.*collate_fn"):
+        list(wh.Examples.of(Ragged()).read(7))
+
+
+def test_ids_are_given_once() -> None:
+    examples = wh.Examples.of((X, Y))
+    assert wh.Examples.of(examples) is examples
+    with pytest.raises(wh.UsageError, match="carry ids already"):
+        wh.Examples.of(examples, ids=range(7))
+
+
+def test_split_batch_takes_pairs_and_labels() -> None:
+    assert split_batch({"labels": 1, "a": 2}) == ({"a": 2}, 1)
+    with pytest.raises(wh.UsageError, match=r"no \(inputs, targets\) pair"):
+        split_batch((1, 2, 3))

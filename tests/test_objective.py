@@ -1,0 +1,81 @@
+"""Objectives: their losses, penalties and samples."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+import whence as wh
+
+
+def test_cross_entropy_takes_classes_and_probabilities() -> None:
+    outputs, y = torch.randn(5, 3), torch.tensor([0, 1, 2, 0, 1])
+    loss = wh.cross_entropy().loss
+    torch.testing.assert_close(loss(outputs, y), -outputs.log_softmax(1).gather(1, y[:, None])[:, 0])
+    torch.testing.assert_close(loss(outputs, F.one_hot(y, 3).float()), loss(outputs, y))
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 1)])
+@pytest.mark.parametrize("factory", [wh.binary_cross_entropy, wh.squared_error])
+def test_one_output_never_broadcasts(factory: object, shape: tuple[int, ...]) -> None:
+    outputs, targets = torch.randn(4), torch.tensor([0.0, 1.0, 1.0, 0.0])
+    loss = factory().loss  # type: ignore[operator]
+    assert loss(outputs.view(shape), targets).shape == (4,)
+    torch.testing.assert_close(loss(outputs.view(4, 1), targets), loss(outputs, targets.view(4, 1)))
+
+
+def test_squared_error_has_no_half_and_sums_over_outputs() -> None:
+    assert wh.squared_error().loss(torch.tensor([[3.0, 1.0]]), torch.tensor([[1.0, 0.0]])).tolist() == [5.0]
+
+
+def test_smooth_hinge_tends_to_the_hinge_for_either_coding() -> None:
+    scores, y = torch.tensor([0.5, -2.0, 3.0]), torch.tensor([1, 0, 0])
+    hinge = wh.smooth_hinge(0).loss(scores, y)
+    assert hinge.tolist() == [0.5, 0.0, 4.0]
+    torch.testing.assert_close(wh.smooth_hinge(1e-3).loss(scores, y), hinge, atol=1e-3, rtol=0)
+    torch.testing.assert_close(wh.smooth_hinge(0.3).loss(scores, 2 * y - 1), wh.smooth_hinge(0.3).loss(scores, y))
+
+
+def test_next_token_leaves_out_labels_of_minus_100() -> None:
+    outputs, tokens = torch.randn(2, 4, 7), torch.tensor([[1, 2, 3, -100], [4, 5, 6, 0]])
+    found = wh.next_token().loss(outputs, tokens)
+    logs = outputs.log_softmax(-1)
+    assert found[0].item() == pytest.approx(-(logs[0, 0, 2] + logs[0, 1, 3]).item(), rel=1e-5)
+    assert found[1].item() == pytest.approx(-(logs[1, 0, 5] + logs[1, 1, 6] + logs[1, 2, 0]).item(), rel=1e-5)
+
+
+def test_l2_patterns_first_match_counts() -> None:
+    objective = wh.cross_entropy(l2={"*.bias": 0.0, "head.*": 0.5, "*": 0.1})
+    assert [objective.l2_of(name) for name in ("a.bias", "head.weight", "a.weight")] == [0.0, 0.5, 0.1]
+    assert wh.cross_entropy(l2={"head.*": 1}).l2_of("other") == 0
+
+
+def test_samples_come_from_the_model() -> None:
+    generator = torch.Generator().manual_seed(0)
+    chances = torch.tensor([[0.7, 0.2, 0.1]]).expand(4000, 3)
+    drawn = wh.cross_entropy().sample(chances.log(), generator)
+    assert (drawn == 0).float().mean().item() == pytest.approx(0.7, abs=0.03)
+    bits = wh.binary_cross_entropy().sample(torch.full((4000,), math.log(3)), generator)
+    assert bits.mean().item() == pytest.approx(0.75, abs=0.03)
+    normal = wh.squared_error().sample(torch.ones(4000), generator)
+    assert normal.var().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_units_and_signs() -> None:
+    measured = wh.cross_entropy(measurement=lambda o, t: o[:, 0], lower_is_better=False)
+    assert (wh.cross_entropy().unit, wh.cross_entropy().sign) == ("loss change", 1.0)
+    assert (measured.unit, measured.sign) == ("measurement change", -1.0)
+
+
+@pytest.mark.parametrize("strength", [-1.0, {"*": -0.1}, math.nan])
+def test_negative_strengths_are_refused(strength: object) -> None:
+    with pytest.raises(wh.UsageError, match="negative strength"):
+        wh.cross_entropy(l2=strength)  # type: ignore[arg-type]
+
+
+def test_bad_settings_and_shapes_are_refused() -> None:
+    with pytest.raises(wh.UsageError, match="temperature"):
+        wh.smooth_hinge(-1)
+    with pytest.raises(wh.UsageError, match="one target per output"):
+        wh.squared_error().loss(torch.randn(4, 2), torch.randn(4))

@@ -1,0 +1,171 @@
+"""Problems: what they hold, and what they refuse."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers import reference
+from helpers.problems import problem
+from torch import nn
+
+import whence as wh
+
+X, Y = torch.randn(6, 2), torch.tensor([0, 1, 0, 1, 0, 1])
+
+
+def linear() -> nn.Module:
+    return nn.Linear(2, 2).eval()
+
+
+def make(train: Any = (X, Y), model: nn.Module | None = None, objective: wh.Objective | None = None, **settings: Any) -> wh.Problem:
+    return wh.Problem.of(model or linear(), objective or wh.cross_entropy(l2=0.1), train, **settings)
+
+
+def test_without_keeps_n_subset_has_its_own() -> None:
+    p = make(weights=torch.arange(1.0, 7.0))
+    assert len(p.without([0, 5])) == 4 and p.without([0, 5]).normaliser == 21
+    assert p.without([0, 5]).renormalised().normaliser == 14
+    assert p.subset([5, 0]).normaliser == 7 and p.subset([5, 0]).ids.tolist() == [5, 0]
+    assert p.subset([5, 0]).weights.tolist() == [6, 1]
+
+
+def test_a_chosen_subset_of_parameters() -> None:
+    case = problem("mlp, last layer")
+    assert case.problem.names == ("2.weight", "2.bias") and case.problem.size == 18
+    frozen = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2)).eval()
+    frozen[0].requires_grad_(False)
+    assert make(model=frozen).names == ("1.weight", "1.bias")
+
+
+def test_at_and_to() -> None:
+    p = make()
+    moved = p.at({"bias": torch.ones(2)})
+    assert moved.parameters["bias"].tolist() == [1, 1] and moved.fingerprint() != p.fingerprint()
+    assert p.to(torch.float64).dtype == torch.float64 and p.model.weight.dtype == torch.float32
+
+
+def test_fingerprint_changes_with_everything_that_matters() -> None:
+    model = linear()
+    prints = {
+        make(model=model).fingerprint(),
+        make(model=model, objective=wh.cross_entropy(l2=0.2)).fingerprint(),
+        make(model=model, ids=list("abcdef")).fingerprint(),
+        make(model=model, weights=torch.arange(1.0, 7.0)).fingerprint(),
+        make((X + 1, Y), model).fingerprint(),
+        make(model=model, parameters="bias").fingerprint(),
+        make(model=model).without([3]).fingerprint(),
+    }
+    assert len(prints) == 7 and make(model=model).fingerprint() in prints
+
+
+def test_outputs_with_logits_and_several_inputs() -> None:
+    class Says:
+        def __init__(self, logits: torch.Tensor) -> None:
+            self.logits = logits
+
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+
+        def forward(self, a: torch.Tensor, b: torch.Tensor) -> Says:
+            return Says(self.layer(a + b))
+
+    p = make(((X, X), Y), Two().eval())
+    torch.testing.assert_close(wh.attribute(wh.GradientDot(), p, ((X, X), Y)).values, wh.attribute(wh.GradientDot(), p, ({"a": X, "b": X}, Y)).values)
+
+
+def test_a_split_of_ones_own() -> None:
+    batches = [{"x": X, "y": Y}]
+    p = make(batches, split=lambda batch: (batch["x"], batch["y"]))
+    torch.testing.assert_close(reference.whole(p).inputs, X)
+
+
+def test_describe_names_what_counts() -> None:
+    text = make(objective=wh.cross_entropy(l2={"weight": 0.5})).describe()
+    assert "6 training examples" in text and "weight  (2, 2), l2 0.5" in text and "bias    (2,), l2 0" in text
+
+
+def refused(message: str, **settings: Any) -> None:
+    with pytest.raises(wh.UsageError, match=message):
+        p = make(**settings)
+        wh.attribute(wh.GradientDot(), p, (X, Y))
+
+
+def test_train_mode_is_refused() -> None:
+    refused(r"train mode.*model\.eval\(\)", model=nn.Linear(2, 2))
+    model = linear()
+    p = make(model=model)
+    model.train()
+    with pytest.raises(wh.UsageError, match="train mode"):
+        wh.attribute(wh.GradientDot(), p, (X, Y))
+
+
+def test_nan_is_refused_by_row_and_column() -> None:
+    bad = X.clone()
+    bad[4, 1] = math.nan
+    refused("Row 4, column 1 holds nan", train=(bad, Y))
+    refused("Row e, column 1 holds nan", train=(bad, Y), ids=list("abcdef"))
+    with pytest.raises(wh.UsageError, match="Row 4, column 1 holds nan"):
+        wh.attribute(wh.GradientDot(), make(), (bad, Y))
+    refused("Row 4, column 1 holds nan", train=[(bad, Y)])
+
+
+def test_a_loss_that_is_not_finite_is_refused_by_example() -> None:
+    refused("The loss of example 2 is inf", objective=wh.Objective(lambda o, t: torch.where(torch.arange(len(o)) == 2, math.inf, o.sum(1))))
+
+
+def test_a_reduced_loss_is_refused() -> None:
+    refused(r'unreduced \(reduction="none"\)', objective=wh.Objective(lambda o, t: nn.functional.cross_entropy(o, t)))
+    refused(r"came as \(6, 2\)", objective=wh.Objective(lambda o, t: o))
+    refused("came as float", objective=wh.Objective(lambda o, t: 1.0))  # type: ignore[arg-type,return-value]
+
+
+def test_mismatched_shapes_are_refused() -> None:
+    refused("The tensors have 6 and 5 rows", train=(X, Y[:5]))
+    refused("A batch has tensors of 5 and 6 rows", train=[(X, Y[:5])])
+    refused("one target for each example", train=[(X, Y)], split=lambda batch: (batch[0], batch[1][:3]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"ids": [1, 1, 2, 3, 4, 5]}, "Id 1 stands for 2 examples"),
+        ({"ids": [1, 2]}, "2 ids for 6 examples"),
+        ({"ids": np.array([0.5] * 6)}, "neither whole numbers nor text"),
+        ({"parameters": "wieght"}, "No parameter matches 'wieght'. Did you mean 'weight'"),
+        ({"weights": [1, 2]}, "weights must be 6 finite numbers"),
+        ({"weights": [-1, 1, 1, 1, 1, 1]}, "of 0 or more"),
+        ({"weights": [0.0] * 6}, "not all 0"),
+        ({"objective": wh.cross_entropy(l2={"wieght": 1})}, "l2 pattern 'wieght' matches no parameter. Did you mean 'weight'"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"memory": "much"}, "is not a size"),
+        ({"model": nn.ReLU().eval()}, "no parameters that require grad"),
+        ({"train": (X[:0], Y[:0])}, "There are no examples"),
+        ({"train": ((x, y) for x, y in [(X, Y)])}, "read only once"),
+        ({"train": 3}, "A int is no data"),
+        ({"train": {"x": X, "y": Y}}, "without 'labels'; pass split="),
+    ],
+)
+def test_bad_settings_are_refused(settings: dict[str, Any], message: str) -> None:
+    refused(message, **settings)
+
+
+def test_weights_that_are_not_finite_are_refused() -> None:
+    model = linear()
+    model.weight.data[0, 0] = math.nan
+    refused("Parameter 'weight' holds values that are not finite", model=model)
+
+
+def test_unknown_ids_and_parameters_are_refused() -> None:
+    p = make()
+    with pytest.raises(wh.UsageError, match="Id 9 is not among the 6 training ids"):
+        p.without([9])
+    with pytest.raises(wh.UsageError, match="each id once"):
+        p.subset([1, 1])
+    with pytest.raises(wh.UsageError, match="no parameter 'wieght'. Did you mean 'weight'"):
+        p.at({"wieght": torch.ones(2, 2)})
+    with pytest.raises(wh.UsageError, match=r"has shape \(2, 2\), not \(2,\)"):
+        p.at({"weight": torch.ones(2)})

@@ -1,0 +1,25 @@
+"""Trees of tensors."""
+
+from collections import namedtuple
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from whence.tree import leaves, tree_map
+
+Pair = namedtuple("Pair", "a b")
+
+
+@dataclass
+class Box:
+    x: torch.Tensor
+    name: str
+
+
+def test_every_kind_of_branch() -> None:
+    tree = {"a": (torch.ones(1), [torch.ones(2)]), "b": Pair(torch.ones(3), 5), "c": Box(torch.ones(4), "n"), "d": np.ones(5)}
+    doubled = tree_map(lambda leaf: 2 * leaf, tree)
+    assert [len(leaf) for leaf in leaves(doubled)] == [1, 2, 3, 4, 5] and all((leaf == 2).all() for leaf in leaves(doubled))
+    assert isinstance(doubled["b"], Pair) and doubled["b"].b == 5 and doubled["c"].name == "n"
+    assert tree["c"].x.sum() == 4

@@ -22,7 +22,9 @@ def test_jacobian_equals_autograd(name: str) -> None:
     case = problem(name)
     batch = reference.whole(case.problem)
     outputs, rows = Gradients(case.problem).jacobian(batch)
-    picked = wh.Problem.of(case.problem.model, wh.Objective(lambda o, t: o.reshape(len(o), -1)[:, 0]), case.problem.train.source.tree, parameters=case.problem.names)
+    picked = wh.Problem.of(
+        case.problem.model, wh.Objective(lambda o, t: o.reshape(len(o), -1)[:, 0]), case.problem.train.source.tree, parameters=case.problem.names
+    )
     picked = picked.at(case.problem.parameters)
     torch.testing.assert_close(rows.flat()[:: outputs.shape[1]], reference.gradients(picked), rtol=1e-10, atol=1e-12)
 

@@ -1,9 +1,12 @@
 """torch.func for what has no rule."""
 
+import pytest
 import torch
 from helpers import reference
 from helpers.problems import problem
+from torch import nn
 
+import whence as wh
 from whence.gradients.functional import mapped_gradients, total_gradient
 
 
@@ -21,3 +24,17 @@ def test_total_gradient_is_the_weighted_sum() -> None:
     found = total_gradient(p, reference.whole(p), p.objective.loss, weights)
     flat = torch.cat([found[name].reshape(-1) for name in p.names])
     torch.testing.assert_close(flat, weights @ reference.gradients(p))
+
+
+def test_what_neither_can_do_is_refused_by_name() -> None:
+    class Reads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(2))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x * self.scale * x.sum().item()
+
+    p = wh.Problem.of(Reads().eval(), wh.cross_entropy(), (torch.randn(4, 2), torch.tensor([0, 1, 0, 1])))
+    with pytest.raises(wh.UsageError, match="no rule for scale.*leave them out through parameters="):
+        wh.attribute(wh.GradientDot(), p, p.train)

@@ -78,7 +78,12 @@ def conv() -> nn.Module:
 
 def data(n: int, outputs: str) -> tuple[Tensor, Tensor]:
     X = torch.randn(n, 4)
-    targets = {"class": torch.randint(0, 3, (n,)), "bit": torch.randint(0, 2, (n,)).double(), "pair": torch.randint(0, 2, (n,)), "number": X.sum(1) + torch.randn(n)}
+    targets = {
+        "class": torch.randint(0, 3, (n,)),
+        "bit": torch.randint(0, 2, (n,)).double(),
+        "pair": torch.randint(0, 2, (n,)),
+        "number": X.sum(1) + torch.randn(n),
+    }
     return X, targets[outputs]
 
 

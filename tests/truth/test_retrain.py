@@ -84,8 +84,14 @@ def test_jobs_make_no_difference() -> None:
 
 @pytest.mark.parametrize(
     ("groups", "message"),
-    [({}, "no groups"), ({"a": []}, "'a' is empty"), ({"a": [99]}, "Id 99 is not among"), ({"a": [1, 1]}, "named twice"), ({"all": list(range(24))}, "no training examples")],
-)  # fmt: skip
+    [
+        ({}, "no groups"),
+        ({"a": []}, "'a' is empty"),
+        ({"a": [99]}, "Id 99 is not among"),
+        ({"a": [1, 1]}, "named twice"),
+        ({"all": list(range(24))}, "no training examples"),
+    ],
+)
 def test_bad_groups_are_refused(groups: dict[str, list[int]], message: str) -> None:
     case = problem("ridge")
     with pytest.raises(wh.UsageError, match=message):

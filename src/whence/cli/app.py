@@ -14,6 +14,8 @@ from whence.cli.result import Settings
 from whence.cli.tables import bundled_case, table_case
 from whence.errors import UsageError
 
+INTERRUPTED = 130
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
@@ -105,13 +107,14 @@ def explain(
 def main() -> None:
     """Run; an error that the caller can put right is one sentence and exit code 2, an interruption exit code 130."""
     try:
-        app(standalone_mode=False)
+        if app(standalone_mode=False) == INTERRUPTED:  # typer turns Ctrl-C into a return value
+            raise KeyboardInterrupt
     except UsageError as error:
         _fail(str(error))
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("Interrupted; what was written before is whole. Run the same command to start again.", 130)
+        _fail("Interrupted; what was written before is whole. Run the same command to start again.", INTERRUPTED)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
             raise

@@ -72,7 +72,7 @@ def cifar10(split: str = "train", *, limit: int | None = None, path: str | Path 
     is missing, damaged, or something else.
     """
     _check(split, limit)
-    file = locate((f"cifar10/{split}.parquet",), CIFAR10.format(split=split), path)
+    file = locate(f"cifar10/{split}.parquet", CIFAR10.format(split=split), path)
     try:
         table = pyarrow.parquet.read_table(file, columns=["img", "label"])
         pictures, labels = (table.column(name).slice(0, limit).to_pylist() for name in ("img", "label"))
@@ -111,7 +111,7 @@ def _idx(file: Path, dimensions: int, limit: int | None, md5: str | None) -> np.
         raise UsageError(f"{file} is damaged ({error}); replace it by a fresh copy.") from error
     start = 4 + 4 * dimensions
     if content[:4] != bytes([0, 0, 8, dimensions]) or len(content) < start:
-        raise UsageError(f"{file} is no IDX file of bytes in {dimensions} dimension{'s' * (dimensions > 1)}; replace it by a fresh copy.")
+        raise UsageError(f"{file} is no whole IDX file of bytes in {dimensions} dimension{'s' * (dimensions > 1)}; replace it by a fresh copy.")
     shape = struct.unpack(f">{dimensions}I", content[4:start])
     if len(content) - start != math.prod(shape) or not math.prod(shape):
         raise UsageError(f"{file} says {math.prod(shape)} bytes and holds {len(content) - start}; replace it by a fresh copy.")

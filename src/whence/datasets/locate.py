@@ -20,12 +20,13 @@ TIMEOUT = 60  # seconds without an answer
 PIECE = 1 << 20
 
 
-def locate(names: tuple[str, ...], address: str, path: str | Path | None = None, *, md5: str | None = None) -> Path:
-    """The first of the files ``names`` (such as "mnist/train-images-idx3-ubyte.gz") that is there; the last is what ``address`` gives.
+def locate(names: str | tuple[str, ...], address: str, path: str | Path | None = None, *, md5: str | None = None) -> Path:
+    """The file, or the first of the files, called ``names`` (such as "mnist/train-images-idx3-ubyte.gz"); ``address`` gives the last.
 
     ``path`` is the file itself or a folder that holds it. A download is written under a temporary name and renamed when
     whole and, where an ``md5`` of what it unpacks to is known, right. Raises :class:`UsageError` where the file is nowhere.
     """
+    names = (names,) if isinstance(names, str) else names
     wanted = " or ".join(Path(name).name for name in names)
     if path is not None:
         places = [Path(path)] + [Path(path) / there for name in names for there in (name, Path(name).name)]

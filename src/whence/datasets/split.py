@@ -13,7 +13,7 @@ def split(n: int, *, seed: int, fraction: float = 0.2, stratify: Any = None) -> 
     ``stratify`` (n,) are classes that are held out alike; each keeps at least one training row.
     """
     if n < 2:
-        raise UsageError(f"{n} rows cannot be split; give at least 2.")
+        raise UsageError(f"{n} row{'s' * (n != 1)} cannot be split; give at least 2.")
     if not 0 < fraction < 1:
         raise UsageError(f"fraction={fraction} holds out none or all; give a number between 0 and 1.")
     order = np.random.default_rng(seed).permutation(n)

@@ -108,14 +108,14 @@ def _numbers_found(frame: pd.DataFrame) -> pd.DataFrame:
     found = {}
     for name in frame:
         filled = frame[name].dropna()
-        if (
-            filled.dtype == object
-            and len(filled)
-            and all(isinstance(cell, (Real, Decimal)) and not isinstance(cell, (bool, np.bool_)) for cell in filled)
-        ):
+        if filled.dtype == object and len(filled) and all(_is_real(cell) for cell in filled):
             plain = [int(cell) if isinstance(cell, Integral) else float(cell) for cell in filled]
             found[name] = pd.to_numeric(pd.Series(plain, index=filled.index)).reindex(frame.index)
     return frame.assign(**found)
+
+
+def _is_real(cell: object) -> bool:
+    return isinstance(cell, (Real, Decimal)) and not isinstance(cell, (bool, np.bool_))
 
 
 def _ids(rows: pd.DataFrame, column: str | None) -> np.ndarray:

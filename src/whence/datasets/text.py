@@ -46,7 +46,7 @@ def enron1(path: str | Path | None = None) -> Text:
     try:
         texts, labels = _archived_mails(file) if tarfile.is_tarfile(file) else _tabled_mails(file)
     except (tarfile.TarError, OSError, EOFError, zlib.error, pyarrow.ArrowException) as error:
-        raise UsageError(f"{file} is not Enron1 ({reason(error)}); replace it by a fresh copy.") from error
+        raise UsageError(f"{file} is damaged or not Enron1 ({reason(error)}); replace it by a fresh copy.") from error
     return _labelled(file, texts, labels)
 
 
@@ -54,7 +54,8 @@ def _tabled_mails(file: Path) -> tuple[list[str], list[str]]:
     frame = pd.read_parquet(file)
     if not {"label", "subject", "body"} <= set(frame):
         raise UsageError(f"{file} lacks the columns label, subject and body; give Enron1 in that form.")
-    return (frame["subject"].fillna("") + "\n" + frame["body"].fillna("")).tolist(), frame["label"].tolist()
+    parts = (frame[name].fillna("").tolist() for name in ("subject", "body"))
+    return [f"{subject}\n{body}" for subject, body in zip(*parts, strict=True)], frame["label"].tolist()
 
 
 def _archived_mails(file: Path) -> tuple[list[str], list[str]]:
@@ -83,7 +84,7 @@ def sms_spam(path: str | Path | None = None) -> Text:
                 content = archive.read("SMSSpamCollection")
         lines = content.decode("utf-8").replace("\r\n", "\n").removesuffix("\n").split("\n")
     except (OSError, zipfile.BadZipFile, zlib.error, KeyError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} is not the SMS Spam Collection ({reason(error)}); replace it by a fresh copy.") from error
+        raise UsageError(f"{file} is damaged or not the SMS Spam Collection ({reason(error)}); replace it by a fresh copy.") from error
     rows = [line.split("\t") for line in lines]
     wrong = next((number for number, row in enumerate(rows, 1) if len(row) != 2), None)
     if wrong is not None:
@@ -104,10 +105,10 @@ def bag_of_words(
         raise UsageError("One text was given where many are asked for; put it in a list.")
     if min_count < 1:
         raise UsageError(f"min_count={min_count} is no number of texts; give 1 or more.")
-    double = next((word for word, count in Counter(vocabulary or ()).items() if count > 1), None)
+    words = None if vocabulary is None else list(vocabulary)
+    double = next((word for word, count in Counter(words).items() if count > 1), None)
     if double is not None:
         raise UsageError(f"The vocabulary holds {double!r} more than once; give each word once.")
-    words = None if vocabulary is None else list(vocabulary)
     number: Any = np.float32
     counter = CountVectorizer(vocabulary=words, min_df=min_count, binary=binary, dtype=number)
     try:

@@ -10,4 +10,4 @@ TITANIC = "https://raw.githubusercontent.com/datasciencedojo/datasets/master/tit
 
 def titanic(path: str | Path | None = None) -> Table:
     """Class, sex, age, family, fare and port of each passenger, and whether they survived; ids are row numbers."""
-    return read_table(locate(("titanic.csv",), TITANIC, path), "Survived", name="titanic")
+    return read_table(locate("titanic.csv", TITANIC, path), "Survived", name="titanic")

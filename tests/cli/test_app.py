@@ -1,0 +1,268 @@
+"""The command line from outside: what it writes, and how it fails."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import whence as wh
+from whence.cli import explain, main
+
+GOOD = """
+import torch, whence as wh
+def made():
+    X, y = torch.randn(30, 4, generator=torch.Generator().manual_seed(0)), torch.arange(30) % 3
+    model = torch.nn.Linear(4, 3).eval()
+    return wh.Problem.of(model, wh.cross_entropy(l2=0.1), (X, y)), (X[:2], y[:2])
+def trained():
+    problem, queries = made()
+    return problem, queries, wh.train.newton()
+def nothing(): return 3
+def pair(): return 1, 2
+def odd(): return (*made(), 5)
+def breaks(): raise KeyError("gone")
+def training():
+    problem, queries = made()
+    problem.model.train()
+    return problem, queries
+def nan():
+    X, y = torch.randn(6, 4), torch.arange(6) % 3
+    X[4, 1] = float("nan")
+    return wh.Problem.of(torch.nn.Linear(4, 3).eval(), wh.cross_entropy(), (X, y)), (X[:1], y[:1])
+def reduced():
+    problem, queries = made()
+    return wh.Problem.of(problem.model, wh.Objective(lambda o, t: torch.nn.functional.cross_entropy(o, t)), queries), queries
+def shapes():
+    problem, queries = made()
+    return wh.Problem.of(problem.model, wh.cross_entropy(), [(torch.randn(4, 4), torch.arange(3))]), queries
+"""
+
+
+Whence = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def process(*arguments: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    command = [sys.executable, "-W", "error", "-c", "from whence.cli import main; main()", *map(str, arguments)]
+    settings = {**os.environ, "COLUMNS": "140", **environment}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=settings, timeout=300)
+
+
+@pytest.fixture
+def whence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Whence:
+    """The command in this process, which spares its imports."""
+
+    def run(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("COLUMNS", "140")
+        monkeypatch.setattr(sys, "argv", ["whence", *map(str, arguments)])
+        monkeypatch.setattr(sys, "path", sys.path[:])
+        code: object = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+        found = capsys.readouterr()
+        return subprocess.CompletedProcess([], int(code or 0), found.out, found.err)  # type: ignore[call-overload]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("cli")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": rng.normal(40, 10, 60).round(1), "sex": rng.choice(["f", "m"], 60), "name": [f"person {i}" for i in range(60)]})
+    frame["bought"] = np.where(frame["age"] + 10 * (frame["sex"] == "f") + rng.normal(0, 8, 60) > 45, "yes", "no")
+    frame["spent"] = frame["age"] * 2 + rng.normal(0, 5, 60)
+    frame.to_csv(place / "shop.csv", index=False)
+    for target in ("bought", "spent"):
+        frame.drop(columns=target).head(2).to_csv(place / f"without {target}.csv", index=False)
+    frame.assign(bought="yes").to_csv(place / "one.csv", index=False)
+    frame.head(0).to_csv(place / "empty.csv", index=False)
+    frame[["name", "bought"]].to_csv(place / "useless.csv", index=False)
+    (place / "own.py").write_text(GOOD)
+    return place
+
+
+def record(out: Path) -> dict[str, Any]:
+    return json.loads((out / "run.json").read_text())
+
+
+def test_titanic_with_no_other_flag(data_folder: Path, tmp_path: Path) -> None:
+    start = time.monotonic()
+    done = process("explain", data_folder / "titanic.csv", "--target", "Survived", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - start < 60
+    for column in ("PassengerId", "Name", "Ticket", "Cabin"):
+        assert f"{column} is left out" in done.stdout
+    found = record(tmp_path / "whence-titanic")
+    assert found["held_out"]["accuracy"] >= 0.78 and found["held_out"]["n"] == 178
+    assert all(figures["pearson"]["value"] >= 0.99 for figures in found["proof"]["queries"].values())
+    assert found["proof"]["pearson"]["value"] >= 0.99 and found["proof"]["pearson"]["low"] <= found["proof"]["pearson"]["high"]
+    assert sorted(path.name for path in (tmp_path / "whence-titanic").iterdir()) == ["report.html", "run.json", "scores.zarr", "top.csv"]
+    top = pd.read_csv(tmp_path / "whence-titanic" / "top.csv")
+    assert list(top)[:4] == ["query_id", "train_id", "rank", "score"] and len(top) == 50
+    scores = wh.Scores.open(tmp_path / "whence-titanic" / "scores.zarr")
+    assert scores.fingerprint == found["data"]["fingerprint"]
+    first = top.iloc[0]
+    assert scores.select([first.train_id])[scores.query_ids.tolist().index(first.query_id), 0].item() == pytest.approx(first.score)
+    assert "agrees in" in done.stdout and "retrained" in done.stdout and done.stdout.rstrip().endswith("report.html")
+
+
+def test_demo(tmp_path: Path) -> None:
+    start = time.monotonic()
+    done = process("demo", folder=tmp_path, http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9")
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - start < 60 and done.stdout.rstrip().endswith("whence-demo/report.html")
+    assert record(tmp_path / "whence-demo")["held_out"]["accuracy"] > 0.9
+
+
+@pytest.mark.parametrize("data", ["breast_cancer", "wine", "iris", "diabetes"])
+def test_other_bundled_data(whence: Whence, tmp_path: Path, data: str) -> None:
+    done = whence("demo", "--data", data, "--out", "o", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = record(tmp_path / "o")
+    assert found["proof"]["pearson"]["value"] > 0.97 and (found["held_out"].get("accuracy", 0) > 0.9 or found["held_out"]["r2"] > 0.3)
+
+
+@pytest.mark.parametrize("method", ["leverage", "gradient-dot", "gradient-cosine", "random"])
+def test_every_method(whence: Whence, folder: Path, tmp_path: Path, method: str) -> None:
+    done = whence("explain", folder / "shop.csv", "--target", "bought", "--method", method, "--top", 2, "--out", tmp_path, folder=folder)
+    assert done.returncode == 0, done.stderr
+    slope = record(tmp_path)["proof"]["slope"]
+    assert slope["value"] == pytest.approx(1, abs=0.05) if method == "leverage" else slope["status"] == "undefined"
+
+
+def test_a_network_is_proved_too(whence: Whence, folder: Path, tmp_path: Path) -> None:
+    done = whence("explain", folder / "shop.csv", "--target", "bought", "--model", "mlp", "--out", tmp_path, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert record(tmp_path)["proof"]["spearman"]["value"] > 0.9
+
+
+def test_regression_asks_about_the_largest_errors(whence: Whence, folder: Path, tmp_path: Path) -> None:
+    done = whence("explain", folder / "shop.csv", "--target", "spent", "--out", tmp_path, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert record(tmp_path)["held_out"]["r2"] > 0.5 and "largest errors" in done.stdout
+
+
+@pytest.mark.parametrize("target", ["bought", "spent"])
+def test_new_rows_without_a_target(whence: Whence, folder: Path, tmp_path: Path, target: str) -> None:
+    done = whence("explain", folder / "shop.csv", "--target", target, "--query", folder / f"without {target}.csv", "--out", tmp_path, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert record(tmp_path)["data"]["queries"] == ["new 0", "new 1"] and "have no target" in done.stdout
+    assert record(tmp_path)["proof"]["pearson"]["value"] > 0.99
+
+
+def test_named_rows_and_ids(whence: Whence, folder: Path, tmp_path: Path) -> None:
+    done = whence(
+        "explain",
+        folder / "shop.csv",
+        "--target",
+        "bought",
+        "--id",
+        "name",
+        "--query",
+        "person 3,person 7",
+        "--query",
+        "person 9",
+        "--out",
+        tmp_path,
+        folder=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert record(tmp_path)["data"]["queries"] == ["person 3", "person 7", "person 9"]
+
+
+def test_the_same_seed_gives_the_same_files(whence: Whence, folder: Path, tmp_path: Path) -> None:
+    for out in ("a", "b", "c"):
+        done = whence(
+            "explain", folder / "shop.csv", "--target", "bought", "--model", "mlp", "--seed", 5 + (out == "c"), "--out", tmp_path / out, folder=folder
+        )
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a" / "top.csv").read_bytes() == (tmp_path / "b" / "top.csv").read_bytes() != (tmp_path / "c" / "top.csv").read_bytes()
+    assert record(tmp_path / "a")["proof"]["pearson"] == record(tmp_path / "b")["proof"]["pearson"]
+
+
+@pytest.mark.parametrize("function", ["made", "trained"])
+def test_ones_own_model(whence: Whence, folder: Path, tmp_path: Path, function: str) -> None:
+    done = whence("explain", "--problem", f"{folder / 'own.py'}:{function}", "--out", tmp_path, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert record(tmp_path)["proof"]["pearson"]["n"] > 10 and (tmp_path / "report.html").exists()
+
+
+def test_no_proof_when_told_so(whence: Whence, folder: Path, tmp_path: Path) -> None:
+    done = whence("explain", "--problem", "own.py:made", "--no-prove", "--out", tmp_path, folder=folder)
+    assert done.returncode == 0 and "Not proved" in done.stdout and "reason" in record(tmp_path)["proof"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["shp.csv", "--target", "bought"], "There is no file shp.csv. Did you mean 'shop.csv'?"),
+        (["shop.csv", "--target", "bougth"], "Did you mean 'bought'?"),
+        (["one.csv", "--target", "bought"], "Every row has the same bought"),
+        (["useless.csv", "--target", "bought"], "No column can be used"),
+        (["empty.csv", "--target", "bought"], "holds no rows"),
+        (["shop.csv", "--target", "bought", "--query", "999"], "--query '999' is not there"),
+        (["shop.csv", "--target", "bought", "--query", "old.csv"], "--query old.csv is not there"),
+        (["shop.csv", "--target", "bought", "--l2", "0"], "leaves the minimum undetermined"),
+        (["shop.csv", "--target", "bought", "--task", "regression"], "cannot be regressed"),
+        (["shop.csv"], "Give a table and its target"),
+        (["shop.csv", "--target", "bought", "--problem", "own.py:made"], "brings its own data"),
+        (["shop.csv", "--target", "bought", "--model", "forest"], "'forest' is not one of"),
+        (["shop.csv", "--target", "bought", "--out", "shop.csv"], "is a file; give a folder"),
+        (["--problem", "own.py"], "is not path.py:function"),
+        (["--problem", "owm.py:made"], "Did you mean 'own.py'?"),
+        (["--problem", "own.py:mode"], "has no function 'mode'. Did you mean 'made'?"),
+        (["--problem", "own.py:nothing"], "returned a int; return (Problem, queries)"),
+        (["--problem", "own.py:pair"], "returned a tuple of int, int"),
+        (["--problem", "own.py:odd"], "is a int; return a function"),
+        (["--problem", "own.py:breaks"], "failed at line 13 (KeyError: 'gone')"),
+        (["--problem", "own.py:training"], "call model.eval() first"),
+        (["--problem", "own.py:nan"], "Row 4, column 1 holds nan"),
+        (["--problem", "own.py:reduced"], 'unreduced (reduction="none")'),
+        (["--problem", "own.py:shapes"], "A batch has tensors of 3 and 4 rows"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_nothing_is_written(whence: Whence, folder: Path, tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    out = [] if "--out" in arguments else ["--out", str(tmp_path / "out")]
+    done = whence("explain", *arguments, *out, folder=folder)
+    assert done.returncode == 2 and sentence in done.stderr and "Traceback" not in done.stderr + done.stdout, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
+
+
+def test_a_full_disk_is_one_sentence(whence: Whence, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "run.json")
+
+    monkeypatch.setattr(explain, "write_run", full)
+    done = whence("explain", "shop.csv", "--target", "bought", "--out", tmp_path, folder=folder)
+    assert done.returncode == 2 and "Could not write run.json (No space left on device)" in done.stderr
+
+
+def test_interruption_is_one_sentence(whence: Whence, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(explain, "explained", stop)
+    done = whence("explain", "shop.csv", "--target", "bought", "--out", tmp_path, folder=folder)
+    assert done.returncode == 130 and "Interrupted" in done.stderr and not any(tmp_path.iterdir())
+
+
+def test_help_names_the_options(whence: Whence, tmp_path: Path) -> None:
+    shown = whence("explain", "--help", folder=tmp_path).stdout
+    assert all(
+        option in shown
+        for option in ("--target", "--query", "--problem", "--model", "--method", "--top", "--no-prove", "--seed", "--out", "--id", "--task")
+    )

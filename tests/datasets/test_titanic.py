@@ -1,0 +1,10 @@
+"""The passengers of the Titanic."""
+
+from pathlib import Path
+
+from whence.datasets import titanic
+
+
+def test_rows_and_classes(data_folder: Path) -> None:
+    table = titanic(data_folder)
+    assert table.name == "titanic" and len(table.ids) == 891 and table.classes == ("0", "1")

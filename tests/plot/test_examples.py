@@ -1,0 +1,35 @@
+"""The grid of pictures."""
+
+import base64
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import whence as wh
+from whence.plot.examples import picture_url
+
+TOP = wh.Scores(torch.tensor([[4.0, -3.0, 2.0, 1.0]]), np.array(["p"]), np.arange(4), "loss change", "m").top(2)
+
+
+def test_a_picture_for_each_cell() -> None:
+    images = {key: np.full((1, 8, 8), key / 4) for key in range(4)}
+    chart = wh.plot.examples(TOP, images, {"p": np.zeros((8, 8, 3), np.uint8)}, labels={0: "zero"}).to_dict()
+    cells = next(iter(chart["datasets"].values()))
+    assert [cell["text"] for cell in cells] == ["query p", "zero: +4", "2: +2", "1: -3", "3: +1"]
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (1, 4, 6), (3, 4, 6), (4, 6, 3), (4, 6, 1)])
+def test_pictures_of_any_layout(shape: tuple[int, ...]) -> None:
+    content = base64.b64decode(picture_url(np.ones(shape)).split(",")[1])
+    picture = Image.open(io.BytesIO(content))
+    assert picture.size == (72, 48) and picture.getpixel((0, 0)) in (255, (255, 255, 255))
+
+
+def test_what_is_no_picture_is_refused() -> None:
+    with pytest.raises(wh.UsageError, match="cannot be drawn"):
+        picture_url(np.zeros((4, 6, 2)))
+    with pytest.raises(wh.UsageError, match="needs both ends"):
+        wh.plot.examples(wh.Scores(torch.ones(1, 4), np.array(["p"]), np.arange(4), "u", "m").top(2, by="magnitude"), {}, {})

@@ -1,0 +1,43 @@
+"""The page: whole, offline, and safe from what texts hold."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.problems import problem
+
+import whence as wh
+from whence.report import Content, ExampleRow, QueryCard, write_report
+
+
+def test_a_report_of_scores_and_truth(tmp_path: Path) -> None:
+    case = problem("softmax")
+    scores = wh.attribute(wh.InfluenceFunction(), case.problem, case.queries)
+    truth = wh.leave_one_out(case.problem, scores.top(5).ids[0], case.queries, wh.train.newton())
+    page = wh.report(tmp_path / "r.html", scores=scores, truth=truth, title="A <title>").read_text(encoding="utf-8")
+    assert "A &lt;title&gt;" in page and "vegaEmbed" in page and "sign agreement" in page
+    assert not re.search(r'(src|href)="(https?:)?//', page), "nothing is fetched"
+    assert page.count("<script") == page.count("</script>") == 2
+
+
+def test_without_truth_there_is_no_chart_and_the_reason_is_given(tmp_path: Path) -> None:
+    case = problem("softmax")
+    page = wh.report(tmp_path / "r.html", scores=wh.attribute(wh.GradientDot(), case.problem, case.queries)).read_text(encoding="utf-8")
+    assert "Not proved" in page and "vegaEmbed" not in page and "arbitrary" in page
+
+
+def test_texts_cannot_break_out_and_pictures_are_inside(tmp_path: Path) -> None:
+    evil = "</script><script>alert(1)</script>"
+    row = ExampleRow(evil, evil, 0.5, None, {evil: evil}, None, frozenset([evil]))
+    picture = ExampleRow("p", score=1.0, image=np.zeros((8, 8)))
+    cards = (QueryCard(evil, (row,), (row,), evil, evil, False, {evil: evil}), QueryCard("i", (picture,), (picture,), image=np.ones((8, 8))))
+    page = write_report(tmp_path / "r.html", Content(evil, evil, cards, "loss change", None, evil, (row,), {evil: evil}, (evil,))).read_text()
+    assert "<script>alert" not in page and page.count("data:image/png;base64,") == 3 and 'class="near"' in page
+
+
+def test_a_failure_leaves_the_old_page(tmp_path: Path) -> None:
+    (tmp_path / "r.html").write_text("old")
+    with pytest.raises(wh.UsageError, match="cannot be drawn"):
+        write_report(tmp_path / "r.html", Content("t", "l", (QueryCard("q", (), (), image=np.zeros(3)),), "u"))
+    assert (tmp_path / "r.html").read_text() == "old" and len(list(tmp_path.iterdir())) == 1

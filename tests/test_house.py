@@ -1,0 +1,85 @@
+"""The house itself: sizes, mirrors, lint, types, imports, names."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import whence as wh
+
+LONGEST_FILE, LONGEST_FUNCTION = 300, 40
+TESTED_ELSEWHERE = {
+    "cli/asked.py": "cli/test_app.py",
+    "cli/case.py": "cli/test_app.py",
+    "cli/explain.py": "cli/test_app.py",
+    "cli/own.py": "cli/test_app.py",
+    "cli/result.py": "cli/test_app.py",
+    "cli/show.py": "cli/test_app.py",
+    "cli/tables.py": "cli/test_app.py",
+    "cli/training.py": "cli/test_app.py",
+    "cli/write.py": "cli/test_app.py",
+}
+OWN = Path(__file__).parent.parent
+SOURCES = sorted((OWN / "src" / "whence").rglob("*.py"))
+
+
+def project_files() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=OWN, capture_output=True, text=True)
+    if listed.returncode:  # a copy without its history
+        skipped = {".venv", ".venv-bench", "site", "__pycache__", ".git", ".pytest_cache", ".ruff_cache"}
+        return [path for path in OWN.rglob("*") if path.is_file() and not skipped & set(path.relative_to(OWN).parts)]
+    return [OWN / name for name in listed.stdout.splitlines() if (OWN / name).is_file()]
+
+
+def test_files_and_functions_are_short() -> None:
+    long = []
+    for path in SOURCES:
+        text = path.read_text(encoding="utf-8")
+        if len(text.splitlines()) > LONGEST_FILE:
+            long.append(f"{path.name}: {len(text.splitlines())} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno and node.end_lineno - node.lineno + 1 > LONGEST_FUNCTION:
+                long.append(f"{path.name}:{node.name}: {node.end_lineno - node.lineno + 1} lines")
+    assert not long
+
+
+def test_every_module_has_its_tests() -> None:
+    missing = []
+    for path in SOURCES:
+        place = path.relative_to(OWN / "src" / "whence")
+        mirrored = TESTED_ELSEWHERE.get(place.as_posix(), (place.parent / f"test_{place.name}").as_posix())
+        if place.name != "__init__.py" and not (OWN / "tests" / mirrored).exists():
+            missing.append(place.as_posix())
+    assert not missing
+
+
+def test_every_module_opens_with_a_sentence() -> None:
+    for path in SOURCES:
+        said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        assert said and said.split("\n\n")[0].rstrip().endswith((".", ":")), path
+
+
+def test_public_names_exist_and_say_what_they_are() -> None:
+    for name in wh.__all__:
+        assert getattr(wh, name).__doc__, name
+
+
+@pytest.mark.parametrize(
+    "tool", [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["pyright"], ["lint-imports", "--no-cache"]], ids=lambda tool: " ".join(tool)
+)
+def test_lint_types_and_import_rules(tool: list[str]) -> None:
+    done = subprocess.run([Path(sys.executable).parent / tool[0], *tool[1:]], cwd=OWN, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+
+
+def test_no_file_names_the_machine_it_was_written_on() -> None:
+    machine = re.compile(r"/(home|root|Users|work)/\w|/tmp/\w")
+    found = []
+    for path in project_files():
+        if path.suffix in (".py", ".md", ".toml", ".yml", ".txt", ".css", ".j2", "") and path != Path(__file__):
+            text = path.read_text(encoding="utf-8", errors="ignore")
+            found += [f"{path.relative_to(OWN)}: {match[0]}" for match in machine.finditer(text)]
+    assert not found

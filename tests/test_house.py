@@ -68,7 +68,9 @@ def test_public_names_exist_and_say_what_they_are() -> None:
 
 
 @pytest.mark.parametrize(
-    "tool", [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["pyright"], ["lint-imports", "--no-cache"]], ids=lambda tool: " ".join(tool)
+    "tool",
+    [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["pyright"], ["lint-imports", "--no-cache"]],
+    ids=lambda tool: " ".join(tool),
 )
 def test_lint_types_and_import_rules(tool: list[str]) -> None:
     done = subprocess.run([Path(sys.executable).parent / tool[0], *tool[1:]], cwd=OWN, capture_output=True, text=True)

@@ -35,7 +35,7 @@ def task(exact: ModuleType) -> Any:
 
 
 def by_autograd(task: Any, l2: float) -> np.ndarray:
-    """(1/N) g_qᵀ H⁻¹ gᵢ with H and every gradient by torch.func."""
+    """(1/N) g_qᵀ H⁻¹ gᵢ with H and every gradient by automatic differentiation."""
     (X, y), (Xq, yq) = task.train(torch.float64), task.queries(torch.float64)
     theta = torch.cat([torch.from_numpy(task.weight).flatten(), torch.from_numpy(task.bias)])
 
@@ -43,7 +43,9 @@ def by_autograd(task: Any, l2: float) -> np.ndarray:
         return cross_entropy(x @ theta[:40].view(10, 4).T + theta[40:], target)
 
     each = torch.func.vmap(torch.func.grad(loss), (None, 0, 0))
-    hessian = torch.func.hessian(loss)(theta, X, y) + l2 * torch.eye(50, dtype=torch.float64)
+    found = torch.autograd.functional.hessian(lambda theta: loss(theta, X, y), theta)
+    assert isinstance(found, torch.Tensor)
+    hessian = found + l2 * torch.eye(50, dtype=torch.float64)
     return (each(theta, Xq, yq) @ torch.linalg.solve(hessian, each(theta, X, y).T)).numpy() / len(X)
 
 

@@ -6,12 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "loo_mnist.py"
 
 
-@pytest.mark.slow
 def test_the_quick_form_finds_influence_close_to_retraining(data_folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--quick", "--out", str(tmp_path)]
     done = subprocess.run(command, env={**os.environ, "WHENCE_DATA": str(data_folder)}, capture_output=True, text=True, timeout=900, check=False)
@@ -23,7 +20,7 @@ def test_the_quick_form_finds_influence_close_to_retraining(data_folder: Path, t
     linear, leverage = kept["summary"]["linear"], kept["summary"]["leverage"]
     assert leverage["least r"] > 0.997
     assert 0.95 < leverage["slope from"] <= leverage["slope to"] < 1.05
-    assert linear["median r"] > 0.95 and linear["slope to"] < 1  # 7,850 weights on 500 images: leverage is large
+    assert linear["median r"] > 0.95 and linear["slope to"] < 1
     assert min(linear["least sign agreement (top)"], leverage["least sign agreement (top)"]) == 1
     assert (tmp_path / "loo_mnist.png").read_bytes().startswith(b"\x89PNG")
     assert "linear" in done.stdout and "leverage" in done.stdout

@@ -16,7 +16,7 @@ def show(console: Console, case: Case, content: Content) -> None:
         console.print(f"  [dim]{escape(note)}[/dim]")
     for card in content.queries:
         console.print()
-        console.print(_query(card))
+        console.print(_query(card, content.said))
     console.print()
     if content.proof is None:
         console.print(f"Not proved: {escape(content.no_proof)}")
@@ -25,13 +25,13 @@ def show(console: Console, case: Case, content: Content) -> None:
     seconds = "" if proof.seconds is None else f" in {proof.seconds:.1f} s"
     console.print(
         f"[bold]Proof[/bold]: retrained without each of {len(proof.train_ids)} rows{seconds}; "
-        f"predicted against retrained change over {len(proof.query_ids)} queries:"
+        f"{content.said} against retrained change over {len(proof.query_ids)} queries:"
     )
     for figure in proof.figures:
         console.print(f"  {escape(str(figure))}")
 
 
-def _query(card: QueryCard) -> Table:
+def _query(card: QueryCard, said: str) -> Table:
     truth = f", truth {card.truth}" if card.truth else ""
     compared = any(row.near or row.far for row in (*card.proponents, *card.opponents))
     proved = any(row.retrained is not None for row in (*card.proponents, *card.opponents))
@@ -39,7 +39,7 @@ def _query(card: QueryCard) -> Table:
     table.add_column("")
     table.add_column("id", justify="right")
     table.add_column("label")
-    table.add_column("predicted", justify="right")
+    table.add_column(said, justify="right")
     if proved:
         table.add_column("retrained", justify="right")
     if compared:

@@ -11,11 +11,20 @@ from whence.plot.style import NEUTRAL, QUERIES, Layered, finite, inline, names
 
 
 def scatter(
-    *, predicted: Any, actual: Any, query_ids: Any = None, train_ids: Any = None, unit: str = "loss change", width: int = 420, height: int = 420
+    *,
+    predicted: Any,
+    actual: Any,
+    query_ids: Any = None,
+    train_ids: Any = None,
+    unit: str = "loss change",
+    ranked: bool = False,
+    width: int = 420,
+    height: int = 420,
 ) -> Layered:
     """One point per (query, left-out example), ``actual`` on x and ``predicted`` on y, both (q, m), with the line y = x.
 
-    Points on the line were predicted exactly; a colour for each query, ids in the tooltip.
+    Points on the line were predicted exactly; a colour for each query, ids in the tooltip. ``ranked`` scores, whose scale means
+    nothing, get an axis of their own and no line.
     """
     x, y = finite("actual", actual), finite("predicted", predicted)
     if x.ndim != 2 or x.shape != y.shape:
@@ -29,19 +38,25 @@ def scatter(
             "left out": np.tile(names(train_ids, m, "training"), q),
         }
     )
-    low, high = float(min(x.min(), y.min())), float(max(x.max(), y.max()))
-    margin = 0.04 * (high - low) or 1e-12
-    domain = alt.Scale(domain=[low - margin, high + margin], nice=False)
-    line = alt.Chart(pd.DataFrame({"x": domain.domain, "y": domain.domain})).mark_line(color=NEUTRAL, strokeDash=[5, 4]).encode(x="x:Q", y="y:Q")
+    x_scale, y_scale = (_scale(x), _scale(y)) if ranked else (_scale(np.stack([x, y])),) * 2
     axis = alt.Axis(format="~g", tickCount=5)
     points = (
         alt.Chart(inline(frame))
         .mark_circle(size=38, opacity=0.65)
         .encode(
-            x=alt.X("actual:Q", title=f"retrained {unit}", scale=domain, axis=axis),
-            y=alt.Y("predicted:Q", title=f"predicted {unit}", scale=domain, axis=axis),
+            x=alt.X("actual:Q", title=f"retrained {unit}", scale=x_scale, axis=axis),
+            y=alt.Y("predicted:Q", title="score" if ranked else f"predicted {unit}", scale=y_scale, axis=axis),
             color=alt.Color("query:N", sort=None, scale=alt.Scale(range=QUERIES), legend=alt.Legend(title="query") if q > 1 else None),
             tooltip=["query:N", "left out:N", alt.Tooltip("actual:Q", format=".4g"), alt.Tooltip("predicted:Q", format=".4g")],
         )
     )
-    return alt.layer(line, points).properties(width=width, height=height)
+    line = alt.Chart(inline(pd.DataFrame({"x": x_scale.domain, "y": x_scale.domain}))).mark_line(color=NEUTRAL, strokeDash=[5, 4])
+    layers = [points] if ranked else [line.encode(x="x:Q", y="y:Q"), points]
+    return alt.layer(*layers).properties(width=width, height=height)
+
+
+def _scale(values: np.ndarray) -> alt.Scale:
+    """From the least to the largest value, with a margin."""
+    low, high = float(values.min()), float(values.max())
+    margin = 0.04 * (high - low) or 1e-12
+    return alt.Scale(domain=[low - margin, high + margin], nice=False)

@@ -68,6 +68,16 @@ class Content:
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
+    @property
+    def ranked(self) -> bool:
+        """Whether scores may be ranked, but not compared by value."""
+        return self.unit == "arbitrary"
+
+    @property
+    def said(self) -> str:
+        """What a score is called beside a retrained change."""
+        return "score" if self.ranked else "predicted"
+
 
 def plain_cards(top: TopScores, truth: Outcomes | None) -> tuple[QueryCard, ...]:
     """Cards that know ids and scores alone."""

@@ -57,7 +57,7 @@ def write_report(path: str | Path, content: Content) -> Path:
     here = resources.files("whence.report")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"signed": _signed, "picture": picture_url, "figure": _figure}
-    chart = None if content.proof is None else _scatter(content.proof)
+    chart = None if content.proof is None else _scatter(content.proof, content.ranked)
     page = environment.from_string((here / "page.html.j2").read_text(encoding="utf-8")).render(
         content=content,
         words=PLAIN_WORDS,
@@ -69,8 +69,10 @@ def write_report(path: str | Path, content: Content) -> Path:
     return write_whole(path, page)
 
 
-def _scatter(proof: Proof) -> dict[str, Any]:
-    chart = scatter(predicted=proof.predicted, actual=proof.actual, query_ids=proof.query_ids, train_ids=proof.train_ids, unit=proof.unit)
+def _scatter(proof: Proof, ranked: bool) -> dict[str, Any]:
+    chart = scatter(
+        predicted=proof.predicted, actual=proof.actual, query_ids=proof.query_ids, train_ids=proof.train_ids, unit=proof.unit, ranked=ranked
+    )
     # colours that read on light and on dark paper alike: the page's style sets those of text
     return (
         chart.configure(background="transparent")

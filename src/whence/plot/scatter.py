@@ -29,30 +29,27 @@ def scatter(
     x, y = finite("actual", actual), finite("predicted", predicted)
     if x.ndim != 2 or x.shape != y.shape:
         raise UsageError(f"predicted has shape {y.shape} and actual {x.shape}; both must be (queries, left-out examples).")
-    q, m = x.shape
-    frame = pd.DataFrame(
-        {
-            "actual": x.ravel(),
-            "predicted": y.ravel(),
-            "query": np.repeat(names(query_ids, q, "query"), m),
-            "left out": np.tile(names(train_ids, m, "training"), q),
-        }
-    )
     x_scale, y_scale = (_scale(x), _scale(y)) if ranked else (_scale(np.stack([x, y])),) * 2
     axis = alt.Axis(format="~g", tickCount=5)
     points = (
-        alt.Chart(inline(frame))
+        alt.Chart(_pairs(x, y, query_ids, train_ids))
         .mark_circle(size=38, opacity=0.65)
         .encode(
             x=alt.X("actual:Q", title=f"retrained {unit}", scale=x_scale, axis=axis),
             y=alt.Y("predicted:Q", title="score" if ranked else f"predicted {unit}", scale=y_scale, axis=axis),
-            color=alt.Color("query:N", sort=None, scale=alt.Scale(range=QUERIES), legend=alt.Legend(title="query") if q > 1 else None),
+            color=alt.Color("query:N", sort=None, scale=alt.Scale(range=QUERIES), legend=alt.Legend(title="query") if len(x) > 1 else None),
             tooltip=["query:N", "left out:N", alt.Tooltip("actual:Q", format=".4g"), alt.Tooltip("predicted:Q", format=".4g")],
         )
     )
     line = alt.Chart(inline(pd.DataFrame({"x": x_scale.domain, "y": x_scale.domain}))).mark_line(color=NEUTRAL, strokeDash=[5, 4])
     layers = [points] if ranked else [line.encode(x="x:Q", y="y:Q"), points]
     return alt.layer(*layers).properties(width=width, height=height)
+
+
+def _pairs(actual: np.ndarray, predicted: np.ndarray, query_ids: Any, train_ids: Any) -> alt.InlineData:
+    q, m = actual.shape
+    queries, left_out = np.repeat(names(query_ids, q, "query"), m), np.tile(names(train_ids, m, "training"), q)
+    return inline(pd.DataFrame({"actual": actual.ravel(), "predicted": predicted.ravel(), "query": queries, "left out": left_out}))
 
 
 def _scale(values: np.ndarray) -> alt.Scale:

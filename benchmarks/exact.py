@@ -213,7 +213,7 @@ def difference(values: np.ndarray | None, truth: np.ndarray) -> float | None:
 def checks(results: list[Result], truth: np.ndarray, residual: float, quick: bool) -> dict[str, dict[str, Any]]:
     """Each bar: what was found, what is asked, and whether it is met; None for times of the quick form, and where a lower bound leaves it open."""
     exact = {dtype: [r.seconds for r in results if (r.engine, r.dtype) == ("whence Exact", dtype)] for dtype in ("float64", "float32")}
-    seconds = at_most(min(exact["float64"]), BARS["seconds"])  # the faster run: other work on the machine only adds
+    seconds = at_most(max(exact["float64"]), BARS["seconds"])
     found = {"seconds of whence Exact, float64": {**seconds, "met": None if quick else seconds["met"]}}
     found["relative residual of whence CG, float64"] = at_most(residual, BARS["residual"])
     for result in results:
@@ -253,14 +253,18 @@ def report(results: list[Result], truth: np.ndarray, facts: dict[str, Any], out:
     """Print the table and the bars, and keep the numbers and the chart."""
     rows = [result.row(truth) for result in results]
     table = pd.DataFrame(rows)
-    shown = table.assign(difference=["-" if value is None else f"{value:.1e}" for value in (row["difference"] for row in rows)])
+    shown = table.assign(difference=["-" if row["difference"] is None else f"{row['difference']:.1e}" for row in rows])
     print(shown.round(2).to_string(index=False))
     bars = checks(results, truth, facts["cg"]["relative residual"], facts["quick"])
     print()
     for name, bar in bars.items():
         side = "at most" if "at most" in bar else "at least"
         print(f"{MET[bar['met']]:6} {name}: {bar['found']:.3g}, {side} {bar[side]:g}")
-    print("\n" + ", ".join(f"{facts[name]} {name}" for name in ("images", "queries", "parameters", "threads")) + f", on {facts['machine']}")
+    print(
+        "\n"
+        + ", ".join(f"{facts[name]} {name}" for name in ("images", "queries", "parameters", "threads"))
+        + f", on {facts['machine']}, load {facts['load average']:.1f}"
+    )
     out.mkdir(parents=True, exist_ok=True)
     (out / "exact.json").write_text(json.dumps({**facts, "results": rows, "bars": bars}, indent=1))
     wh.plot.save(chart(table), out / "exact.png")
@@ -273,19 +277,17 @@ def main() -> None:
     arguments.add_argument("--peer-batch", type=int, default=1000, help="images in each of pyDVL's batches (1000)")
     arguments.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     settings = arguments.parse_args()
-    start, load = time.perf_counter(), os.getloadavg()[0]
-    task = trained(settings.quick)
-    training = time.perf_counter() - start
+    load, task = os.getloadavg()[0], trained(settings.quick)
     truth = reference(task)
     assert truth.values is not None
     results = [truth, ours(task, wh.CG(tolerance=TOLERANCE), torch.float64)]
     residual, iterations = worst_residual(task)
     compared, missing = peers(task, settings.peer_batch, settings.peer_limit)
     facts = {
-        "quick": settings.quick, "images": len(task.y), "queries": len(task.yq), "parameters": task.weight.size + task.bias.size, "l2": L2, "training seconds": training,
-        "cg": {"tolerance": TOLERANCE, "relative residual": residual, "iterations": iterations}, "peer batch": settings.peer_batch,
-        "not compared": missing, "machine": platform.processor() or platform.machine(), "threads": torch.get_num_threads(),
-        "load average": load, "torch": torch.__version__, "numpy": np.__version__,
+        "quick": settings.quick, "images": len(task.y), "queries": len(task.yq), "parameters": task.weight.size + task.bias.size, "l2": L2,
+        "cg": {"tolerance": TOLERANCE, "relative residual": residual, "iterations": iterations},
+        "peer batch": settings.peer_batch, "not compared": missing, "machine": platform.processor() or platform.machine(),
+        "threads": torch.get_num_threads(), "load average": load, "torch": torch.__version__, "numpy": np.__version__,
     }  # fmt: skip
     report(results + compared, truth.values, facts, settings.out)
 

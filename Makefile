@@ -21,6 +21,8 @@ docs: $(STAMP)
 bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/loo_mnist.py
 	.venv-bench/bin/python benchmarks/exact.py
+	.venv-bench/bin/python benchmarks/tracin.py
+	.venv-bench/bin/python benchmarks/gradients.py
 
 clean:
 	rm -rf .venv .venv-bench site build dist

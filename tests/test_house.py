@@ -21,6 +21,14 @@ TESTED_ELSEWHERE = {
     "cli/tables.py": "cli/test_app.py",
     "cli/training.py": "cli/test_app.py",
     "cli/write.py": "cli/test_app.py",
+    "gradients/layers/attention.py": "gradients/layers/test_rule.py",
+    "gradients/layers/convolution.py": "gradients/layers/test_rule.py",
+    "gradients/layers/embedding.py": "gradients/layers/test_rule.py",
+    "gradients/layers/linear.py": "gradients/layers/test_rule.py",
+    "gradients/layers/norm.py": "gradients/layers/test_rule.py",
+    "gradients/layers/prelu.py": "gradients/layers/test_rule.py",
+    "gradients/layers/transposed.py": "gradients/layers/test_rule.py",
+    "gradients/tape.py": "gradients/test_capture.py",
 }
 OWN = Path(__file__).parent.parent
 SOURCES = sorted((OWN / "src" / "whence").rglob("*.py"))

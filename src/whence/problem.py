@@ -39,6 +39,12 @@ class Batch:
             inputs, targets = tree_map(lambda leaf, part=part: leaf[part], (self.inputs, self.targets))
             yield Batch(self.positions[part], self.ids[part], inputs, targets, self.weights[part])
 
+    def take(self, places: np.ndarray) -> "Batch":
+        """The examples at some places of the batch, in that order."""
+        rows = torch.from_numpy(places)
+        inputs, targets = tree_map(lambda leaf: leaf[rows.to(leaf.device)], (self.inputs, self.targets))
+        return Batch(self.positions[places], self.ids[places], inputs, targets, self.weights[rows.to(self.weights.device)])
+
     def repeated(self, times: int) -> "Batch":
         """Each example ``times`` times in a row, without its inputs: for losses of outputs under several models."""
         each = torch.arange(len(self)).repeat_interleave(times)
@@ -174,6 +180,10 @@ class Problem:
                 raise UsageError(f"Parameter {name!r} has shape {tuple(state[name].shape)}, not {tuple(value.shape)}; give values of this model.")
             state[name] = value.detach().to(state[name].device, state[name].dtype)
         return replace(self, state=state)
+
+    def restricted(self, parameters: str | Sequence[str] | None) -> "Problem":
+        """The same problem with θ the parameters that match some patterns; None keeps it."""
+        return self if parameters is None else replace(self, names=_chosen(self.model, parameters))
 
     def to(self, dtype: torch.dtype) -> "Problem":
         """The same problem in another floating type."""

@@ -3,11 +3,12 @@
 import pytest
 import torch
 from helpers import reference
+from helpers.layers import layer_problem
 from helpers.problems import problem
 from torch import nn
 
 import whence as wh
-from whence.gradients.functional import mapped_gradients, total_gradient
+from whence.gradients.functional import Unmappable, looped_gradients, mapped_gradients, total_gradient
 
 
 def test_mapped_gradients_equal_autograd() -> None:
@@ -26,15 +27,26 @@ def test_total_gradient_is_the_weighted_sum() -> None:
     torch.testing.assert_close(flat, weights @ reference.gradients(p))
 
 
+def test_what_cannot_be_mapped_is_taken_one_example_at_a_time() -> None:
+    p = layer_problem("a number read out")
+    batch = reference.whole(p)
+    with pytest.raises(Unmappable):
+        mapped_gradients(p, p.names, batch, p.objective.loss)
+    found = looped_gradients(p, p.names, batch, p.objective.loss)
+    torch.testing.assert_close(found["inner.scale"], reference.gradients(p))
+
+
 def test_what_neither_can_do_is_refused_by_name() -> None:
-    class Reads(nn.Module):
+    class Crowd(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.scale = nn.Parameter(torch.ones(2))
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return x * self.scale * x.sum().item()
+            if len(x) < 2:
+                raise RuntimeError("too few")
+            return x * self.scale
 
-    p = wh.Problem.of(Reads().eval(), wh.cross_entropy(), (torch.randn(4, 2), torch.tensor([0, 1, 0, 1])))
-    with pytest.raises(wh.UsageError, match="no rule for scale.*leave them out through parameters="):
+    p = wh.Problem.of(Crowd().eval(), wh.cross_entropy(), (torch.randn(4, 2), torch.tensor([0, 1, 0, 1])))
+    with pytest.raises(wh.UsageError, match="no rule for scale.*too few.*leave them out through parameters="):
         wh.attribute(wh.GradientDot(), p, p.train)

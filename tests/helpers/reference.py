@@ -7,6 +7,7 @@ from torch import Tensor
 
 import whence as wh
 from whence.problem import Batch
+from whence.tree import tree_map
 
 
 def single(problem: wh.Problem, batch: Batch, theta: Tensor, row: int, *, measurement: bool = False) -> Tensor:
@@ -15,8 +16,7 @@ def single(problem: wh.Problem, batch: Batch, theta: Tensor, row: int, *, measur
     parts = theta.split([shape.numel() for shape in shapes])
     named = {name: part.view(shape) for name, part, shape in zip(problem.names, parts, shapes, strict=True)}
     pick = lambda leaf: leaf[row : row + 1]  # noqa: E731
-    inputs = {k: pick(v) for k, v in batch.inputs.items()} if isinstance(batch.inputs, dict) else pick(batch.inputs)
-    outputs = problem.outputs(inputs, named)
+    outputs = problem.outputs(tree_map(pick, batch.inputs), named)
     function = problem.objective.measurement if measurement and problem.objective.measurement else problem.objective.loss
     return function(outputs, pick(batch.targets))[0]
 

@@ -1,8 +1,10 @@
 """The part of a row that belongs to one layer, as factors or written out, whichever is at hand."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 Index = Tensor | slice
@@ -13,6 +15,16 @@ class Block(ABC):
 
     @abstractmethod
     def __len__(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """(o, i)."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Bytes held."""
 
     @abstractmethod
     def dense(self) -> Tensor:
@@ -40,6 +52,14 @@ class Dense(Block):
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.values.shape[1], self.values.shape[2]
+
+    @property
+    def nbytes(self) -> int:
+        return self.values.nbytes
+
     def dense(self) -> Tensor:
         return self.values
 
@@ -63,8 +83,16 @@ class Factored(Block):
     def __len__(self) -> int:
         return len(self.inputs)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.outputs.shape[2], self.inputs.shape[2]
+
+    @property
+    def nbytes(self) -> int:
+        return self.inputs.nbytes + self.outputs.nbytes
+
     def dense(self) -> Tensor:
-        return self.outputs.transpose(1, 2) @ self.inputs
+        return self.outputs.mT @ self.inputs
 
     def squared_norms(self) -> Tensor:
         if self.inputs.shape[1] == 1:
@@ -79,3 +107,89 @@ class Factored(Block):
 
     def select(self, index: Index) -> "Factored":
         return Factored(self.inputs[index], self.outputs[index])
+
+
+@dataclass(frozen=True, eq=False)
+class Indexed(Block):
+    """Σₜ outer(onehot(tokenₜ), vₜ): the rows of a table that an example looked up; the one-hot vectors are never made."""
+
+    tokens: Tensor  # (k, T) whole numbers below ``rows``
+    values: Tensor  # (k, T, i)
+    rows: int
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.rows, self.values.shape[2]
+
+    @property
+    def nbytes(self) -> int:
+        return self.tokens.nbytes + self.values.nbytes
+
+    def dense(self) -> Tensor:
+        k, t, i = self.values.shape
+        places = (self.tokens + self.rows * torch.arange(k, device=self.tokens.device)[:, None]).reshape(-1)
+        return self.values.new_zeros(k * self.rows, i).index_add_(0, places, self.values.reshape(k * t, i)).view(k, self.rows, i)
+
+    def squared_norms(self) -> Tensor:
+        same = self.tokens[:, :, None] == self.tokens[:, None, :]
+        return ((self.values @ self.values.mT) * same).sum((1, 2))
+
+    def scale(self, factors: Tensor) -> "Indexed":
+        return replace(self, values=self.values * factors[:, None, None])
+
+    def select(self, index: Index) -> "Indexed":
+        return replace(self, tokens=self.tokens[index], values=self.values[index])
+
+    def restricted(self, kept: Tensor) -> Tensor:
+        """(k, U, i): the entries in the U table rows of ``kept``, which are sorted."""
+        places = torch.searchsorted(kept, self.tokens.contiguous()).clamp_max(len(kept) - 1)
+        found = (kept[places] == self.tokens)[:, :, None]
+        return Indexed(places, self.values * found, len(kept)).dense()
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(Block):
+    """The sum of blocks of one shape: a parameter that several modules share."""
+
+    parts: tuple[Block, ...]
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.parts[0].shape
+
+    @property
+    def nbytes(self) -> int:
+        return sum(part.nbytes for part in self.parts)
+
+    def dense(self) -> Tensor:
+        return torch.stack([part.dense() for part in self.parts]).sum(0)
+
+    def squared_norms(self) -> Tensor:
+        return self.dense().square().sum((1, 2))
+
+    def scale(self, factors: Tensor) -> "Sum":
+        return Sum(tuple(part.scale(factors) for part in self.parts))
+
+    def select(self, index: Index) -> "Sum":
+        return Sum(tuple(part.select(index) for part in self.parts))
+
+
+def total(parts: Sequence[Block]) -> Block:
+    """The sum of blocks of one shape; factors are put one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    factored = [part for part in parts if isinstance(part, Factored)]
+    if len(factored) == len(parts):
+        return Factored(torch.cat([part.inputs for part in factored], 1), torch.cat([part.outputs for part in factored], 1))
+    indexed = [part for part in parts if isinstance(part, Indexed)]
+    if len(indexed) == len(parts):
+        return Indexed(torch.cat([part.tokens for part in indexed], 1), torch.cat([part.values for part in indexed], 1), indexed[0].rows)
+    if all(isinstance(part, Dense) for part in parts):
+        return Dense(torch.stack([part.dense() for part in parts]).sum(0))
+    return Sum(tuple(parts))

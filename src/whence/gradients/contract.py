@@ -7,23 +7,27 @@ Gram m·n·T·S·(i + o); through the factors of the second m·n·S·o·(i + 1);
 import torch
 from torch import Tensor
 
-from whence.gradients.blocks import Block, Factored
+from whence.gradients.blocks import Block, Factored, Indexed, Sum
 
 GRAM_ENTRIES = 1 << 24  # the most entries of one Gram product held at a time
+Factors = Factored | Indexed
 
 
 def products(left: Block, right: Block) -> Tensor:
     """(m, n) inner products of every row of ``left`` with every row of ``right``."""
-    costs = {"dense": _dense_cost(left, right)}
-    if isinstance(right, Factored):
-        costs["right"] = _write_cost(left) + _through_cost(left, right)
-    if isinstance(left, Factored):
-        costs["left"] = _write_cost(right) + _through_cost(right, left)
-    if isinstance(left, Factored) and isinstance(right, Factored):
-        costs["gram"] = len(left) * len(right) * _positions(left) * _positions(right) * (sum(_sizes(left)) + 2)
+    if isinstance(left, Sum):
+        return torch.stack([products(part, right) for part in left.parts]).sum(0)
+    if isinstance(right, Sum):
+        return torch.stack([products(left, part) for part in right.parts]).sum(0)
+    costs = ways(left, right)
     way = min(costs, key=lambda name: costs[name])
-    if way == "gram" and isinstance(left, Factored) and isinstance(right, Factored):
+    if way == "gram" and isinstance(left, Factors) and isinstance(right, Factors):
         return _gram(left, right)
+    if way == "common rows" and isinstance(left, Indexed) and isinstance(right, Indexed):
+        kept = _common(left, right)
+        if len(kept) == 0:
+            return left.values.new_zeros(len(left), len(right))
+        return left.restricted(kept).flatten(1) @ right.restricted(kept).flatten(1).T
     if way == "right" and isinstance(right, Factored):
         return _through(left.dense(), right)
     if way == "left" and isinstance(left, Factored):
@@ -31,8 +35,28 @@ def products(left: Block, right: Block) -> Tensor:
     return left.dense().flatten(1) @ right.dense().flatten(1).T
 
 
+def ways(left: Block, right: Block) -> dict[str, int]:
+    """Multiplications of each way that these two blocks can be contracted."""
+    o, i = left.shape
+    costs = {"dense": _write_cost(left) + _write_cost(right) + len(left) * len(right) * o * i}
+    if isinstance(right, Factored):
+        costs["right"] = _write_cost(left) + _through_cost(left, right)
+    if isinstance(left, Factored):
+        costs["left"] = _write_cost(right) + _through_cost(right, left)
+    if isinstance(left, Factors) and isinstance(right, Factors):
+        side = i + (0 if isinstance(left, Indexed) or isinstance(right, Indexed) else o)
+        costs["gram"] = len(left) * len(right) * _positions(left) * _positions(right) * (side + 2)
+    if isinstance(left, Indexed) and isinstance(right, Indexed):
+        costs["common rows"] = (len(left) + 1) * (len(right) + 1) * max(1, len(_common(left, right))) * i
+    return costs
+
+
 def paired_products(left: Block, right: Block) -> Tensor:
     """(k,) inner products of row j with row j."""
+    if isinstance(left, Sum) or isinstance(right, Sum) or (isinstance(left, Indexed) != isinstance(right, Indexed)):
+        return (left.dense() * right.dense()).sum((1, 2))
+    if isinstance(left, Indexed) and isinstance(right, Indexed):
+        return ((left.values @ right.values.mT) * (left.tokens[:, :, None] == right.tokens[:, None, :])).sum((1, 2))
     if isinstance(right, Factored):
         if isinstance(left, Factored):
             return ((left.inputs @ right.inputs.mT) * (left.outputs @ right.outputs.mT)).sum((1, 2))
@@ -42,17 +66,38 @@ def paired_products(left: Block, right: Block) -> Tensor:
     return (left.dense() * right.dense()).sum((1, 2))
 
 
-def _gram(left: Factored, right: Factored) -> Tensor:
+def _gram(left: Factors, right: Factors) -> Tensor:
     """Σₜₛ (aₜ·aₛ)(dₜ·dₛ): two matrix products of the factors, multiplied entry by entry."""
-    (m, t, _), (n, s, _) = left.inputs.shape, right.inputs.shape
-    a, d = right.inputs.flatten(0, 1).T, right.outputs.flatten(0, 1).T
+    m, n, t, s = len(left), len(right), _positions(left), _positions(right)
     step = max(1, GRAM_ENTRIES // max(1, t * n * s))
     found = []
     for start in range(0, m, step):
-        here = slice(start, start + step)
-        both = (left.inputs[here].flatten(0, 1) @ a).mul_(left.outputs[here].flatten(0, 1) @ d)
+        part = left.select(slice(start, start + step))
+        both = (_columns(part).flatten(0, 1) @ _columns(right).flatten(0, 1).T).mul_(_rows_gram(part, right))
         found.append(both if t == s == 1 else both.view(-1, t, n, s).sum((1, 3)))
     return torch.cat(found) if len(found) != 1 else found[0]
+
+
+def _columns(block: Block) -> Tensor:
+    """The factor (k, T, i) along the columns."""
+    return block.inputs if isinstance(block, Factored) else block.values if isinstance(block, Indexed) else block.dense()
+
+
+def _rows_gram(left: Block, right: Block) -> Tensor:
+    """(m·T, n·S) inner products of the factors along the rows; of a one-hot factor they are looked up."""
+    if isinstance(left, Factored) and isinstance(right, Factored):
+        return left.outputs.flatten(0, 1) @ right.outputs.flatten(0, 1).T
+    if isinstance(left, Indexed) and isinstance(right, Indexed):
+        return left.tokens.reshape(-1, 1) == right.tokens.reshape(1, -1)
+    if isinstance(left, Indexed) and isinstance(right, Factored):
+        return right.outputs.flatten(0, 1)[:, left.tokens.flatten()].T
+    return _rows_gram(right, left).T
+
+
+def _common(left: Indexed, right: Indexed) -> Tensor:
+    """The table rows that both sides look up, sorted."""
+    mine, theirs = left.tokens.unique(), right.tokens.unique()
+    return mine[torch.isin(mine, theirs, assume_unique=True)]
 
 
 def _through(dense: Tensor, factored: Factored) -> Tensor:
@@ -67,26 +112,17 @@ def _through(dense: Tensor, factored: Factored) -> Tensor:
     return torch.cat(found) if len(found) != 1 else found[0]
 
 
-def _sizes(block: Block) -> tuple[int, int]:
-    if isinstance(block, Factored):
-        return block.outputs.shape[2], block.inputs.shape[2]
-    return block.dense().shape[1], block.dense().shape[2]
-
-
-def _positions(block: Factored) -> int:
-    return block.inputs.shape[1]
+def _positions(block: Factors) -> int:
+    return _columns(block).shape[1]
 
 
 def _write_cost(block: Block) -> int:
-    o, i = _sizes(block)
+    o, i = block.shape
+    if isinstance(block, Indexed):
+        return len(block) * o * i
     return len(block) * (_positions(block) + 1) * o * i if isinstance(block, Factored) else 0
 
 
-def _dense_cost(left: Block, right: Block) -> int:
-    o, i = _sizes(left)
-    return _write_cost(left) + _write_cost(right) + len(left) * len(right) * o * i
-
-
 def _through_cost(dense: Block, factored: Factored) -> int:
-    o, i = _sizes(factored)
+    o, i = factored.shape
     return len(dense) * len(factored) * _positions(factored) * o * (i + 1)

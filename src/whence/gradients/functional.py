@@ -1,5 +1,6 @@
-"""Per-example gradients of any parameter by torch.func: one gradient function mapped over the examples."""
+"""Per-example gradients of any parameter: by torch.func mapped over the examples, or by autograd on one example at a time."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -12,6 +13,10 @@ from whence.problem import Batch, Problem, per_example
 from whence.tree import tree_map
 
 
+class Unmappable(Exception):
+    """torch.func cannot take this model one example at a time."""
+
+
 def mapped_gradients(problem: Problem, names: tuple[str, ...], batch: Batch, function: PerExample) -> dict[str, Tensor]:
     """name -> (B, *shape): the gradient of ``function(outputs, targets)`` of each example for the named parameters."""
 
@@ -22,18 +27,31 @@ def mapped_gradients(problem: Problem, names: tuple[str, ...], batch: Batch, fun
 
     chosen = {name: problem.state[name] for name in names}
     try:
-        return vmap(grad(one), in_dims=(None, 0, 0))(chosen, batch.inputs, batch.targets)
-    except (RuntimeError, TypeError, IndexError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise UsageError(
-            f"whence has no rule for {', '.join(names)}, and torch.func cannot take them one example at a time ({reason}); "
-            "leave them out through parameters=."
-        ) from error
+        # Recurrent kernels of mkldnn cannot be mapped; what torch warns of here is speed alone.
+        with warnings.catch_warnings(action="ignore", category=UserWarning), torch.backends.mkldnn.flags(enabled=False):
+            return vmap(grad(one), in_dims=(None, 0, 0))(chosen, batch.inputs, batch.targets)
+    except (RuntimeError, TypeError, IndexError, ValueError, AttributeError) as error:
+        raise Unmappable(str(error)) from error
 
 
-def total_gradient(problem: Problem, batch: Batch, function: PerExample, weights: Tensor) -> dict[str, Tensor]:
+def looped_gradients(problem: Problem, names: tuple[str, ...], batch: Batch, function: PerExample) -> dict[str, Tensor]:
+    """The same by autograd, one example after the other: slow, and possible wherever training was."""
+    found: list[dict[str, Tensor]] = []
+    for one in batch.parts(1):
+        try:
+            found.append(total_gradient(problem, one, function, one.weights.new_ones(1), names))
+        except (RuntimeError, TypeError, IndexError, ValueError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise UsageError(
+                f"whence has no rule for {', '.join(names)}, and the model cannot take one example at a time ({reason}); "
+                "leave them out through parameters=."
+            ) from error
+    return {name: torch.stack([one[name] for one in found]) for name in names}
+
+
+def total_gradient(problem: Problem, batch: Batch, function: PerExample, weights: Tensor, names: tuple[str, ...] | None = None) -> dict[str, Tensor]:
     """name -> gradient of Σᵢ weights[i] · function(outputs, targets)ᵢ by plain autograd, the reference for every rule."""
-    parameters = {name: value.clone().requires_grad_() for name, value in problem.parameters.items()}
+    parameters = {name: problem.state[name].clone().requires_grad_() for name in names or problem.names}
     with torch.enable_grad():
         total = (per_example(function, "loss", problem.outputs(batch.inputs, parameters), batch) * weights).sum()
         found = torch.autograd.grad(total, list(parameters.values()), allow_unused=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from whence.errors import UsageError
-from whence.gradients.blocks import Block, Dense, Factored, Index
+from whence.gradients.blocks import Block, Dense, Factored, Index, Indexed
 from whence.gradients.contract import paired_products, products
 
 
@@ -19,6 +19,19 @@ class BlockShape:
     names: tuple[str, ...]
     rows: int
     columns: tuple[int, ...]
+    transposed: bool = False  # the model keeps each piece as (columns, rows)
+
+    def pieces(self, matrix: Tensor) -> list[Tensor]:
+        """(k, o, i) as (k, size) for each name, in the model's order of entries."""
+        parts = matrix.split(list(self.columns), dim=2)
+        return [(part.mT if self.transposed else part).reshape(len(matrix), -1) for part in parts]
+
+    def matrix(self, pieces: Sequence[Tensor]) -> Tensor:
+        """The (k, o, i) whose pieces these are."""
+        sides = [(width, self.rows) if self.transposed else (self.rows, width) for width in self.columns]
+        parts = [piece.reshape(len(piece), *side) for piece, side in zip(pieces, sides, strict=True)]
+        parts = [part.mT for part in parts] if self.transposed else parts
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 2)
 
 
 @dataclass(frozen=True)
@@ -42,8 +55,7 @@ class Layout:
         parts = self.split(flat)
         blocks = []
         for block in self.blocks:
-            pieces = [parts[name].reshape(len(flat), block.rows, width) for name, width in zip(block.names, block.columns, strict=True)]
-            blocks.append(Dense(pieces[0] if len(pieces) == 1 else torch.cat(pieces, 2)))
+            blocks.append(Dense(block.matrix([parts[name] for name in block.names])))
         return Rows(tuple(blocks), self)
 
 
@@ -87,8 +99,7 @@ class Rows:
         """(k, d) in parameter order."""
         parts: dict[str, Tensor] = {}
         for shape, block in zip(self.layout.blocks, self.blocks, strict=True):
-            pieces = block.dense().split(list(shape.columns), dim=2)
-            parts |= {name: piece.reshape(len(self), -1) for name, piece in zip(shape.names, pieces, strict=True)}
+            parts |= dict(zip(shape.names, shape.pieces(block.dense()), strict=True))
         return torch.cat([parts[name] for name in self.layout.shapes], 1)
 
     def _check(self, other: "Rows") -> None:
@@ -101,8 +112,12 @@ def cat(rows: Sequence[Rows]) -> Rows:
     blocks = []
     for parts in zip(*(row.blocks for row in rows), strict=True):
         factored = [part for part in parts if isinstance(part, Factored)]
+        indexed = [part for part in parts if isinstance(part, Indexed)]
         if len(factored) == len(parts) and len({part.inputs.shape[1] for part in factored}) == 1:
             blocks.append(Factored(torch.cat([part.inputs for part in factored]), torch.cat([part.outputs for part in factored])))
+        elif len(indexed) == len(parts) and len({part.tokens.shape[1] for part in indexed}) == 1:
+            values = torch.cat([part.values for part in indexed])
+            blocks.append(Indexed(torch.cat([part.tokens for part in indexed]), values, indexed[0].rows))
         else:
             blocks.append(Dense(torch.cat([part.dense() for part in parts])))
     return Rows(tuple(blocks), rows[0].layout)

@@ -5,5 +5,9 @@ from whence.methods.gradient_dot import GradientCosine, GradientDot
 from whence.methods.influence_function import InfluenceFunction
 from whence.methods.method import FittedMethod, InnerProduct, Method
 from whence.methods.random_scores import RandomScores
+from whence.methods.tracin import CheckpointWarning, TracIn
 
-__all__ = ["FittedMethod", "GradientCosine", "GradientDot", "InfluenceFunction", "InnerProduct", "Method", "RandomScores", "cooks_distance"]
+__all__ = [
+    "CheckpointWarning", "FittedMethod", "GradientCosine", "GradientDot", "InfluenceFunction", "InnerProduct", "Method", "RandomScores", "TracIn",
+    "cooks_distance",
+]  # fmt: skip

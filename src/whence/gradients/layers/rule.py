@@ -1,0 +1,63 @@
+"""What a layer rule is: the blocks of one module, from one use of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from whence.gradients.blocks import Block
+from whence.gradients.rows import BlockShape
+
+
+@dataclass(frozen=True, eq=False)
+class Use:
+    """One call of a module: its arguments, and the gradient of the sum of all examples' numbers in its output."""
+
+    size: int  # B
+    arguments: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+    gradient: Tensor
+    own: Mapping[str, Tensor]  # the module's parameters and buffers at the problem's θ, by their local names
+
+    @property
+    def inputs(self) -> Tensor:
+        """The first argument."""
+        return self.arguments[0] if self.arguments else next(iter(self.keywords.values()))
+
+
+@dataclass(frozen=True)
+class LayerRule(ABC):
+    """The rule of one module: ``names`` maps its own parameters to the chosen ones of the problem, ``shared`` are tied elsewhere."""
+
+    kinds: ClassVar[tuple[type[nn.Module], ...]] = ()
+    takes_children: ClassVar[bool] = False  # whether the parameters of its submodules are served too
+
+    module: str
+    names: Mapping[str, str]
+    shared: frozenset[str]
+    shapes: tuple[BlockShape, ...] = field(default=())
+
+    @classmethod
+    def serves(cls, module: nn.Module) -> bool:
+        """Whether the module computes what its kind does: a subclass with a forward of its own does not."""
+        return any(isinstance(module, kind) and type(module).forward is kind.forward for kind in cls.kinds)
+
+    @classmethod
+    @abstractmethod
+    def of(cls, path: str, module: nn.Module, names: Mapping[str, str], shared: frozenset[str]) -> "LayerRule | None":
+        """The rule for this module, or None where its settings are beyond it."""
+
+    @abstractmethod
+    def blocks(self, module: Any, use: Use) -> tuple[Block, ...] | None:
+        """One block for each of ``shapes``; None where this use is not one row per example."""
+
+
+def matrix_shapes(names: Mapping[str, str], shared: frozenset[str], rows: int, columns: int, *, transposed: bool = False) -> tuple[BlockShape, ...]:
+    """Weight and bias of an affine layer: one block, the bias as a last column, unless the weight is tied to another module."""
+    weight, bias = names.get("weight"), names.get("bias")
+    if weight is not None and bias is not None and not {weight, bias} & shared:
+        return (BlockShape((weight, bias), rows, (columns, 1), transposed),)
+    shapes = (BlockShape((weight,), rows, (columns,), transposed),) if weight is not None else ()
+    return shapes + ((BlockShape((bias,), rows, (1,)),) if bias is not None else ())

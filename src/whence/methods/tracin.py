@@ -1,0 +1,171 @@
+"""TracIn (Pruthi et al. 2020): a training example's share in the fall of a query's loss, traced over checkpoints of the training run.
+
+A step of gradient descent on example i changes the query's loss by -η ∇ℓ_q·∇ℓᵢ to first order; TracIn sums this over checkpoints.
+"""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from whence.checkpoints import Checkpoint, as_checkpoints
+from whence.errors import UsageError
+from whence.gradients import Gradients, Rows
+from whence.gradients.rows import cat
+from whence.methods.gradient_dot import normalised, reciprocal, signed_measurements
+from whence.methods.method import FittedMethod, Method, Score
+from whence.problem import Batch, Problem
+
+
+class CheckpointWarning(UserWarning):
+    """Checkpoints that add nothing, or nothing true, to a sum over checkpoints."""
+
+
+@dataclass(frozen=True, eq=False)
+class TracIn(Method):
+    """Σ_c η_c ∇m_q(θ_c) · ∇lossᵢ(θ_c), no 1/N; ``unit="arbitrary"``, positive = proponent.
+
+    ``checkpoints``: state dicts, paths, :class:`whence.Checkpoint` or a :class:`whence.CheckpointRecorder`. ``learning_rates``:
+    one for all or one for each (default: the recorded ones, else 1). ``parameters``: name patterns; a last linear layer alone
+    needs no backward pass through the model. ``normalise="cosine"`` divides by both lengths at each checkpoint, so that large
+    gradients do not win by size; ``"checkpoint"`` divides each checkpoint's term by the mean squared length of the queries'
+    gradients there, so that early checkpoints do not win by size.
+
+    ``update="gradient"`` is exact to first order for plain gradient descent; under momentum μ it is short by a factor 1/(1 - μ),
+    and under Adam it weighs entries as plain descent would. ``update="recorded"`` puts the recorded step per unit of gradient
+    (:attr:`whence.Checkpoint.scales`) in place of η, entry by entry: η/(√v̂ + ε) for Adam.
+    """
+
+    checkpoints: Any
+    learning_rates: float | Sequence[float] | None = None
+    parameters: str | Sequence[str] | None = None
+    normalise: Literal["checkpoint", "cosine"] | None = None
+    update: Literal["gradient", "recorded"] = "gradient"
+
+    def __post_init__(self) -> None:
+        if self.normalise not in (None, "checkpoint", "cosine"):
+            raise UsageError(f"normalise={self.normalise!r} is unknown; give None, 'checkpoint' or 'cosine'.")
+        if self.update not in ("gradient", "recorded"):
+            raise UsageError(f"update={self.update!r} is unknown; give 'gradient' or 'recorded'.")
+        if self.update == "recorded" and (self.normalise or self.learning_rates is not None):
+            raise UsageError("The recorded update carries the learning rates and its own scale; leave out learning_rates= and normalise=.")
+
+    def __repr__(self) -> str:
+        count = len(self.checkpoints) if hasattr(self.checkpoints, "__len__") else "?"
+        chosen = {"parameters": self.parameters, "normalise": self.normalise, "update": self.update}
+        said = "".join(f", {key}={value!r}" for key, value in chosen.items() if value not in (None, "gradient"))
+        rates = "" if self.learning_rates is None else f", learning_rates={self.learning_rates}"
+        return f"TracIn({count} checkpoints{rates}{said})"
+
+    def fit(self, problem: Problem) -> FittedMethod:
+        """Load each checkpoint once and find the layer rules of the model."""
+        problem, checkpoints = problem.restricted(self.parameters), as_checkpoints(self.checkpoints, self.learning_rates)
+        states = [_state(problem, checkpoint) for checkpoint in checkpoints]
+        _warn(problem, checkpoints, states)
+        coverage = Gradients(problem.at(states[0])).coverage
+        moments = [
+            _Moment(Gradients(problem.at(state), coverage), float(checkpoint.learning_rate or 0.0), self._scales(problem, checkpoint), self.normalise)
+            for checkpoint, state in zip(checkpoints, states, strict=True)
+        ]
+        return FittedTracIn("arbitrary", moments[0].gradients.size, tuple(moments))
+
+    def _scales(self, problem: Problem, checkpoint: Checkpoint) -> Tensor | None:
+        """The recorded step per unit of gradient, flat (d,)."""
+        if self.update == "gradient":
+            return None
+        scales = checkpoint.scales
+        missing = [name for name in problem.names if scales is None or name not in scales]
+        if scales is None or missing:
+            raise UsageError(f"{checkpoint!r} has no recorded update of {missing[0]!r}; give the optimiser to the recorder and record after a step.")
+        entries = [scales[name].to(problem.device, problem.dtype).expand(problem.state[name].shape).reshape(-1) for name in problem.names]
+        return torch.cat(entries)
+
+
+@dataclass(frozen=True, eq=False)
+class _Moment:
+    """One checkpoint: gradients there, and what they are weighed by."""
+
+    gradients: Gradients
+    rate: float
+    scales: Tensor | None
+    normalise: str | None
+
+    def weighed(self, rows: Rows) -> Rows:
+        """Query rows times η, or times the recorded step entry by entry."""
+        if self.scales is not None:
+            return rows.layout.rows(rows.flat() * self.scales)
+        rows = normalised(rows) if self.normalise == "cosine" else rows
+        return rows.scale(torch.full((len(rows),), self.rate, dtype=self.gradients.problem.dtype, device=self.gradients.problem.device))
+
+    def train(self, batch: Batch) -> Rows:
+        rows = self.gradients.losses(batch)
+        return normalised(rows) if self.normalise == "cosine" else rows
+
+
+@dataclass(frozen=True, eq=False)
+class FittedTracIn(FittedMethod):
+    """Queries are prepared once at each checkpoint; the training data are read once, each batch taken at every checkpoint."""
+
+    unit: str
+    size: int
+    moments: tuple[_Moment, ...]
+
+    def prepare(self, queries: Iterable[Batch]) -> Score:
+        batches, prepared = list(queries), []
+        for moment in self.moments:
+            rows = cat([signed_measurements(moment.gradients, batch) for batch in batches])
+            weighed = moment.weighed(rows)
+            if moment.normalise == "checkpoint":
+                weighed = weighed.scale(reciprocal(rows.squared_norms().mean()).expand(len(rows)))
+            prepared.append((moment, weighed))
+        return lambda batch: torch.stack([rows.dot(moment.train(batch)) for moment, rows in prepared]).sum(0)
+
+    def own(self, batch: Batch) -> Tensor:
+        found = []
+        for moment in self.moments:
+            rows = moment.train(batch)
+            found.append(rows.squared_norms() * moment.rate if moment.scales is None else moment.weighed(rows).paired(rows))
+        return torch.stack(found).sum(0)
+
+
+def _state(problem: Problem, checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """The checkpoint's weights for the model: a wrapped model's prefix taken off, tied names and extra buffers left to their twins."""
+    state: Mapping[str, Tensor] = checkpoint.state
+    if not set(problem.state) & set(state):
+        state = {name.removeprefix("module.").removeprefix("_orig_mod.").removeprefix("model."): value for name, value in state.items()}
+    twins = {id(value): [] for _, value in problem.model.named_parameters()}  # type: dict[int, list[str]]
+    for name, value in problem.model.named_parameters(remove_duplicate=False):
+        twins[id(value)].append(name)
+    found: dict[str, Tensor] = {}
+    for name, value in problem.model.named_parameters():
+        given = next((state[twin] for twin in twins[id(value)] if twin in state), None)
+        if given is None:
+            raise UsageError(f"{checkpoint!r} has no parameter {name!r}; give checkpoints of this model.")
+        found[name] = given
+    found |= {name: state[name] for name in problem.state if name in state and name not in found}
+    for name, value in found.items():
+        if value.shape != problem.state[name].shape:
+            raise UsageError(f"In {checkpoint!r} parameter {name!r} is {tuple(value.shape)}, in the model {tuple(problem.state[name].shape)}.")
+        if not torch.isfinite(value).all():
+            raise UsageError(f"In {checkpoint!r} parameter {name!r} is not finite; leave out checkpoints of a training that diverged.")
+    return found
+
+
+def _warn(problem: Problem, checkpoints: tuple[Checkpoint, ...], states: list[dict[str, Tensor]]) -> None:
+    """Name checkpoints that repeat one another, and those whose learning rate is 0."""
+    seen: list[tuple[str, dict[str, Tensor]]] = []
+    for checkpoint, state in zip(checkpoints, states, strict=True):
+        twin = next((name for name, other in seen if all(torch.equal(state[key], other[key]) for key in problem.names)), None)
+        if twin is not None:
+            warnings.warn(
+                f"Checkpoints {twin!r} and {checkpoint.name!r} hold the same weights, so one moment of training counts twice; "
+                "keep copies of the state dict (CheckpointRecorder does), not the live model's.",
+                CheckpointWarning,
+                stacklevel=4,
+            )
+        if checkpoint.learning_rate == 0:
+            warnings.warn(f"Checkpoint {checkpoint.name!r} has learning rate 0 and adds nothing.", CheckpointWarning, stacklevel=4)
+        seen.append((checkpoint.name, state))

@@ -1,0 +1,48 @@
+"""Rules are proved before anything relies on them, and losses must treat each example alone."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import whence as wh
+from whence.gradients import Gradients
+
+
+def data(n: int = 8) -> tuple[Tensor, Tensor]:
+    torch.manual_seed(0)
+    return torch.randn(n, 3), torch.arange(n) % 2
+
+
+def test_a_loss_that_mixes_examples_is_refused() -> None:
+    model = nn.Linear(3, 2).eval()
+
+    def mixing(outputs: Tensor, targets: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(outputs - outputs.mean(0), targets, reduction="none")
+
+    with pytest.raises(wh.UsageError, match="depends on which other examples are in its batch .*treat each example alone"):
+        Gradients(wh.Problem.of(model, wh.Objective(mixing), data()))
+
+
+def test_a_model_with_batch_statistics_is_refused() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False), nn.Linear(4, 2)).eval()
+    with pytest.raises(wh.UsageError, match="no batch statistics"):
+        Gradients(wh.Problem.of(model, wh.cross_entropy(), data()))
+
+
+def test_a_model_that_is_random_is_refused() -> None:
+    class Noisy(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.dropout(self.layer(x), training=True)
+
+    with pytest.raises(wh.UsageError, match="no dropout"):
+        Gradients(wh.Problem.of(Noisy().eval(), wh.cross_entropy(), data()))
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_few_examples_are_enough(n: int) -> None:
+    gradients = Gradients(wh.Problem.of(nn.Linear(3, 2).eval(), wh.cross_entropy(), data(n)))
+    assert set(gradients.coverage.served().values()) == {"Linear"}

@@ -1,0 +1,177 @@
+"""TracIn against its formula written out, its completeness, and the ways that checkpoints can be wrong."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from helpers import reference
+from helpers.problems import problem
+from torch import Tensor, nn
+
+import whence as wh
+from whence.methods.tracin import CheckpointWarning
+
+NAMES = ["softmax", "mlp", "convolution", "tied weight", "sequence in a dictionary", "bare parameter"]
+RATES = [0.1, 0.05, 0.01]
+
+
+def states(p: wh.Problem, count: int = 3) -> list[dict[str, Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    return [{k: v + 0.3 * torch.randn(v.shape, generator=generator, dtype=v.dtype) for k, v in p.state.items()} for _ in range(count)]
+
+
+def written_out(p: wh.Problem, queries: Any, found: list[dict[str, Tensor]], rates: list[float]) -> Tensor:
+    parts = [(p.at(state), rate) for state, rate in zip(found, rates, strict=True)]
+    return sum(rate * reference.gradients(at, queries) @ reference.gradients(at).T for at, rate in parts)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_are_the_formula(name: str) -> None:
+    case = problem(name)
+    found = states(case.problem)
+    scores = wh.attribute(wh.TracIn(found, RATES), case.problem, case.queries)
+    torch.testing.assert_close(scores.values, written_out(case.problem, case.queries, found, RATES), rtol=1e-9, atol=1e-11)
+    assert scores.unit == "arbitrary" and "3 checkpoints" in scores.method
+
+
+def test_self_influence_is_the_diagonal() -> None:
+    case = problem("mlp")
+    method = wh.TracIn(states(case.problem), RATES)
+    table = wh.attribute(method, case.problem, case.problem.train).values
+    torch.testing.assert_close(wh.self_influence(method, case.problem), table.diagonal())
+
+
+def test_cosine_is_bounded_and_its_own_score_is_the_sum_of_rates() -> None:
+    case = problem("mlp")
+    method = wh.TracIn(states(case.problem), RATES, normalise="cosine")
+    assert wh.attribute(method, case.problem, case.queries).values.abs().max() <= sum(RATES)
+    torch.testing.assert_close(wh.self_influence(method, case.problem), torch.full((len(case.problem),), sum(RATES), dtype=torch.float64))
+
+
+def test_each_checkpoint_counts_alike_when_normalised() -> None:
+    case = problem("mlp")
+    (one, two), p = states(case.problem, 2), case.problem
+    both = wh.attribute(wh.TracIn([one, two], 1.0, normalise="checkpoint"), p, case.queries).values
+    parts = []
+    for state in (one, two):
+        rows = reference.gradients(p.at(state), case.queries)
+        parts.append(rows @ reference.gradients(p.at(state)).T / rows.square().sum(1).mean())
+    torch.testing.assert_close(both, sum(parts))
+
+
+def test_last_layer_alone() -> None:
+    case = problem("mlp")
+    found = states(case.problem)
+    fast = wh.attribute(wh.TracIn(found, RATES, parameters="2.*"), case.problem, case.queries).values
+    restricted = case.problem.restricted("2.*")
+    torch.testing.assert_close(fast, written_out(restricted, case.queries, found, RATES))
+
+
+def test_paths_recorders_and_states_give_the_same(tmp_path: Any) -> None:
+    case = problem("mlp")
+    found = states(case.problem)
+    plain = wh.attribute(wh.TracIn(found, 0.1), case.problem, case.queries).values
+    paths = []
+    for number, state in enumerate(found):
+        paths.append(tmp_path / f"{number}.pt")
+        torch.save(state, paths[-1])
+    torch.testing.assert_close(wh.attribute(wh.TracIn(paths, 0.1), case.problem, case.queries).values, plain)
+    model = copy.deepcopy(case.problem.model)
+    recorder = wh.CheckpointRecorder(model)
+    for state in found:
+        model.load_state_dict(state)
+        recorder.record(0.1)
+    torch.testing.assert_close(wh.attribute(wh.TracIn(recorder), case.problem, case.queries).values, plain)
+
+
+def test_batch_size_and_streaming_make_no_difference() -> None:
+    case = problem("mlp")
+    method = wh.TracIn(states(case.problem), RATES)
+    whole = wh.attribute(method, case.problem, case.queries)
+    small = type(case.problem)(**{**vars(case.problem), "batch_size": 5})
+    torch.testing.assert_close(wh.attribute(method, small, case.queries).values, whole.values)
+    best = wh.attribute(method, small, case.queries, top=4)
+    assert (best.ids == whole.top(4).ids).all()
+    assert best.opponents is not None and whole.top(4).opponents is not None
+
+
+def descended(step: float, steps: int, momentum: float = 0.0) -> tuple[wh.Problem, Any, wh.CheckpointRecorder]:
+    """Full-batch gradient descent of a small network, recorded before each step, in float64."""
+    generator = torch.Generator().manual_seed(5)
+    X, y = torch.randn(40, 4, generator=generator, dtype=torch.float64), torch.arange(40) % 3
+    X[range(40), y] += 1.0
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)).double()
+    optimizer = torch.optim.SGD(model.parameters(), lr=step, momentum=momentum)
+    recorder = wh.CheckpointRecorder(model, optimizer)
+    for _ in range(steps):
+        recorder.record()
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(X[:30]), y[:30]).backward()
+        optimizer.step()
+    return wh.Problem.of(model.eval(), wh.cross_entropy(), (X[:30], y[:30])), (X[30:], y[30:]), recorder
+
+
+def incompleteness(step: float, steps: int) -> float:
+    """How far the sum of all training examples' scores is from the fall of the queries' losses, relatively."""
+    p, queries, recorder = descended(step, steps)
+    shares = wh.attribute(wh.TracIn(recorder), p, queries).values.sum(1) / len(p)
+    first = p.at(recorder.checkpoints[0].state)
+    fall = (first.losses(first.outputs(queries[0]), _batch(p, queries)) - p.losses(p.outputs(queries[0]), _batch(p, queries))).detach()
+    return float((shares - fall).abs().sum() / fall.abs().sum())
+
+
+def _batch(p: wh.Problem, queries: Any) -> Any:
+    return next(p.batches(p.examples(queries), size=100))
+
+
+def test_completeness_the_shares_sum_to_the_fall_of_the_loss() -> None:
+    far, near, nearer = incompleteness(0.02, 100), incompleteness(0.01, 200), incompleteness(0.005, 400)
+    assert near < 0.02
+    assert near / far == pytest.approx(0.5, abs=0.1) and nearer / near == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_recorded_update_of_plain_descent_is_the_learning_rate() -> None:
+    p, queries, recorder = descended(0.05, 3)
+    plain = wh.attribute(wh.TracIn(recorder), p, queries).values
+    torch.testing.assert_close(wh.attribute(wh.TracIn(recorder, update="recorded"), p, queries).values, plain, rtol=1e-6, atol=1e-9)
+
+
+def test_momentum_makes_the_recorded_update_longer() -> None:
+    p, queries, recorder = descended(0.05, 3, momentum=0.9)
+    plain = wh.attribute(wh.TracIn(recorder), p, queries).values
+    torch.testing.assert_close(wh.attribute(wh.TracIn(recorder, update="recorded"), p, queries).values, 10 * plain, rtol=1e-5, atol=1e-9)
+
+
+def test_identical_checkpoints_are_named() -> None:
+    case = problem("mlp")
+    with pytest.warns(CheckpointWarning, match="'checkpoint 0' and 'checkpoint 1' hold the same weights"):
+        wh.attribute(wh.TracIn([case.problem.state] * 2), case.problem, case.queries)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"checkpoints": [{"0.weight": torch.zeros(5, 4)}]}, "has no parameter '0.bias'"),
+        ({"checkpoints": [{"0.weight": torch.zeros(9, 4)}]}, "parameter"),
+        ({"checkpoints": []}, "at least one"),
+        ({"learning_rates": [0.1]}, "1 learning rate"),
+        ({"parameters": "nothing.*"}, "No parameter matches 'nothing"),
+        ({"update": "recorded"}, "no recorded update"),
+        ({"update": "adam"}, "unknown"),
+        ({"normalise": "length"}, "unknown"),
+    ],
+)
+def test_bad_input_is_one_sentence(settings: dict[str, Any], said: str) -> None:
+    case = problem("mlp")
+    with pytest.raises(wh.UsageError, match=said):
+        wh.attribute(wh.TracIn(**{"checkpoints": states(case.problem), **settings}), case.problem, case.queries)
+
+
+def test_shapes_that_do_not_fit_are_named() -> None:
+    case = problem("mlp")
+    wrong = {**case.problem.state, "2.bias": torch.zeros(4)}
+    with pytest.raises(wh.UsageError, match=r"parameter '2.bias' is \(4,\), in the model \(3,\)"):
+        wh.attribute(wh.TracIn([wrong]), case.problem, case.queries)

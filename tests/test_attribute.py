@@ -9,8 +9,8 @@ import torch
 from helpers.problems import problem
 
 import whence as wh
+from whence.batch import Batch
 from whence.methods.method import FittedMethod, Method, Score
-from whence.problem import Batch
 
 METHOD = wh.InfluenceFunction(wh.IHVP(wh.GaussNewton(), wh.Exact()))
 

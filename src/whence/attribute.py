@@ -8,10 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from whence.batch import Batch
 from whence.errors import UsageError
 from whence.examples import Examples
 from whence.methods.method import FittedMethod, Method
-from whence.problem import Batch, Problem
+from whence.problem import Problem
 from whence.progress import track
 from whence.scores import By, Groups, Scores, TopScores, group_ids, other_end, positions_of, rank_key
 from whence.store import ArrayWriter

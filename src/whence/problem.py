@@ -11,45 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from whence.batch import Batch, per_example
 from whence.errors import UsageError, nearest
 from whence.examples import Examples, Split, split_batch
 from whence.memory import memory_budget
-from whence.objective import Objective, PerExample
+from whence.objective import Objective
 from whence.scores import positions_of
 from whence.tree import leaves, tree_map
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Some examples: their positions and ids, what the model is given, what it should say, and their weights."""
-
-    positions: np.ndarray
-    ids: np.ndarray
-    inputs: Any
-    targets: Any
-    weights: Tensor
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    def parts(self, size: int) -> Iterator["Batch"]:
-        """The same examples in batches of at most ``size``."""
-        for start in range(0, len(self), size):
-            part = slice(start, start + size)
-            inputs, targets = tree_map(lambda leaf, part=part: leaf[part], (self.inputs, self.targets))
-            yield Batch(self.positions[part], self.ids[part], inputs, targets, self.weights[part])
-
-    def take(self, places: np.ndarray) -> "Batch":
-        """The examples at some places of the batch, in that order."""
-        rows = torch.from_numpy(places)
-        inputs, targets = tree_map(lambda leaf: leaf[rows.to(leaf.device)], (self.inputs, self.targets))
-        return Batch(self.positions[places], self.ids[places], inputs, targets, self.weights[rows.to(self.weights.device)])
-
-    def repeated(self, times: int) -> "Batch":
-        """Each example ``times`` times in a row, without its inputs: for losses of outputs under several models."""
-        each = torch.arange(len(self)).repeat_interleave(times)
-        targets = tree_map(lambda leaf: leaf[each.to(leaf.device)], self.targets)
-        return Batch(self.positions.repeat(times), self.ids.repeat(times), None, targets, self.weights.repeat_interleave(times))
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,15 +194,24 @@ class Problem:
         return per_example(self.objective.measurement or self.objective.loss, "measurement", outputs, batch)
 
     def describe(self) -> str:
-        """The problem in words: the model, N, the objective, and each parameter of θ with its shape and penalty."""
-        others = len(self.state) - len(self.names)
+        """The problem in words: the model, N, the objective, each parameter of θ, and which layer rule takes its gradients.
+
+        The rules are proved on a few training examples, so the model runs.
+        """
+        from whence.gradients.prove import proved  # the one import upwards: see docs/decisions.md
+
+        served = proved(self).served()
+        shares = {kind: sum(self.state[name].numel() for name in self.names if served[name] == kind) for kind in dict.fromkeys(served.values())}
         lines = [
-            f"{type(self.model).__name__}, {self.size:,} parameters in {len(self.names)} tensors ({self.dtype}, {self.device}), {others} held fixed",
+            f"{type(self.model).__name__}, {self.size:,} parameters in {len(self.names)} tensors ({self.dtype}, {self.device}), "
+            f"{len(self.state) - len(self.names)} held fixed",
             f"{len(self):,} training examples, N = {self.normaliser:g}",
             self.objective.describe(),
+            "gradients by " + ", ".join(f"{kind} ({count / self.size:.1%})" for kind, count in shares.items()),
         ]
         width = max(len(name) for name in self.names)
-        lines += [f"  {name:<{width}}  {tuple(self.state[name].shape)}, l2 {self.objective.l2_of(name):g}" for name in self.names]
+        for name in self.names:
+            lines.append(f"  {name:<{width}}  {tuple(self.state[name].shape)}, l2 {self.objective.l2_of(name):g}, {served[name]}")
         return "\n".join(lines)
 
     def fingerprint(self) -> str:
@@ -248,19 +225,6 @@ class Problem:
     def _check_mode(self) -> None:
         if any(module.training for module in self.model.modules()):
             raise UsageError("The model is in train mode, where dropout and batch norm make answers random; call model.eval() first.")
-
-
-def per_example(function: PerExample, what: str, outputs: Any, batch: Batch) -> Tensor:
-    """One finite number per example, or one sentence about what is wrong with the loss."""
-    values = function(outputs, batch.targets)
-    if not isinstance(values, Tensor) or values.shape != (len(batch),):
-        shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-        fix = ' (reduction="none")' if shape == () else ""
-        raise UsageError(f"The {what} of {len(batch)} examples came as {shape}; it must give one number for each, unreduced{fix}.")
-    if not torch.isfinite(values).all():
-        bad = int((~torch.isfinite(values)).nonzero()[0])
-        raise UsageError(f"The {what} of example {batch.ids[bad]!s} is {values[bad].item()}; check its data and the model's weights.")
-    return values
 
 
 def _chosen(model: nn.Module, patterns: str | Sequence[str] | None) -> tuple[str, ...]:

@@ -25,3 +25,9 @@ def test_coverage_names_every_chosen_parameter_once() -> None:
         coverage = coverage_of(p, find_rules(p))
         assert sorted(parameter for block in coverage.blocks for parameter in block.names) == sorted(p.names)
         assert sorted(coverage.served()) == sorted(p.names)
+
+
+def test_the_problem_tells_what_serves_each_parameter() -> None:
+    said = problem("bare parameter").problem.describe()
+    assert "gradients by Linear (78.9%), torch.func (21.1%)" in said
+    assert "layer.weight" in said and "Linear" in said

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 import whence as wh
-from whence.problem import Batch
+from whence.batch import Batch
 from whence.tree import tree_map
 
 

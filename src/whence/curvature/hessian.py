@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from whence.batch import Batch
 from whence.curvature.head import head_operator
 from whence.curvature.operator import Curvature, Operator
 from whence.curvature.products import Risk, pull_back
-from whence.problem import Batch, Problem
+from whence.problem import Problem
 
 
 @dataclass(frozen=True)

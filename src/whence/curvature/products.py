@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from whence.batch import Batch
 from whence.curvature.operator import Operator, estimated_trace, written_out
-from whence.problem import Batch, Problem
+from whence.problem import Problem
 
 Product = Callable[[Problem, Batch, list[Tensor]], list[Tensor]]
 STEP = 32  # vectors pulled back through one graph at a time

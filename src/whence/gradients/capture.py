@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from whence.batch import Batch
 from whence.gradients.blocks import Block, Dense, total
 from whence.gradients.coverage import Coverage
 from whence.gradients.functional import looped_gradients, mapped_gradients
@@ -13,7 +14,7 @@ from whence.gradients.prove import proved
 from whence.gradients.rows import BlockShape, Rows, cat
 from whence.gradients.tape import Tape
 from whence.objective import PerExample
-from whence.problem import Batch, Problem
+from whence.problem import Problem
 
 
 class Gradients:

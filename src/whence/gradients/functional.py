@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
+from whence.batch import Batch, per_example
 from whence.errors import UsageError
 from whence.objective import PerExample
-from whence.problem import Batch, Problem, per_example
+from whence.problem import Problem
 from whence.tree import tree_map
 
 

@@ -4,12 +4,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from whence.batch import Batch
 from whence.errors import UsageError
 from whence.gradients.coverage import Coverage, coverage_of, find_rules
 from whence.gradients.functional import Unmappable, looped_gradients, mapped_gradients, total_gradient
 from whence.gradients.layers import LayerRule
 from whence.gradients.tape import Tape
-from whence.problem import Batch, Problem
+from whence.problem import Problem
 
 PROBE = 5  # examples on which everything is proved
 

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from whence.batch import Batch
 from whence.gradients import Gradients, Rows
 from whence.methods.method import FittedMethod, InnerProduct, Method
-from whence.problem import Batch, Problem
+from whence.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from whence.batch import Batch
 from whence.gradients import Gradients, Rows
 from whence.methods.gradient_dot import signed_measurements
 from whence.methods.leverage import Leverage
 from whence.methods.method import FittedMethod, InnerProduct, Method
-from whence.problem import Batch, Problem
+from whence.problem import Problem
 from whence.solvers import IHVP, FittedIHVP
 
 

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from whence.batch import Batch
 from whence.curvature.products import output_hessian
 from whence.errors import UsageError
 from whence.gradients import Gradients, Rows
 from whence.gradients.rows import cat
 from whence.methods.method import FittedMethod, Score
-from whence.problem import Batch, Problem
+from whence.problem import Problem
 from whence.solvers import FittedIHVP
 
 

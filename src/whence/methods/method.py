@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from whence.batch import Batch
 from whence.gradients import Rows
 from whence.gradients.rows import cat
-from whence.problem import Batch, Problem
+from whence.problem import Problem
 
 Score = Callable[[Batch], Tensor]
 Features = Callable[[Batch], Rows]

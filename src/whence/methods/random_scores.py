@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from whence.batch import Batch
 from whence.methods.method import FittedMethod, Method, Score
-from whence.problem import Batch, Problem
+from whence.problem import Problem
 
 
 @dataclass(frozen=True)

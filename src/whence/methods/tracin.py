@@ -11,13 +11,14 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from whence.batch import Batch
 from whence.checkpoints import Checkpoint, as_checkpoints
 from whence.errors import UsageError
 from whence.gradients import Gradients, Rows
 from whence.gradients.rows import cat
 from whence.methods.gradient_dot import normalised, reciprocal, signed_measurements
 from whence.methods.method import FittedMethod, Method, Score
-from whence.problem import Batch, Problem
+from whence.problem import Problem
 
 
 class CheckpointWarning(UserWarning):

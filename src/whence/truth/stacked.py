@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
+from whence.batch import Batch
 from whence.gradients import Dense, Gradients, Rows
 from whence.gradients.functional import total_gradient
-from whence.problem import Batch, Problem
+from whence.problem import Problem
 
 ENTRIES = 1 << 22  # outputs of all models held at a time
 

@@ -121,3 +121,48 @@ def test_a_score_that_is_not_finite_is_refused_by_example() -> None:
 
     with pytest.raises(wh.UsageError, match="The score of training example 6 is not finite"):
         wh.self_influence(Broken(), problem("ridge").problem)
+
+
+class Greedy(Method):
+    """Runs out of memory above five examples."""
+
+    def __init__(self, least: int = 5) -> None:
+        self.least, self.sizes = least, []
+
+    def fit(self, problem: wh.Problem) -> FittedMethod:
+        method = self
+
+        class Fitted(FittedMethod):
+            unit, size = "arbitrary", 24
+
+            def prepare(self, queries: Any) -> Score:
+                asked = sum(len(batch) for batch in queries)
+                return lambda batch: self.own(batch).expand(asked, -1)
+
+            def own(self, batch: Batch) -> torch.Tensor:
+                method.sizes.append(len(batch))
+                if len(batch) > method.least:
+                    raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+                return torch.from_numpy(batch.positions).double()
+
+        return Fitted()
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
+    case, method = problem("mlp"), Greedy()
+    assert wh.attribute(method, case.problem, case.queries).values[1].tolist() == list(range(24))
+    assert method.sizes[:4] == [24, 12, 6, 3] and max(method.sizes[4:]) <= 12
+    assert wh.self_influence(Greedy(), case.problem).tolist() == list(range(24))
+
+
+def test_out_of_memory_on_one_example_is_said() -> None:
+    case = problem("mlp")
+    with pytest.raises(wh.UsageError, match="Memory ran out on a single training example"):
+        wh.self_influence(Greedy(0), case.problem)
+
+
+def test_self_influence_of_ids_in_any_order_from_batches() -> None:
+    X, y = torch.randn(9, 4), torch.arange(9) % 3
+    p = wh.Problem.of(torch.nn.Linear(4, 3).eval(), wh.cross_entropy(), [(X[:4], y[:4]), (X[4:], y[4:])])
+    own = wh.self_influence(wh.GradientDot(), p)
+    torch.testing.assert_close(wh.self_influence(wh.GradientDot(), p, ids=[7, 1, 3]), own[[7, 1, 3]])

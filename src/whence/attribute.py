@@ -11,6 +11,7 @@ from torch import Tensor
 from whence.batch import Batch
 from whence.errors import UsageError
 from whence.examples import Examples
+from whence.memory import out_of_memory
 from whence.methods.method import FittedMethod, Method
 from whence.problem import Problem
 from whence.progress import track
@@ -72,7 +73,12 @@ def self_influence(method: Method, problem: Problem, *, ids: Any = None, progres
     with torch.no_grad():
         fitted = method.fit(problem)
         blocks = _stream(problem, scored, fitted, fitted.own, progress)
-        return torch.cat([values.cpu() for _, values in blocks])
+        found: Tensor | None = None
+        for positions, values in blocks:  # which may come in another order than was asked
+            found = torch.zeros(len(scored), dtype=values.dtype) if found is None else found
+            found[torch.from_numpy(positions)] = values.cpu()
+        assert found is not None  # examples are never empty
+        return found
 
 
 def _stream(
@@ -82,12 +88,36 @@ def _stream(
     weights = problem.weights if len(scored) == len(problem) else problem.weights[torch.from_numpy(positions_of(scored.ids, problem.ids, "training"))]
     batches = problem.batches(scored, size=fitted.size, weights=weights)
     total = -(-len(scored) // fitted.size)
+    patient = _halving(score)
     for batch in track(batches, "scoring training batches", total, progress):
-        values = score(batch)
+        values = patient(batch)
         if not torch.isfinite(values).all():
             bad = int((~torch.isfinite(values)).nonzero()[0, -1])
             raise UsageError(f"The score of training example {batch.ids[bad]!s} is not finite; raise the damping or check that example.")
         yield batch.positions, values
+
+
+def _halving(score: Callable[[Batch], Tensor]) -> Callable[[Batch], Tensor]:
+    """The same scores; where memory runs out the batch is halved, then and from then on."""
+    limit: int | None = None
+
+    def patient(batch: Batch) -> Tensor:
+        nonlocal limit
+        waiting, found = [batch] if limit is None else list(batch.parts(limit)), []
+        while waiting:
+            part = waiting.pop(0)
+            try:
+                found.append(score(part))
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                if len(part) == 1:
+                    raise UsageError("Memory ran out on a single training example; ask fewer queries at a time, or fewer parameters.") from error
+                limit = (len(part) + 1) // 2
+                waiting = [*part.parts(limit), *waiting]
+        return found[0] if len(found) == 1 else torch.cat(found, -1)
+
+    return patient
 
 
 def _table(

@@ -16,6 +16,8 @@ from whence.errors import UsageError
 from whence.scores import positions_of
 from whence.tree import leaves, tree_map
 
+CHECKED = 4096  # rows looked at together for numbers that are not finite
+
 
 class Source(ABC):
     """Where examples come from: rows counted from 0, read by position."""
@@ -195,7 +197,7 @@ def _rows_of(batch: Any) -> int:
 
 def _crc(leaf: Tensor) -> int:
     plain = leaf.detach().cpu().contiguous().flatten()
-    return zlib.crc32(plain.view(torch.uint8).numpy().tobytes(), zlib.crc32(str(tuple(leaf.shape)).encode()))
+    return zlib.crc32(plain.view(torch.uint8).numpy().data, zlib.crc32(str(tuple(leaf.shape)).encode()))
 
 
 def _checksum(batch: Any) -> int:
@@ -204,7 +206,7 @@ def _checksum(batch: Any) -> int:
 
 def _check_finite(batch: Any, ids: np.ndarray) -> None:
     for leaf in leaves(batch):
-        if leaf.is_floating_point() and not torch.isfinite(leaf).all():
+        if leaf.is_floating_point() and leaf.dim() and not all(bool(torch.isfinite(part).all()) for part in leaf.split(CHECKED)):
             row, *column = (~torch.isfinite(leaf)).nonzero()[0].tolist()
             where = f", column {column[0] if len(column) == 1 else column}" if column else ""
             raise UsageError(f"Row {ids[row]!s}{where} holds {leaf[(row, *column)].item()}; fill or drop it before attribution.")

@@ -32,3 +32,9 @@ def free_memory(device: torch.device) -> int:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (ValueError, OSError, AttributeError):  # not every system tells
         return 4 * 10**9
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether this is a failed allocation, on whatever device."""
+    said = str(error).lower()
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in said or "not enough memory" in said

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from helpers import reference
 
 import whence as wh
 from whence.gradients import Gradients
 
-transformers = pytest.importorskip("transformers", exc_type=ImportError)
 B, T = 6, 7
 
 

@@ -19,7 +19,7 @@ class Coverage:
     mapped: tuple[str, ...]
     looped: tuple[str, ...]
     blocks: tuple[BlockShape, ...]
-    bytes_each: int = 0  # what the rules keep of one example
+    bytes_each: int = 0  # what the tape and the rules keep of one example
 
     @property
     def linear_head(self) -> LinearRule | None:

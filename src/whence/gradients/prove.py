@@ -20,17 +20,16 @@ def proved(problem: Problem) -> Coverage:
     batch = next(problem.batches(size=PROBE))
     weights = torch.linspace(1.0, 2.0, len(batch), dtype=problem.dtype, device=problem.device)
     true = total_gradient(problem, batch, problem.objective.loss, weights)
-    rules, bytes_each = find_rules(problem), 0
+    rules = find_rules(problem)
     tape = Tape(problem, tuple(rules))
     with torch.enable_grad(), tape.watching():
         losses = problem.losses(problem.outputs(batch.inputs), batch)
     _check_apart(problem, batch, losses.detach())
     with torch.enable_grad():
         tape.backward(losses.sum())
-    good, found = _agreeing(tape, rules, batch, weights, true), 0
-    for rule in good:
-        found += sum(block.nbytes for block in (tape.blocks(rule, len(batch)) or {}).values())
-    bytes_each = found // len(batch)
+    good = _agreeing(tape, rules, batch, weights, true)
+    held = sum(block.nbytes for rule in good for block in (tape.blocks(rule, len(batch)) or {}).values())
+    bytes_each = (held + tape.nbytes) // len(batch)
     coverage = coverage_of(problem, good, bytes_each=bytes_each)
     if not coverage.mapped or _can_map(problem, coverage, batch, weights, true):
         return coverage

@@ -108,12 +108,13 @@ class Rows:
 
 
 def cat(rows: Sequence[Rows]) -> Rows:
-    """Rows one after the other; factors of different lengths are written out."""
-    blocks = []
+    """Rows one after the other; factors of different lengths, or larger than what they stand for, are written out."""
+    blocks: list[Block] = []
     for parts in zip(*(row.blocks for row in rows), strict=True):
         factored = [part for part in parts if isinstance(part, Factored)]
         indexed = [part for part in parts if isinstance(part, Indexed)]
-        if len(factored) == len(parts) and len({part.inputs.shape[1] for part in factored}) == 1:
+        short = all(part.inputs.shape[1] * sum(part.shape) <= part.shape[0] * part.shape[1] for part in factored)
+        if len(factored) == len(parts) and short and len({part.inputs.shape[1] for part in factored}) == 1:
             blocks.append(Factored(torch.cat([part.inputs for part in factored]), torch.cat([part.outputs for part in factored])))
         elif len(indexed) == len(parts) and len({part.tokens.shape[1] for part in indexed}) == 1:
             values = torch.cat([part.values for part in indexed])

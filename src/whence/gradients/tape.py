@@ -13,7 +13,7 @@ from whence.gradients.coverage import modules_of
 from whence.gradients.layers import LayerRule, Use
 from whence.gradients.rows import BlockShape
 from whence.problem import Problem
-from whence.tree import tree_map
+from whence.tree import leaves, tree_map
 
 Given = tuple[tuple[Any, ...], Mapping[str, Any]]
 
@@ -63,6 +63,11 @@ class Tape:
             found[:] = [None] * len(found)
         if total.requires_grad:
             torch.autograd.grad(total, self.anchor, retain_graph=keep, allow_unused=True)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all that is held."""
+        return sum(leaf.nbytes for leaf in leaves((self.given, self.changed)))
 
     def ends_with_layer(self, outputs: Tensor) -> bool:
         """Whether the model's outputs are the last watched layer's, as they left it, at most reshaped."""

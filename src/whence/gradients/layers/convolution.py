@@ -29,19 +29,24 @@ class ConvolutionRule(LayerRule):
         seen = patches(padded(module, x), module.kernel_size, module.stride, module.dilation)  # (B', C, *kernel, *positions)
         seen = seen.reshape(len(x), module.groups, -1, prod(d.shape[2:]))  # (B', groups, i, T)
         d = d.reshape(len(x), module.groups, -1, seen.shape[-1])  # (B', groups, o, T)
+        positions, sides = seen.shape[3], (seen.shape[2], d.shape[2])
+        long = positions * sum(sides) > sides[0] * sides[1]  # the factors are larger than what they stand for
+        written = module.groups > 1 or len(x) != use.size or long
         found: list[Block] = []
         for shape in self.shapes:
-            weight = shape.names[0] == self.names.get("weight")
-            if not weight:
-                found.append(Dense(d.sum(3).reshape(use.size, -1, d.shape[1] * d.shape[2]).sum(1)[:, :, None]))
-            elif module.groups == 1 and len(x) == use.size:
-                inputs = with_ones(seen[:, 0]) if len(shape.names) == 2 else seen[:, 0]
-                found.append(Factored(inputs.mT, d[:, 0].mT))
+            if self.names.get("weight") not in shape.names:
+                found.append(Dense(_bias(d, use.size)))
+            elif not written:
+                found.append(Factored((with_ones(seen[:, 0]) if len(shape.names) == 2 else seen[:, 0]).mT, d[:, 0].mT))
             else:
-                inputs = with_ones(seen.flatten(0, 1)) if len(shape.names) == 2 else seen.flatten(0, 1)
-                written = d.flatten(0, 1) @ inputs.mT
-                found.append(Dense(written.reshape(use.size, -1, shape.rows, inputs.shape[1]).sum(1)))
+                matrix = (d.flatten(0, 1) @ seen.flatten(0, 1).mT).reshape(use.size, -1, shape.rows, sides[0]).sum(1)
+                found.append(Dense(torch.cat([matrix, _bias(d, use.size)], 2) if len(shape.names) == 2 else matrix))
         return tuple(found)
+
+
+def _bias(d: Tensor, size: int) -> Tensor:
+    """(B, o, 1) from d (B', groups, o / groups, T)."""
+    return d.sum(3).reshape(size, -1, d.shape[1] * d.shape[2]).sum(1)[:, :, None]
 
 
 def padded(module: Any, x: Tensor) -> Tensor:

@@ -3,11 +3,12 @@
 import pytest
 import torch
 from helpers import reference
+from helpers.layers import layer_problem
 from helpers.problems import NAMES, problem
 from torch import nn
 
 import whence as wh
-from whence.gradients import Factored, Gradients
+from whence.gradients import Factored, Gradients, capture
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -88,3 +89,22 @@ def test_hooks_are_gone_afterwards_even_when_the_model_fails() -> None:
     with pytest.raises(RuntimeError, match="no"):
         gradients.losses(reference.whole(p))
     assert not model.layer._forward_hooks
+
+
+@pytest.mark.parametrize("name", ["lstm", "a number read out"])
+def test_few_queries_never_write_the_gradients_of_what_no_rule_serves(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    p = layer_problem(name)
+    gradients, true = Gradients(p), reference.gradients(p)
+    queries = gradients.layout.rows(true[:2])
+    train = gradients.losses(reference.whole(p))
+    with monkeypatch.context() as patch:
+        patch.setattr(capture, "looped_gradients", lambda *_: pytest.fail("the gradients were written out"))
+        torch.testing.assert_close(queries.dot(train), true[:2] @ true.T)
+        torch.testing.assert_close(train.dot(queries), true @ true[:2].T)
+    torch.testing.assert_close(gradients.layout.rows(true).dot(train), true @ true.T)
+
+
+def test_batches_are_sized_by_the_whole_forward_pass() -> None:
+    convolution = nn.Sequential(nn.Conv2d(1, 64, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(64 * 400, 2)).eval()
+    p = wh.Problem.of(convolution, wh.cross_entropy(), (torch.randn(8, 1, 20, 20), torch.randint(2, (8,))), parameters="3.bias")
+    assert Gradients(p).size < 256

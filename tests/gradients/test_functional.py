@@ -8,7 +8,7 @@ from helpers.problems import problem
 from torch import nn
 
 import whence as wh
-from whence.gradients.functional import Unmappable, looped_gradients, mapped_gradients, total_gradient
+from whence.gradients.functional import Unmappable, forward_products, looped_gradients, mapped_gradients, total_gradient
 
 
 def test_mapped_gradients_equal_autograd() -> None:
@@ -50,3 +50,12 @@ def test_what_neither_can_do_is_refused_by_name() -> None:
     p = wh.Problem.of(Crowd().eval(), wh.cross_entropy(), (torch.randn(4, 2), torch.tensor([0, 1, 0, 1])))
     with pytest.raises(wh.UsageError, match="no rule for scale.*too few.*leave them out through parameters="):
         wh.attribute(wh.GradientDot(), p, p.train)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru, batch second", "rnn", "a number read out"])
+def test_forward_products_are_those_with_the_written_gradients(name: str) -> None:
+    p = layer_problem(name)
+    batch = reference.whole(p)
+    directions = {key: torch.randn(3, *value.shape, dtype=p.dtype) for key, value in p.parameters.items()}
+    flat = torch.cat([directions[key].reshape(3, -1) for key in p.names], 1)
+    torch.testing.assert_close(forward_products(p, directions, batch, p.objective.loss), flat @ reference.gradients(p).T)

@@ -1,8 +1,9 @@
 """The part of a row that belongs to one layer, as factors or written out, whichever is at hand."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -148,6 +149,45 @@ class Indexed(Block):
         places = torch.searchsorted(kept, self.tokens.contiguous()).clamp_max(len(kept) - 1)
         found = (kept[places] == self.tokens)[:, :, None]
         return Indexed(places, self.values * found, len(kept)).dense()
+
+
+@dataclass(frozen=True, eq=False)
+class Deferred(Block):
+    """Entries not written yet, of k examples at once: their products with a few rows are cheaper taken without them."""
+
+    size: int  # k
+    sides: tuple[int, int]
+    write: Callable[[], Tensor]  # () -> (k, o, i)
+    along: Callable[[Tensor], Tensor]  # (q, o, i) -> (q, k) inner products, at a price for each of the q
+    price: int  # how many times that price writing costs
+
+    def __len__(self) -> int:
+        return self.size
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.sides
+
+    @property
+    def nbytes(self) -> int:
+        return 0
+
+    @cached_property
+    def written(self) -> Dense:
+        """The entries, from now on."""
+        return Dense(self.write())
+
+    def dense(self) -> Tensor:
+        return self.written.values
+
+    def squared_norms(self) -> Tensor:
+        return self.written.squared_norms()
+
+    def scale(self, factors: Tensor) -> Dense:
+        return self.written.scale(factors)
+
+    def select(self, index: Index) -> Dense:
+        return self.written.select(index)
 
 
 @dataclass(frozen=True, eq=False)

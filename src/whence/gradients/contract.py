@@ -2,12 +2,13 @@
 
 Cost of (m rows, positions T) against (n rows, positions S) of an (o, i) layer, in multiplications:
 Gram m·n·T·S·(i + o); through the factors of the second m·n·S·o·(i + 1); dense m·n·o·i after writing out T·o·i per row.
+Of rows not written yet, forward mode takes m products over all n examples at once, each at the price of a few passes.
 """
 
 import torch
 from torch import Tensor
 
-from whence.gradients.blocks import Block, Factored, Indexed, Sum
+from whence.gradients.blocks import Block, Deferred, Factored, Indexed, Sum
 
 GRAM_ENTRIES = 1 << 24  # the most entries of one Gram product held at a time
 Factors = Factored | Indexed
@@ -32,6 +33,10 @@ def products(left: Block, right: Block) -> Tensor:
         return _through(left.dense(), right)
     if way == "left" and isinstance(left, Factored):
         return _through(right.dense(), left).T
+    if way == "forward right" and isinstance(right, Deferred):
+        return right.along(left.dense())
+    if way == "forward left" and isinstance(left, Deferred):
+        return left.along(right.dense()).T
     return left.dense().flatten(1) @ right.dense().flatten(1).T
 
 
@@ -43,6 +48,10 @@ def ways(left: Block, right: Block) -> dict[str, int]:
         costs["right"] = _write_cost(left) + _through_cost(left, right)
     if isinstance(left, Factored):
         costs["left"] = _write_cost(right) + _through_cost(right, left)
+    if isinstance(right, Deferred):
+        costs["forward right"] = _write_cost(left) + len(left) * _forward_cost(right)
+    if isinstance(left, Deferred):
+        costs["forward left"] = _write_cost(right) + len(right) * _forward_cost(left)
     if isinstance(left, Factors) and isinstance(right, Factors):
         side = i + (0 if isinstance(left, Indexed) or isinstance(right, Indexed) else o)
         costs["gram"] = len(left) * len(right) * _positions(left) * _positions(right) * (side + 2)
@@ -118,9 +127,17 @@ def _positions(block: Factors) -> int:
 
 def _write_cost(block: Block) -> int:
     o, i = block.shape
+    if isinstance(block, Deferred):
+        return block.price * _forward_cost(block)
     if isinstance(block, Indexed):
         return len(block) * o * i
     return len(block) * (_positions(block) + 1) * o * i if isinstance(block, Factored) else 0
+
+
+def _forward_cost(block: Deferred) -> int:
+    """One product over all examples, at least a pass through the parameters, forward with its tangent."""
+    o, i = block.shape
+    return 2 * len(block) * o * i
 
 
 def _through_cost(dense: Block, factored: Factored) -> int:

@@ -19,7 +19,8 @@ class Coverage:
     mapped: tuple[str, ...]
     looped: tuple[str, ...]
     blocks: tuple[BlockShape, ...]
-    bytes_each: int = 0  # what the tape and the rules keep of one example
+    forward: bool = False  # whether mapped or looped parameters can be taken in forward mode
+    bytes_each: int = 0  # what a pass and the rules keep of one example
 
     @property
     def linear_head(self) -> LinearRule | None:
@@ -61,14 +62,14 @@ def find_rules(problem: Problem) -> list[LayerRule]:
     return rules
 
 
-def coverage_of(problem: Problem, rules: list[LayerRule], *, loop: bool = False, bytes_each: int = 0) -> Coverage:
-    """These rules, and torch.func (or a loop over the examples) for what they leave."""
+def coverage_of(problem: Problem, rules: list[LayerRule], bytes_each: int = 0) -> Coverage:
+    """These rules, and torch.func for what they leave."""
     shapes = list(dict.fromkeys(shape for rule in rules for shape in rule.shapes))
     served = {name for shape in shapes for name in shape.names}
     rest = tuple(name for name in problem.names if name not in served)
     if rest:
         shapes.append(BlockShape(rest, 1, tuple(prod(problem.state[name].shape) for name in rest)))
-    return Coverage(tuple(rules), () if loop else rest, rest if loop else (), tuple(shapes), bytes_each)
+    return Coverage(tuple(rules), rest, (), tuple(shapes), bytes_each=bytes_each)
 
 
 def modules_of(problem: Problem, rules: tuple[LayerRule, ...]) -> dict[str, nn.Module]:

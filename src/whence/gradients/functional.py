@@ -1,11 +1,15 @@
-"""Per-example gradients of any parameter: by torch.func mapped over the examples, or by autograd on one example at a time."""
+"""Per-example gradients of any parameter: mapped over the examples, or one at a time; and their products with a few directions."""
 
 import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.func import grad, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from whence.batch import Batch, per_example
 from whence.errors import UsageError
@@ -13,9 +17,12 @@ from whence.objective import PerExample
 from whence.problem import Problem
 from whence.tree import tree_map
 
+# What torch raises where an operation has no rule for mapping or for forward mode.
+REFUSALS = (RuntimeError, TypeError, IndexError, ValueError, AttributeError)
+
 
 class Unmappable(Exception):
-    """torch.func cannot take this model one example at a time."""
+    """torch.func cannot take this model one example at a time, or forward mode cannot take it at all."""
 
 
 def mapped_gradients(problem: Problem, names: tuple[str, ...], batch: Batch, function: PerExample) -> dict[str, Tensor]:
@@ -27,12 +34,8 @@ def mapped_gradients(problem: Problem, names: tuple[str, ...], batch: Batch, fun
         return function(outputs, single[1])[0]
 
     chosen = {name: problem.state[name] for name in names}
-    try:
-        # Recurrent kernels of mkldnn cannot be mapped; what torch warns of here is speed alone.
-        with warnings.catch_warnings(action="ignore", category=UserWarning), torch.backends.mkldnn.flags(enabled=False):
-            return vmap(grad(one), in_dims=(None, 0, 0))(chosen, batch.inputs, batch.targets)
-    except (RuntimeError, TypeError, IndexError, ValueError, AttributeError) as error:
-        raise Unmappable(str(error)) from error
+    with _plain_kernels():
+        return vmap(grad(one), in_dims=(None, 0, 0))(chosen, batch.inputs, batch.targets)
 
 
 def looped_gradients(problem: Problem, names: tuple[str, ...], batch: Batch, function: PerExample) -> dict[str, Tensor]:
@@ -41,13 +44,39 @@ def looped_gradients(problem: Problem, names: tuple[str, ...], batch: Batch, fun
     for one in batch.parts(1):
         try:
             found.append(total_gradient(problem, one, function, one.weights.new_ones(1), names))
-        except (RuntimeError, TypeError, IndexError, ValueError) as error:
+        except REFUSALS as error:
             reason = str(error).strip().split("\n")[0]
             raise UsageError(
                 f"whence has no rule for {', '.join(names)}, and the model cannot take one example at a time ({reason}); "
                 "leave them out through parameters=."
             ) from error
     return {name: torch.stack([one[name] for one in found]) for name in names}
+
+
+def forward_products(problem: Problem, directions: Mapping[str, Tensor], batch: Batch, function: PerExample) -> Tensor:
+    """(q, B) products of the gradient of ``function(outputs, targets)`` of each example with directions, name -> (q, *shape).
+
+    One forward-mode product over the whole batch for each direction: the model is run as it is, and no gradient is written.
+    """
+    found = []
+    with _plain_kernels():
+        for row in range(len(next(iter(directions.values())))):
+            with forward_ad.dual_level():
+                moved = {name: forward_ad.make_dual(problem.state[name], along[row]) for name, along in directions.items()}
+                values = per_example(function, "loss", problem.outputs(batch.inputs, moved), batch)
+                tangent = forward_ad.unpack_dual(values).tangent
+            found.append(torch.zeros_like(values) if tangent is None else tangent)
+    return torch.stack(found)
+
+
+@contextmanager
+def _plain_kernels() -> Iterator[None]:
+    """Without the fused kernels of recurrence and attention, which can be neither mapped nor run forward; torch then warns of speed alone."""
+    try:
+        with warnings.catch_warnings(action="ignore"), torch.backends.mkldnn.flags(enabled=False), sdpa_kernel(SDPBackend.MATH):
+            yield
+    except REFUSALS as error:
+        raise Unmappable(str(error)) from error
 
 
 def total_gradient(problem: Problem, batch: Batch, function: PerExample, weights: Tensor, names: tuple[str, ...] | None = None) -> dict[str, Tensor]:

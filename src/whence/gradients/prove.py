@@ -1,5 +1,7 @@
 """Every rule is proved on a few examples against autograd, and the loss is shown not to mix examples, before anything relies on them."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,7 +9,7 @@ from torch import Tensor
 from whence.batch import Batch
 from whence.errors import UsageError
 from whence.gradients.coverage import Coverage, coverage_of, find_rules
-from whence.gradients.functional import Unmappable, looped_gradients, mapped_gradients, total_gradient
+from whence.gradients.functional import Unmappable, forward_products, looped_gradients, mapped_gradients, total_gradient
 from whence.gradients.layers import LayerRule
 from whence.gradients.tape import Tape
 from whence.problem import Problem
@@ -29,12 +31,32 @@ def proved(problem: Problem) -> Coverage:
         tape.backward(losses.sum())
     good = _agreeing(tape, rules, batch, weights, true)
     held = sum(block.nbytes for rule in good for block in (tape.blocks(rule, len(batch)) or {}).values())
-    bytes_each = (held + tape.nbytes) // len(batch)
-    coverage = coverage_of(problem, good, bytes_each=bytes_each)
-    if not coverage.mapped or _can_map(problem, coverage, batch, weights, true):
+    bytes_each = max(held + tape.nbytes, _activations(problem, batch)) // len(batch)
+    coverage = coverage_of(problem, good, bytes_each)
+    rest = coverage.mapped
+    if not rest:
         return coverage
-    looped_gradients(problem, coverage.mapped, batch, problem.objective.loss)  # refuses what it cannot do
-    return coverage_of(problem, good, loop=True, bytes_each=bytes_each)
+    coverage = replace(coverage, forward=_goes_forward(problem, rest, batch, weights, true))
+    if _can_map(problem, rest, batch, weights, true):
+        return coverage
+    looped_gradients(problem, rest, batch, problem.objective.loss)  # refuses what it cannot do
+    return replace(coverage, mapped=(), looped=rest)
+
+
+def _activations(problem: Problem, batch: Batch) -> int:
+    """Bytes that training all of the model would keep of a forward pass, whatever parameters are chosen."""
+    weights = {name for name, value in problem.model.named_parameters() if value.is_floating_point()}
+    state = {name: problem.state[name].detach().requires_grad_() for name in weights}
+    own, kept = {value.untyped_storage().data_ptr() for value in problem.state.values()}, dict[int, int]()
+
+    def keep(saved: Tensor) -> Tensor:
+        storage = saved.untyped_storage()
+        kept[storage.data_ptr()] = 0 if storage.data_ptr() in own else storage.nbytes()
+        return saved
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
+        problem.outputs(batch.inputs, state)
+    return sum(kept.values())
 
 
 def _agreeing(tape: Tape, rules: list[LayerRule], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> list[LayerRule]:
@@ -58,13 +80,24 @@ def _agreeing(tape: Tape, rules: list[LayerRule], batch: Batch, weights: Tensor,
     return good if len(good) == len(rules) else _agreeing(tape, good, batch, weights, true)
 
 
-def _can_map(problem: Problem, coverage: Coverage, batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
+def _can_map(problem: Problem, names: tuple[str, ...], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
     try:
-        found = mapped_gradients(problem, coverage.mapped, batch, problem.objective.loss)
+        found = mapped_gradients(problem, names, batch, problem.objective.loss)
     except Unmappable:
         return False
     scale = max(float(value.abs().max()) for value in true.values())
-    return all(close(torch.tensordot(weights, found[name].detach(), 1), true[name], scale) for name in coverage.mapped)
+    return all(close(torch.tensordot(weights, found[name].detach(), 1), true[name], scale) for name in names)
+
+
+def _goes_forward(problem: Problem, names: tuple[str, ...], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
+    """Whether forward mode gives the product of the gradient with itself, in one direction for each parameter."""
+    directions = {name: torch.stack([true[name] * (name == along) for along in names]) for name in names}
+    try:
+        found = forward_products(problem, directions, batch, problem.objective.loss) @ weights
+    except Unmappable:
+        return False
+    squares = torch.stack([true[name].square().sum() for name in names])
+    return close(found, squares, float(squares.max()))
 
 
 def _check_apart(problem: Problem, batch: Batch, losses: Tensor) -> None:

@@ -46,3 +46,18 @@ def test_a_model_that_is_random_is_refused() -> None:
 def test_few_examples_are_enough(n: int) -> None:
     gradients = Gradients(wh.Problem.of(nn.Linear(3, 2).eval(), wh.cross_entropy(), data(n)))
     assert set(gradients.coverage.served().values()) == {"Linear"}
+
+
+def test_a_batch_along_the_second_dimension_is_found() -> None:
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0), 2, enable_nested_tensor=False)
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder, self.head = encoder, nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.encoder(x.transpose(0, 1)).mean(0))
+
+    gradients = Gradients(wh.Problem.of(Model().eval(), wh.cross_entropy(), (torch.randn(9, 5, 6), torch.arange(9) % 2)))
+    assert set(gradients.coverage.served().values()) == {"Attention", "Linear", "Norm"}

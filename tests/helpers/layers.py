@@ -92,6 +92,17 @@ class TimeFirst(nn.Module):
         return self.inner(x.transpose(0, 1))[0].transpose(0, 1)
 
 
+class Second(nn.Module):
+    """A layer that is given its batch as the second dimension."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x.transpose(0, 1)).transpose(0, 1)
+
+
 class Token(nn.Module):
     """Parameters held directly: a class token and positions."""
 
@@ -206,6 +217,11 @@ CASES: dict[str, Case] = {
     "transformer encoder": Case(
         lambda: nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0, batch_first=True), floats(5, 6)
     ),
+    "linear, batch second": Case(lambda: Second(nn.Linear(4, 3)), floats(5, 4), "Linear"),
+    "linear over as many positions, batch second": Case(lambda: Second(nn.Linear(4, 3)), floats(B, 4), "Linear"),
+    "layer norm, batch second": Case(lambda: Second(warm(nn.LayerNorm(4))), floats(3, 4), "Norm"),
+    "embedding, batch second": Case(lambda: Second(nn.Embedding(9, 4)), ints(9, 6), "Embedding"),
+    "transformer encoder, batch second": Case(lambda: Second(nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0)), floats(5, 6)),
     "lstm": Case(lambda: nn.LSTM(4, 3, batch_first=True), floats(5, 4), "one example at a time"),
     "gru, batch second": Case(TimeFirst, floats(5, 4), "one example at a time"),
     "rnn": Case(lambda: nn.RNN(4, 3, batch_first=True), floats(5, 4), "one example at a time"),

@@ -88,7 +88,7 @@ class Gradients:
         return torch.cat([inputs, ones], 1), outputs.detach().reshape(len(batch), -1)
 
     def _forward(self, batch: Batch) -> tuple[Tape, Tensor]:
-        tape = Tape(self.problem, self.coverage.rules)
+        tape = Tape(self.problem, self.coverage.rules, self.coverage.batch_dims)
         with torch.enable_grad(), tape.watching():
             outputs = self.problem.outputs(batch.inputs)
         return tape, outputs

@@ -1,7 +1,8 @@
 """Which rule serves which parameter: found by the model's structure, kept where a few examples show that it agrees with autograd."""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import prod
 
 from torch import nn
@@ -19,6 +20,7 @@ class Coverage:
     mapped: tuple[str, ...]
     looped: tuple[str, ...]
     blocks: tuple[BlockShape, ...]
+    batch_dims: Mapping[str, int] = field(default_factory=dict)  # of modules that are not given their examples along the first
     forward: bool = False  # whether mapped or looped parameters can be taken in forward mode
     bytes_each: int = 0  # what a pass and the rules keep of one example
 
@@ -62,14 +64,14 @@ def find_rules(problem: Problem) -> list[LayerRule]:
     return rules
 
 
-def coverage_of(problem: Problem, rules: list[LayerRule], bytes_each: int = 0) -> Coverage:
+def coverage_of(problem: Problem, rules: list[LayerRule]) -> Coverage:
     """These rules, and torch.func for what they leave."""
     shapes = list(dict.fromkeys(shape for rule in rules for shape in rule.shapes))
     served = {name for shape in shapes for name in shape.names}
     rest = tuple(name for name in problem.names if name not in served)
     if rest:
         shapes.append(BlockShape(rest, 1, tuple(prod(problem.state[name].shape) for name in rest)))
-    return Coverage(tuple(rules), rest, (), tuple(shapes), bytes_each=bytes_each)
+    return Coverage(tuple(rules), rest, (), tuple(shapes))
 
 
 def modules_of(problem: Problem, rules: tuple[LayerRule, ...]) -> dict[str, nn.Module]:

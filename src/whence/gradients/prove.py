@@ -26,13 +26,13 @@ def proved(problem: Problem) -> Coverage:
     tape = Tape(problem, tuple(rules))
     with torch.enable_grad(), tape.watching():
         losses = problem.losses(problem.outputs(batch.inputs), batch)
-    _check_apart(problem, batch, losses.detach())
+    tape.batch_dims = tape.dims_beside(_check_apart(problem, batch, losses.detach(), Tape(problem, tuple(rules))))
     with torch.enable_grad():
         tape.backward(losses.sum())
     good = _agreeing(tape, rules, batch, weights, true)
     held = sum(block.nbytes for rule in good for block in (tape.blocks(rule, len(batch)) or {}).values())
     bytes_each = max(held + tape.nbytes, _activations(problem, batch)) // len(batch)
-    coverage = coverage_of(problem, good, bytes_each)
+    coverage = replace(coverage_of(problem, good), batch_dims=tape.batch_dims, bytes_each=bytes_each)
     rest = coverage.mapped
     if not rest:
         return coverage
@@ -100,12 +100,12 @@ def _goes_forward(problem: Problem, names: tuple[str, ...], batch: Batch, weight
     return close(found, squares, float(squares.max()))
 
 
-def _check_apart(problem: Problem, batch: Batch, losses: Tensor) -> None:
-    """Each example's loss must be the same in other company: in another order, and without the first."""
+def _check_apart(problem: Problem, batch: Batch, losses: Tensor, tape: Tape) -> Tape:
+    """Each example's loss must be the same in other company: in another order, and without the first, which the tape then holds."""
     order = np.arange(len(batch))[::-1][: max(1, len(batch) - 1)].copy()
     other = batch.take(order)
-    with torch.no_grad():
-        again = problem.losses(problem.outputs(other.inputs), other)
+    with torch.enable_grad(), tape.watching():
+        again = problem.losses(problem.outputs(other.inputs), other).detach()
     before = losses[torch.from_numpy(order).to(losses.device)]
     if not close(again, before, float(before.abs().max())):
         worst = int((again - before).abs().argmax())
@@ -114,6 +114,7 @@ def _check_apart(problem: Problem, batch: Batch, losses: Tensor) -> None:
             f"({before[worst]:.6g}, then {again[worst]:.6g}); "
             "use a model and a loss that treat each example alone (no batch statistics, no dropout, reduction='none')."
         )
+    return tape
 
 
 def close(found: Tensor, true: Tensor, scale: float) -> bool:

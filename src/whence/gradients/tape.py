@@ -19,10 +19,10 @@ Given = tuple[tuple[Any, ...], Mapping[str, Any]]
 
 
 class Tape:
-    """One entry per use of each layer."""
+    """One entry per use of each layer; ``batch_dims`` are those of layers that are not given their examples along the first."""
 
-    def __init__(self, problem: Problem, rules: tuple[LayerRule, ...]) -> None:
-        self.problem, self.rules, self.modules = problem, rules, modules_of(problem, rules)
+    def __init__(self, problem: Problem, rules: tuple[LayerRule, ...], batch_dims: Mapping[str, int] | None = None) -> None:
+        self.problem, self.rules, self.modules, self.batch_dims = problem, rules, modules_of(problem, rules), batch_dims or {}
         self.anchor = torch.zeros((), dtype=problem.dtype, device=problem.device, requires_grad=True)
         self.given: dict[str, list[Given]] = {path: [] for path in self.modules}
         self.changed: dict[str, list[Tensor | None]] = {path: [] for path in self.modules}
@@ -57,6 +57,18 @@ class Tape:
         self.last = (output, output._version)
         return (output, *others) if isinstance(outputs, tuple) else output
 
+    def dims_beside(self, other: "Tape") -> dict[str, int]:
+        """Path -> the dimension of its inputs that differs from those of a batch of another size, where it is not the first."""
+        found: dict[str, int] = {}
+        for rule in self.rules:
+            if not rule.turns:
+                continue
+            shapes = [[Use(0, *given, self.anchor, {}).inputs.shape for given in tape.given[rule.module]] for tape in (self, other)]
+            differ = {tuple(a != b for a, b in zip(mine, theirs, strict=True)) for mine, theirs in zip(*shapes, strict=True)}
+            if len(differ) == 1 and sum(pattern := differ.pop()) == 1 and not pattern[0]:
+                found[rule.module] = pattern.index(True)
+        return found
+
     def backward(self, total: Tensor, *, keep: bool = False) -> None:
         """Fill in what each layer's output changes of ``total``; ``keep`` the graph for another."""
         for found in self.changed.values():
@@ -85,7 +97,8 @@ class Tape:
         for (arguments, keywords), gradient in zip(self.given[rule.module], self.changed[rule.module], strict=True):
             if gradient is None:
                 continue
-            blocks = rule.blocks(self.modules[rule.module], Use(size, arguments, keywords, gradient, own))
+            use = Use(size, arguments, keywords, gradient, own).turned(self.batch_dims.get(rule.module, 0))
+            blocks = rule.blocks(self.modules[rule.module], use)
             if blocks is None or any(len(block) != size for block in blocks):
                 return None
             for shape, block in zip(rule.shapes, blocks, strict=True):

@@ -24,6 +24,7 @@ class AttentionRule(LayerRule):
 
     kinds = (nn.MultiheadAttention,)
     takes_children = True
+    turns = False  # the module says by itself where its batch is
 
     @classmethod
     def of(cls, path: str, module: nn.Module, names: Mapping[str, str], shared: frozenset[str]) -> "AttentionRule | None":

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -26,6 +26,12 @@ class Use:
         """The first argument."""
         return self.arguments[0] if self.arguments else next(iter(self.keywords.values()))
 
+    def turned(self, dim: int) -> "Use":
+        """The same with the examples along the first dimension instead of this one."""
+        if dim == 0 or self.gradient.dim() <= dim:
+            return self
+        return replace(self, arguments=(self.inputs.movedim(dim, 0), *self.arguments[1:]), gradient=self.gradient.movedim(dim, 0))
+
 
 @dataclass(frozen=True)
 class LayerRule(ABC):
@@ -33,6 +39,7 @@ class LayerRule(ABC):
 
     kinds: ClassVar[tuple[type[nn.Module], ...]] = ()
     takes_children: ClassVar[bool] = False  # whether the parameters of its submodules are served too
+    turns: ClassVar[bool] = True  # whether inputs and gradient may be turned so that examples come first
 
     module: str
     names: Mapping[str, str]

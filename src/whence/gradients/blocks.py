@@ -27,9 +27,19 @@ class Block(ABC):
     def nbytes(self) -> int:
         """Bytes held."""
 
+    @property
+    @abstractmethod
+    def like(self) -> Tensor:
+        """A tensor of its type, on its device."""
+
     @abstractmethod
     def dense(self) -> Tensor:
         """The entries as (k, o, i)."""
+
+    def write(self, pieces: Sequence[Tensor]) -> None:
+        """Copy the entries, dealt to (k, o, w) by columns, into these."""
+        for piece, part in zip(pieces, self.dense().split([piece.shape[2] for piece in pieces], 2), strict=True):
+            piece.copy_(part)
 
     @abstractmethod
     def squared_norms(self) -> Tensor:
@@ -60,6 +70,10 @@ class Dense(Block):
     @property
     def nbytes(self) -> int:
         return self.values.nbytes
+
+    @property
+    def like(self) -> Tensor:
+        return self.values
 
     def dense(self) -> Tensor:
         return self.values
@@ -92,8 +106,19 @@ class Factored(Block):
     def nbytes(self) -> int:
         return self.inputs.nbytes + self.outputs.nbytes
 
+    @property
+    def like(self) -> Tensor:
+        return self.outputs
+
     def dense(self) -> Tensor:
         return self.outputs.mT @ self.inputs
+
+    def write(self, pieces: Sequence[Tensor]) -> None:
+        for piece, inputs in zip(pieces, self.inputs.split([piece.shape[2] for piece in pieces], 2), strict=True):
+            if inputs.shape[1] == 1:
+                torch.mul(self.outputs.mT, inputs, out=piece)
+            else:
+                piece.copy_(self.outputs.mT @ inputs)
 
     def squared_norms(self) -> Tensor:
         if self.inputs.shape[1] == 1:
@@ -129,6 +154,10 @@ class Indexed(Block):
     def nbytes(self) -> int:
         return self.tokens.nbytes + self.values.nbytes
 
+    @property
+    def like(self) -> Tensor:
+        return self.values
+
     def dense(self) -> Tensor:
         k, t, i = self.values.shape
         places = (self.tokens + self.rows * torch.arange(k, device=self.tokens.device)[:, None]).reshape(-1)
@@ -157,7 +186,7 @@ class Deferred(Block):
 
     size: int  # k
     sides: tuple[int, int]
-    write: Callable[[], Tensor]  # () -> (k, o, i)
+    compute: Callable[[], Tensor]  # () -> (k, o, i)
     along: Callable[[Tensor], Tensor]  # (q, o, i) -> (q, k) inner products, at a price for each of the q
     price: int  # how many times that price writing costs
 
@@ -172,10 +201,14 @@ class Deferred(Block):
     def nbytes(self) -> int:
         return 0
 
+    @property
+    def like(self) -> Tensor:
+        return self.dense()
+
     @cached_property
     def written(self) -> Dense:
         """The entries, from now on."""
-        return Dense(self.write())
+        return Dense(self.compute())
 
     def dense(self) -> Tensor:
         return self.written.values
@@ -206,6 +239,10 @@ class Sum(Block):
     @property
     def nbytes(self) -> int:
         return sum(part.nbytes for part in self.parts)
+
+    @property
+    def like(self) -> Tensor:
+        return self.parts[0].like
 
     def dense(self) -> Tensor:
         return torch.stack([part.dense() for part in self.parts]).sum(0)

@@ -26,11 +26,15 @@ class BlockShape:
         parts = matrix.split(list(self.columns), dim=2)
         return [(part.mT if self.transposed else part).reshape(len(matrix), -1) for part in parts]
 
-    def matrix(self, pieces: Sequence[Tensor]) -> Tensor:
-        """The (k, o, i) whose pieces these are."""
+    def matrices(self, pieces: Sequence[Tensor]) -> list[Tensor]:
+        """The (k, o, w) of each piece, views where the pieces are slices of a contiguous table."""
         sides = [(width, self.rows) if self.transposed else (self.rows, width) for width in self.columns]
         parts = [piece.reshape(len(piece), *side) for piece, side in zip(pieces, sides, strict=True)]
-        parts = [part.mT for part in parts] if self.transposed else parts
+        return [part.mT for part in parts] if self.transposed else parts
+
+    def matrix(self, pieces: Sequence[Tensor]) -> Tensor:
+        """The (k, o, i) whose pieces these are."""
+        parts = self.matrices(pieces)
         return parts[0] if len(parts) == 1 else torch.cat(parts, 2)
 
 
@@ -97,10 +101,11 @@ class Rows:
 
     def flat(self) -> Tensor:
         """(k, d) in parameter order."""
-        parts: dict[str, Tensor] = {}
+        table = self.blocks[0].like.new_empty(len(self), self.layout.size)
+        places = self.layout.split(table)
         for shape, block in zip(self.layout.blocks, self.blocks, strict=True):
-            parts |= dict(zip(shape.names, shape.pieces(block.dense()), strict=True))
-        return torch.cat([parts[name] for name in self.layout.shapes], 1)
+            block.write(shape.matrices([places[name] for name in shape.names]))
+        return table
 
     def _check(self, other: "Rows") -> None:
         if self.layout.blocks != other.layout.blocks:

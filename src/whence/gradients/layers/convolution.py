@@ -11,6 +11,8 @@ from torch.nn import functional as F
 from whence.gradients.blocks import Block, Dense, Factored
 from whence.gradients.layers.rule import LayerRule, Use, matrix_shapes
 
+SEEN = 8 * 2**20  # bytes of patches held at a time on CPU: about its caches, twice as fast as all at once
+
 
 class ConvolutionRule(LayerRule):
     """``nn.Conv1d``, ``Conv2d`` and ``Conv3d`` of any stride, padding, dilation, padding mode and number of groups."""
@@ -26,22 +28,38 @@ class ConvolutionRule(LayerRule):
         x, d = use.inputs, use.gradient
         if x.dim() != len(module.kernel_size) + 2 or len(x) % use.size:
             return None
-        seen = patches(padded(module, x), module.kernel_size, module.stride, module.dilation)  # (B', C, *kernel, *positions)
-        seen = seen.reshape(len(x), module.groups, -1, prod(d.shape[2:]))  # (B', groups, i, T)
-        d = d.reshape(len(x), module.groups, -1, seen.shape[-1])  # (B', groups, o, T)
-        positions, sides = seen.shape[3], (seen.shape[2], d.shape[2])
-        long = positions * sum(sides) > sides[0] * sides[1]  # the factors are larger than what they stand for
+        d = d.reshape(len(x), module.groups, -1, prod(d.shape[2:]))  # (B', groups, o, T)
+        o, positions, i = d.shape[2], d.shape[3], module.in_channels // module.groups * prod(module.kernel_size)
+        long = positions * (o + i) > o * i  # the factors are larger than what they stand for
         written = module.groups > 1 or len(x) != use.size or long
         found: list[Block] = []
         for shape in self.shapes:
             if self.names.get("weight") not in shape.names:
                 found.append(Dense(_bias(d, use.size)))
             elif not written:
-                found.append(Factored((with_ones(seen[:, 0]) if len(shape.names) == 2 else seen[:, 0]).mT, d[:, 0].mT))
+                seen = _seen(module, x)[:, 0]
+                found.append(Factored((with_ones(seen) if len(shape.names) == 2 else seen).mT, d[:, 0].mT))
             else:
-                matrix = (d.flatten(0, 1) @ seen.flatten(0, 1).mT).reshape(use.size, -1, shape.rows, sides[0]).sum(1)
-                found.append(Dense(torch.cat([matrix, _bias(d, use.size)], 2) if len(shape.names) == 2 else matrix))
+                matrix = _written(module, x, d, i, bias=len(shape.names) == 2)
+                found.append(Dense(matrix if len(x) == use.size else matrix.view(use.size, -1, *matrix.shape[1:]).sum(1)))
         return tuple(found)
+
+
+def _written(module: Any, x: Tensor, d: Tensor, i: int, *, bias: bool) -> Tensor:
+    """(B', o, i), with the bias as a last column, some examples at a time."""
+    step = max(1, SEEN // (module.groups * i * d.shape[3] * x.element_size())) if x.device.type == "cpu" else len(x)
+    matrix = d.new_empty(*d.shape[:3], i + bias)
+    for place, part, y in zip(matrix.split(step), d.split(step), x.split(step), strict=True):
+        place[..., :i] = part @ _seen(module, y).mT
+    if bias:
+        matrix[..., i] = d.sum(3)
+    return matrix.flatten(1, 2)
+
+
+def _seen(module: Any, x: Tensor) -> Tensor:
+    """(B', groups, i, T): what the kernel sees at each position, written out."""
+    seen = patches(padded(module, x), module.kernel_size, module.stride, module.dilation)
+    return seen.reshape(len(x), module.groups, -1, prod(seen.shape[2 + len(module.kernel_size) :]))
 
 
 def _bias(d: Tensor, size: int) -> Tensor:

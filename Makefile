@@ -23,6 +23,7 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/exact.py
 	.venv-bench/bin/python benchmarks/tracin.py
 	.venv-bench/bin/python benchmarks/gradients.py
+	.venv-bench/bin/python benchmarks/million.py
 
 clean:
 	rm -rf .venv .venv-bench site build dist

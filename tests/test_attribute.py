@@ -9,6 +9,7 @@ import torch
 from helpers.problems import problem
 
 import whence as wh
+from whence.attribute import _best
 from whence.batch import Batch
 from whence.methods.method import FittedMethod, Method, Score
 
@@ -54,6 +55,27 @@ def test_ties_keep_the_order_of_the_data() -> None:
     dense = wh.attribute(Tied(), case.problem, case.queries).top(10)
     assert streamed.ids.tolist() == dense.ids.tolist() and streamed.ids[0, :3].tolist() == [2, 5, 8]
     assert streamed.opponents.ids.tolist() == dense.opponents.ids.tolist()
+
+
+@pytest.mark.parametrize("by", ["proponents", "opponents", "magnitude"])
+@pytest.mark.parametrize("levels", [1, 3, 40, 10**6])
+def test_the_best_of_blocks_in_any_order_are_those_of_a_sort(by: Any, levels: int) -> None:
+    generator = np.random.default_rng(levels)
+    table = generator.integers(-levels, levels + 1, (7, 500)).astype(np.float64)
+    places = generator.permutation(500)
+    blocks = [(part, torch.from_numpy(table[:, part])) for part in np.split(places, [3, 40, 44, 300])]
+    key = {"proponents": table, "opponents": -table, "magnitude": abs(table)}[by]
+    wanted = np.lexsort((np.broadcast_to(np.arange(500), table.shape), -key), axis=1)[:, :12]
+    found = _best(iter(blocks), np.arange(500), 12, by, (np.arange(7), "arbitrary", "m"), "")
+    assert (found.ids == wanted).all()
+    assert (found.values.numpy() == np.take_along_axis(table, wanted, 1)).all()
+
+
+def test_all_ids_in_another_order_keep_their_weights() -> None:
+    case = problem("ridge with weights")
+    whole = wh.attribute(METHOD, case.problem, case.queries)
+    turned = wh.attribute(METHOD, case.problem, case.queries, ids=case.problem.ids[::-1])
+    torch.testing.assert_close(turned.select(whole.train_ids), whole.values)
 
 
 def test_groups_and_files_are_the_same_table(tmp_path: Path) -> None:

@@ -85,7 +85,9 @@ def _stream(
     problem: Problem, scored: Examples, fitted: FittedMethod, score: Callable[[Batch], Tensor], progress: bool
 ) -> Iterator[tuple[np.ndarray, Tensor]]:
     """(positions, scores) of each batch of the training examples to score, with their own weights."""
-    weights = problem.weights if len(scored) == len(problem) else problem.weights[torch.from_numpy(positions_of(scored.ids, problem.ids, "training"))]
+    weights = problem.weights
+    if scored is not problem.train:  # all ids may be asked for in another order
+        weights = weights[torch.from_numpy(positions_of(scored.ids, problem.ids, "training"))]
     batches = problem.batches(scored, size=fitted.size, weights=weights)
     total = -(-len(scored) // fitted.size)
     patient = _halving(score)
@@ -177,12 +179,9 @@ def _best(
     ends: list[By] = [by] if (other := other_end(by)) is None else [by, other]
     kept: dict[By, tuple[Tensor, Tensor]] = {}
     for positions, values in blocks:
-        here = torch.from_numpy(positions).expand(len(values), -1)
+        block = values.cpu(), torch.from_numpy(positions).expand(len(values), -1)
         for end in ends:
-            both = (
-                (values.cpu(), here) if end not in kept else tuple(torch.cat(pair, 1) for pair in zip(kept[end], (values.cpu(), here), strict=True))
-            )
-            kept[end] = _keep(both[0], both[1], k, end)
+            kept[end] = _merged(kept[end], block, k, end) if end in kept else _keep(*block, k, end)
     tops: list[TopScores | None] = [None]
     for end in reversed(ends):
         values, places = kept[end]
@@ -191,9 +190,30 @@ def _best(
     return tops[-1]
 
 
+def _merged(kept: tuple[Tensor, Tensor], block: tuple[Tensor, Tensor], k: int, by: By) -> tuple[Tensor, Tensor]:
+    """The k best of those kept and a block; columns of the block that come after every row's last are not sorted."""
+    if kept[0].shape[1] == k:
+        last, place = rank_key(kept[0][:, -1:], by), kept[1][:, -1:]
+        block = _columns(block, (rank_key(block[0], by) >= last).any(0))
+        key = rank_key(block[0], by)
+        block = _columns(block, ((key > last) | ((key == last) & (block[1] < place))).any(0))
+        if block[0].shape[1] == 0:
+            return kept
+    return _keep(torch.cat([kept[0], block[0]], 1), torch.cat([kept[1], block[1]], 1), k, by)
+
+
+def _columns(block: tuple[Tensor, Tensor], chosen: Tensor) -> tuple[Tensor, Tensor]:
+    places = chosen.nonzero()[:, 0]
+    return block[0][:, places], block[1][:, places]
+
+
 def _keep(values: Tensor, places: Tensor, k: int, by: By) -> tuple[Tensor, Tensor]:
     """The k best columns; among equals the earliest place in the data, whatever order the batches came in."""
+    key = rank_key(values, by)
+    if values.shape[1] > k:  # all that equal the k-th best or come before it; seldom more than k, and sorting few is fast
+        most = int((key >= key.topk(k).values[:, -1:]).sum(1).max())
+        chosen = key.topk(most).indices
+        values, places, key = values.gather(1, chosen), places.gather(1, chosen), key.gather(1, chosen)
     by_place = places.argsort(dim=1, stable=True)
-    values, places = values.gather(1, by_place), places.gather(1, by_place)
-    order = rank_key(values, by).argsort(dim=1, descending=True, stable=True)[:, :k]
+    order = by_place.gather(1, key.gather(1, by_place).argsort(dim=1, descending=True, stable=True)[:, :k])
     return values.gather(1, order), places.gather(1, order)

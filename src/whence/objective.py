@@ -58,7 +58,10 @@ class Objective:
 
 
 def cross_entropy(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:
-    """-log softmax(outputs)[target]; outputs (B, C), targets (B,) classes or (B, C) probabilities."""
+    """-log softmax(outputs)[target]; outputs (B, C), targets (B,) classes or (B, C) probabilities.
+
+    With positions, as in token classification, the sum over them: outputs (B, T, C), targets (B, T) classes with -100 left out, or (B, T, C).
+    """
     return Objective(_cross_entropy, measurement, lower_is_better, _sample_classes, l2, convex=True)
 
 
@@ -96,7 +99,12 @@ def _named(function: Any) -> str:
 
 
 def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
-    return F.cross_entropy(outputs, targets, reduction="none")
+    if targets.shape not in (outputs.shape[:-1], outputs.shape):
+        raise UsageError(f"Outputs of shape {tuple(outputs.shape)} do not fit targets of shape {tuple(targets.shape)}; put the classes last.")
+    classes = outputs.shape[-1]
+    flat = targets.reshape(-1, classes) if targets.shape == outputs.shape else targets.reshape(-1)
+    losses = F.cross_entropy(outputs.reshape(-1, classes), flat, reduction="none").view(outputs.shape[:-1])
+    return losses.flatten(1).sum(1) if losses.dim() > 1 else losses
 
 
 def _binary_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -130,7 +138,8 @@ def _alike(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _sample_classes(outputs: Tensor, generator: Generator) -> Tensor:
-    return torch.multinomial(outputs.softmax(-1), 1, generator=generator).squeeze(-1)
+    chances = outputs.softmax(-1).flatten(0, -2)
+    return torch.multinomial(chances, 1, generator=generator).view(outputs.shape[:-1])
 
 
 def _sample_bits(outputs: Tensor, generator: Generator) -> Tensor:

@@ -22,14 +22,14 @@ from whence.store import ArrayWriter
 @overload
 def attribute(
     method: Method, problem: Problem, queries: Any, *, top: None = None, by: By = ..., groups: Groups | None = None,
-    ids: Any = None, out: str | Path | None = None, progress: bool = True,
+    ids: Any = None, aggregate: bool = ..., out: str | Path | None = None, progress: bool = True,
 ) -> Scores: ...  # fmt: skip
 
 
 @overload
 def attribute(
     method: Method, problem: Problem, queries: Any, *, top: int, by: By = ..., groups: None = None,
-    ids: Any = None, out: None = None, progress: bool = True,
+    ids: Any = None, aggregate: bool = ..., out: None = None, progress: bool = True,
 ) -> TopScores: ...  # fmt: skip
 
 
@@ -42,6 +42,7 @@ def attribute(
     by: By = "proponents",
     groups: Groups | None = None,
     ids: Any = None,
+    aggregate: bool = False,
     out: str | Path | None = None,
     progress: bool = True,
 ) -> Scores | TopScores:
@@ -50,7 +51,8 @@ def attribute(
     ``queries`` come in any form of training data, or as :class:`whence.Examples` with ids. By default the whole table
     (queries, train) is returned. ``top=k`` streams: only the k best at each end are ever held, by "proponents",
     "opponents" or "magnitude", equal scores in the order of the data. ``groups`` (name -> ids, or a name per example)
-    sums scores over groups as they stream. ``out`` writes the table to a zarr folder block by block.
+    sums scores over groups as they stream. ``aggregate=True`` asks about all queries at once: one row "all queries", the
+    sum of theirs, at the price of a single query. ``out`` writes the table to a zarr folder block by block.
     """
     if top is not None and (groups is not None or out is not None):
         raise UsageError("top= keeps the best examples alone; leave out groups= and out=, or ask for the whole table.")
@@ -59,12 +61,14 @@ def attribute(
     asked, scored = problem.examples(queries), problem.train if ids is None else problem.train.select(ids)
     with torch.no_grad():
         fitted = method.fit(problem)
-        score = fitted.prepare(problem.batches(asked, size=fitted.size))
+        prepare = fitted.prepare_sum if aggregate else fitted.prepare
+        score = prepare(problem.batches(asked, size=fitted.size))
         blocks = _stream(problem, scored, fitted, score, progress)
-        named = (asked.ids, fitted.unit, repr(method))
+        names = np.array(["all queries"]) if aggregate else asked.ids
+        named = (names, fitted.unit, repr(method))
         if top is not None:
             return _best(blocks, scored.ids, min(top, len(scored)), by, named, problem.fingerprint())
-        return _table(blocks, asked.ids, scored.ids, (fitted.unit, repr(method), problem.fingerprint()), groups, out)
+        return _table(blocks, names, scored.ids, (fitted.unit, repr(method), problem.fingerprint()), groups, out)
 
 
 def self_influence(method: Method, problem: Problem, *, ids: Any = None, progress: bool = True) -> Tensor:

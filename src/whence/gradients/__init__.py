@@ -2,6 +2,7 @@
 
 from whence.gradients.blocks import Dense, Factored
 from whence.gradients.capture import Gradients
+from whence.gradients.project import Projection, Projector
 from whence.gradients.rows import Layout, Rows
 
-__all__ = ["Dense", "Factored", "Gradients", "Layout", "Rows"]
+__all__ = ["Dense", "Factored", "Gradients", "Layout", "Projection", "Projector", "Rows"]

@@ -36,6 +36,10 @@ class Block(ABC):
     def dense(self) -> Tensor:
         """The entries as (k, o, i)."""
 
+    def sum(self) -> Tensor:
+        """The entries of the sum of all rows, (1, o, i)."""
+        return self.dense().sum(0, keepdim=True)
+
     def write(self, pieces: Sequence[Tensor]) -> None:
         """Copy the entries, dealt to (k, o, w) by columns, into these."""
         for piece, part in zip(pieces, self.dense().split([piece.shape[2] for piece in pieces], 2), strict=True):
@@ -113,6 +117,9 @@ class Factored(Block):
     def dense(self) -> Tensor:
         return self.outputs.mT @ self.inputs
 
+    def sum(self) -> Tensor:
+        return (self.outputs.flatten(0, 1).T @ self.inputs.flatten(0, 1))[None]
+
     def write(self, pieces: Sequence[Tensor]) -> None:
         for piece, inputs in zip(pieces, self.inputs.split([piece.shape[2] for piece in pieces], 2), strict=True):
             if inputs.shape[1] == 1:
@@ -162,6 +169,9 @@ class Indexed(Block):
         k, t, i = self.values.shape
         places = (self.tokens + self.rows * torch.arange(k, device=self.tokens.device)[:, None]).reshape(-1)
         return self.values.new_zeros(k * self.rows, i).index_add_(0, places, self.values.reshape(k * t, i)).view(k, self.rows, i)
+
+    def sum(self) -> Tensor:
+        return Indexed(self.tokens.reshape(1, -1), self.values.flatten(0, 1)[None], self.rows).dense()
 
     def squared_norms(self) -> Tensor:
         same = self.tokens[:, :, None] == self.tokens[:, None, :]
@@ -246,6 +256,9 @@ class Sum(Block):
 
     def dense(self) -> Tensor:
         return torch.stack([part.dense() for part in self.parts]).sum(0)
+
+    def sum(self) -> Tensor:
+        return torch.stack([part.sum() for part in self.parts]).sum(0)
 
     def squared_norms(self) -> Tensor:
         return self.dense().square().sum((1, 2))

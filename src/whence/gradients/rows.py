@@ -1,7 +1,8 @@
 """Rows in parameter space: one per example, layer by layer, with their inner products."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from math import prod
 
 import torch
@@ -75,12 +76,12 @@ class Rows:
 
     def dot(self, other: "Rows") -> Tensor:
         """All inner products (k, k'), each layer by its cheapest contraction."""
-        self._check(other)
+        self.check(other.layout)
         return torch.stack([products(mine, theirs) for mine, theirs in zip(self.blocks, other.blocks, strict=True)]).sum(0)
 
     def paired(self, other: "Rows") -> Tensor:
         """Inner products of row j with row j (k,)."""
-        self._check(other)
+        self.check(other.layout)
         return torch.stack([paired_products(mine, theirs) for mine, theirs in zip(self.blocks, other.blocks, strict=True)]).sum(0)
 
     def squared_norms(self) -> Tensor:
@@ -99,6 +100,10 @@ class Rows:
         """The rows of an index."""
         return replace(self, blocks=tuple(block.select(index) for block in self.blocks))
 
+    def sum(self) -> "Rows":
+        """The sum of the rows, as one row."""
+        return replace(self, blocks=tuple(Dense(block.sum()) for block in self.blocks))
+
     def flat(self) -> Tensor:
         """(k, d) in parameter order."""
         table = self.blocks[0].like.new_empty(len(self), self.layout.size)
@@ -107,13 +112,20 @@ class Rows:
             block.write(shape.matrices([places[name] for name in shape.names]))
         return table
 
-    def _check(self, other: "Rows") -> None:
-        if self.layout.blocks != other.layout.blocks:
+    def check(self, layout: Layout) -> None:
+        """Refuse rows of another layout."""
+        if self.layout.blocks != layout.blocks:
             raise UsageError("These rows belong to different parameters; compute both from the same problem.")
 
 
-def cat(rows: Sequence[Rows]) -> Rows:
+def summed(rows: Iterable[Rows]) -> Rows:
+    """The sum of all rows, as one row; only two sums are held at a time."""
+    return reduce(lambda found, other: cat([found, other]).sum(), (part.sum() for part in rows))
+
+
+def cat(rows: Iterable[Rows]) -> Rows:
     """Rows one after the other; factors of different lengths, or larger than what they stand for, are written out."""
+    rows = list(rows)
     blocks: list[Block] = []
     for parts in zip(*(row.blocks for row in rows), strict=True):
         factored = [part for part in parts if isinstance(part, Factored)]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from whence.batch import Batch
 from whence.gradients import Rows
-from whence.gradients.rows import cat
+from whence.gradients.rows import cat, summed
 from whence.problem import Problem
 
 Score = Callable[[Batch], Tensor]
@@ -24,6 +24,11 @@ class FittedMethod(ABC):
     @abstractmethod
     def prepare(self, queries: Iterable[Batch]) -> Score:
         """All that is needed of the queries, once; what it returns scores a batch of training examples: (q, B)."""
+
+    def prepare_sum(self, queries: Iterable[Batch]) -> Score:
+        """The same for the sum over all queries: (1, B)."""
+        score = self.prepare(queries)
+        return lambda batch: score(batch).sum(0, keepdim=True)
 
     @abstractmethod
     def own(self, batch: Batch) -> Tensor:
@@ -51,8 +56,12 @@ class InnerProduct(FittedMethod):
     own_query: Features
 
     def prepare(self, queries: Iterable[Batch]) -> Score:
-        rows = cat([self.query(batch) for batch in queries])
+        rows = cat(self.query(batch) for batch in queries)
         return lambda batch: rows.dot(self.train(batch))
+
+    def prepare_sum(self, queries: Iterable[Batch]) -> Score:
+        row = summed(self.query(batch) for batch in queries)
+        return lambda batch: row.dot(self.train(batch))
 
     def own(self, batch: Batch) -> Tensor:
         return self.own_query(batch).paired(self.train(batch))

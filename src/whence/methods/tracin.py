@@ -4,7 +4,7 @@ A step of gradient descent on example i changes the query's loss by -η ∇ℓ_q
 """
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,8 +14,8 @@ from torch import Tensor
 from whence.batch import Batch
 from whence.checkpoints import Checkpoint, as_checkpoints
 from whence.errors import UsageError
-from whence.gradients import Gradients, Rows
-from whence.gradients.rows import cat
+from whence.gradients import Gradients, Projection, Projector, Rows
+from whence.gradients.rows import cat, summed
 from whence.methods.gradient_dot import normalised, reciprocal, signed_measurements
 from whence.methods.method import FittedMethod, Method, Score
 from whence.problem import Problem
@@ -38,6 +38,9 @@ class TracIn(Method):
     ``update="gradient"`` is exact to first order for plain gradient descent; under momentum μ it is short by a factor 1/(1 - μ),
     and under Adam it weighs entries as plain descent would. ``update="recorded"`` puts the recorded step per unit of gradient
     (:attr:`whence.Checkpoint.scales`) in place of η, entry by entry: η/(√v̂ + ε) for Adam.
+
+    ``projection`` (a :class:`whence.Projection` or its dimension) takes inner products between projections of the gradients, drawn anew at
+    each checkpoint so that their errors cancel: for many queries of long sequences. Lengths and self-influence stay exact.
     """
 
     checkpoints: Any
@@ -45,6 +48,7 @@ class TracIn(Method):
     parameters: str | Sequence[str] | None = None
     normalise: Literal["checkpoint", "cosine"] | None = None
     update: Literal["gradient", "recorded"] = "gradient"
+    projection: Projection | int | None = None
 
     def __post_init__(self) -> None:
         if self.normalise not in (None, "checkpoint", "cosine"):
@@ -56,7 +60,7 @@ class TracIn(Method):
 
     def __repr__(self) -> str:
         count = len(self.checkpoints) if hasattr(self.checkpoints, "__len__") else "?"
-        chosen = {"parameters": self.parameters, "normalise": self.normalise, "update": self.update}
+        chosen = {"parameters": self.parameters, "normalise": self.normalise, "update": self.update, "projection": self.projection}
         said = "".join(f", {key}={value!r}" for key, value in chosen.items() if value not in (None, "gradient"))
         rates = "" if self.learning_rates is None else f", learning_rates={self.learning_rates}"
         return f"TracIn({count} checkpoints{rates}{said})"
@@ -67,11 +71,17 @@ class TracIn(Method):
         states = [_state(problem, checkpoint) for checkpoint in checkpoints]
         _warn(problem, checkpoints, states)
         coverage = Gradients(problem.at(states[0])).coverage
-        moments = [
-            _Moment(Gradients(problem.at(state), coverage), float(checkpoint.learning_rate or 0.0), self._scales(problem, checkpoint), self.normalise)
-            for checkpoint, state in zip(checkpoints, states, strict=True)
-        ]
+        moments = []
+        for place, (checkpoint, state) in enumerate(zip(checkpoints, states, strict=True)):
+            gradients, rate = Gradients(problem.at(state), coverage), float(checkpoint.learning_rate or 0.0)
+            moments.append(_Moment(gradients, rate, self._scales(problem, checkpoint), self.normalise, self._projector(gradients, place)))
         return FittedTracIn("arbitrary", moments[0].gradients.size, tuple(moments))
+
+    def _projector(self, gradients: Gradients, place: int) -> Projector | None:
+        if self.projection is None:
+            return None
+        projection = Projection(self.projection) if isinstance(self.projection, int) else self.projection
+        return projection.of(gradients.layout, gradients.problem.device, place)
 
     def _scales(self, problem: Problem, checkpoint: Checkpoint) -> Tensor | None:
         """The recorded step per unit of gradient, flat (d,)."""
@@ -93,6 +103,7 @@ class _Moment:
     rate: float
     scales: Tensor | None
     normalise: str | None
+    projector: Projector | None
 
     def weighed(self, rows: Rows) -> Rows:
         """Query rows times η, or times the recorded step entry by entry."""
@@ -105,6 +116,23 @@ class _Moment:
         rows = self.gradients.losses(batch)
         return normalised(rows) if self.normalise == "cosine" else rows
 
+    def projected(self, rows: Rows) -> Rows:
+        return rows if self.projector is None else self.projector(rows)
+
+    def queries(self, batches: Iterable[Batch], add: Callable[[Iterable[Rows]], Rows]) -> Rows:
+        """The prepared rows of all batches, put together by ``add``."""
+        squares: list[Tensor] = []
+
+        def prepared() -> Iterator[Rows]:
+            for batch in batches:
+                rows = signed_measurements(self.gradients, batch)
+                if self.normalise == "checkpoint":
+                    squares.append(rows.squared_norms())
+                yield self.projected(self.weighed(rows))
+
+        rows = add(prepared())
+        return rows.scale(reciprocal(torch.cat(squares).mean()).expand(len(rows))) if squares else rows
+
 
 @dataclass(frozen=True, eq=False)
 class FittedTracIn(FittedMethod):
@@ -115,14 +143,15 @@ class FittedTracIn(FittedMethod):
     moments: tuple[_Moment, ...]
 
     def prepare(self, queries: Iterable[Batch]) -> Score:
-        batches, prepared = list(queries), []
-        for moment in self.moments:
-            rows = cat([signed_measurements(moment.gradients, batch) for batch in batches])
-            weighed = moment.weighed(rows)
-            if moment.normalise == "checkpoint":
-                weighed = weighed.scale(reciprocal(rows.squared_norms().mean()).expand(len(rows)))
-            prepared.append((moment, weighed))
-        return lambda batch: torch.stack([rows.dot(moment.train(batch)) for moment, rows in prepared]).sum(0)
+        return self._score(queries, cat)
+
+    def prepare_sum(self, queries: Iterable[Batch]) -> Score:
+        return self._score(queries, summed)
+
+    def _score(self, queries: Iterable[Batch], add: Callable[[Iterable[Rows]], Rows]) -> Score:
+        batches = list(queries)
+        prepared = [(moment, moment.queries(batches, add)) for moment in self.moments]
+        return lambda batch: torch.stack([rows.dot(moment.projected(moment.train(batch))) for moment, rows in prepared]).sum(0)
 
     def own(self, batch: Batch) -> Tensor:
         found = []

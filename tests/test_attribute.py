@@ -188,3 +188,27 @@ def test_self_influence_of_ids_in_any_order_from_batches() -> None:
     p = wh.Problem.of(torch.nn.Linear(4, 3).eval(), wh.cross_entropy(), [(X[:4], y[:4]), (X[4:], y[4:])])
     own = wh.self_influence(wh.GradientDot(), p)
     torch.testing.assert_close(wh.self_influence(wh.GradientDot(), p, ids=[7, 1, 3]), own[[7, 1, 3]])
+
+
+def aggregated_methods(case: Any) -> list[Method]:
+    states = [{name: value * (1 + step) for name, value in case.problem.state.items()} for step in range(2)]
+    kinds: list[dict[str, Any]] = [{}, {"normalise": "cosine"}, {"normalise": "checkpoint"}, {"projection": 10**6}]
+    return [METHOD, wh.GradientCosine(), *(wh.TracIn(states, [0.1, 0.2], **kind) for kind in kinds)]
+
+
+def test_all_queries_at_once_are_the_sum_of_their_rows() -> None:
+    case = problem("mlp")
+    for method in aggregated_methods(case):
+        table = wh.attribute(method, case.problem, case.queries)
+        one = wh.attribute(method, case.problem, case.queries, aggregate=True)
+        torch.testing.assert_close(one.values, table.values.sum(0, keepdim=True))
+        assert one.query_ids.tolist() == ["all queries"] and one.unit == table.unit
+    best = wh.attribute(METHOD, case.problem, case.queries, aggregate=True, top=3)
+    assert best.ids.shape == (1, 3) and best.query_ids.tolist() == ["all queries"]
+
+
+def test_a_method_of_its_own_can_be_asked_about_all_queries() -> None:
+    case = problem("mlp")
+    method = wh.RandomScores(seed=3)
+    one = wh.attribute(method, case.problem, case.queries, aggregate=True)
+    torch.testing.assert_close(one.values, wh.attribute(method, case.problem, case.queries).values.sum(0, keepdim=True))

@@ -7,7 +7,7 @@ from helpers.problems import problem
 
 import whence as wh
 from whence.gradients import Gradients, Rows
-from whence.gradients.rows import cat
+from whence.gradients.rows import cat, summed
 
 
 def rows_of(name: str) -> Rows:
@@ -37,3 +37,11 @@ def test_rows_of_different_lengths_are_written_out_when_joined() -> None:
 def test_rows_of_other_parameters_are_refused() -> None:
     with pytest.raises(wh.UsageError, match="belong to different parameters"):
         rows_of("mlp").dot(rows_of("reused layer"))
+
+
+@pytest.mark.parametrize("name", ["mlp", "convolution", "reused layer", "tied weight", "sequence in a dictionary", "bare parameter"])
+def test_the_sum_of_rows(name: str) -> None:
+    rows = rows_of(name)
+    total = rows.flat().sum(0, keepdim=True)
+    torch.testing.assert_close(rows.sum().flat(), total)
+    torch.testing.assert_close(summed([rows.select(slice(0, 3)), rows.select(slice(3, None))]).flat(), total)

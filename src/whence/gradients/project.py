@@ -21,7 +21,7 @@ FOURIER = 4  # additions that one step of a Fourier transform takes the time of
 
 @dataclass(frozen=True)
 class Projection:
-    """θ's entries in ``dimension`` numbers: E⟨Pu, Pv⟩ = ⟨u, v⟩, with an error of about ‖u‖‖v‖ / √dimension.
+    """θ's entries in ``dimension`` numbers: E⟨Pu, Pv⟩ = ⟨u, v⟩, with a standard error below 3 ‖u‖‖v‖ / √dimension, commonly a third of that.
 
     Drawn from ``seed`` and the parameters' names on the CPU, so it is the same for any batch size, device or process. All layers share the
     same places, which gives each layer what its size of gradient deserves. No more parameters than ``dimension`` are kept as they are.

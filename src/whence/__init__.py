@@ -11,6 +11,7 @@ from whence.gradients import Projection
 from whence.methods import CheckpointWarning, GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores, TracIn, cooks_distance
 from whence.metrics import LooCorrelation, loo_correlation
 from whence.objective import Objective, binary_cross_entropy, cross_entropy, next_token, smooth_hinge, squared_error
+from whence.plan import Plan, plan
 from whence.problem import Problem
 from whence.report import report
 from whence.scores import Scores, TopScores
@@ -20,9 +21,9 @@ from whence.truth import Outcomes, Run, leave_one_out, retrain_without, train
 __version__ = "0.1.0"
 
 __all__ = [
-    "CG", "IHVP", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature", "Estimate", "Exact", "Examples", "FittedIHVP", "GaussNewton",
-    "GradientCosine", "GradientDot", "Hessian", "InfluenceFunction", "LooCorrelation", "Method", "Objective", "Operator", "Outcomes", "Problem",
-    "Projection", "RandomScores", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn", "UsageError", "attribute",
-    "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation", "next_token", "plot", "report",
-    "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
+    "CG", "IHVP", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature", "Estimate", "Exact", "Examples", "FittedIHVP",
+    "GaussNewton", "GradientCosine", "GradientDot", "Hessian", "InfluenceFunction", "LooCorrelation", "Method", "Objective", "Operator",
+    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn", "UsageError",
+    "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation", "next_token", "plan",
+    "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
 ]  # fmt: skip

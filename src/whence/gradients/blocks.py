@@ -270,6 +270,11 @@ class Sum(Block):
         return Sum(tuple(part.select(index) for part in self.parts))
 
 
+def parts(block: Block) -> tuple[Block, ...]:
+    """Those of a sum, or the block itself."""
+    return block.parts if isinstance(block, Sum) else (block,)
+
+
 def total(parts: Sequence[Block]) -> Block:
     """The sum of blocks of one shape; factors are put one after the other."""
     if len(parts) == 1:

@@ -8,7 +8,7 @@ Of rows not written yet, forward mode takes m products over all n examples at on
 import torch
 from torch import Tensor
 
-from whence.gradients.blocks import Block, Deferred, Factored, Indexed, Sum
+from whence.gradients.blocks import Block, Deferred, Factored, Indexed, Sum, parts
 
 GRAM_ENTRIES = 1 << 24  # the most entries of one Gram product held at a time
 Factors = Factored | Indexed
@@ -20,8 +20,7 @@ def products(left: Block, right: Block) -> Tensor:
         return torch.stack([products(part, right) for part in left.parts]).sum(0)
     if isinstance(right, Sum):
         return torch.stack([products(left, part) for part in right.parts]).sum(0)
-    costs = ways(left, right)
-    way = min(costs, key=lambda name: costs[name])
+    (way,), _ = contraction(left, right)
     if way == "gram" and isinstance(left, Factors) and isinstance(right, Factors):
         return _gram(left, right)
     if way == "common rows" and isinstance(left, Indexed) and isinstance(right, Indexed):
@@ -38,6 +37,16 @@ def products(left: Block, right: Block) -> Tensor:
     if way == "forward left" and isinstance(left, Deferred):
         return left.along(right.dense()).T
     return left.dense().flatten(1) @ right.dense().flatten(1).T
+
+
+def contraction(left: Block, right: Block) -> tuple[tuple[str, ...], int]:
+    """The ways that :func:`products` takes, one for each pair of parts, and their multiplications."""
+    if isinstance(left, Sum) or isinstance(right, Sum):
+        found = [contraction(mine, theirs) for mine in parts(left) for theirs in parts(right)]
+        return tuple(way for ways_of, _ in found for way in ways_of), sum(cost for _, cost in found)
+    costs = ways(left, right)
+    way = min(costs, key=lambda name: costs[name])
+    return (way,), costs[way]
 
 
 def ways(left: Block, right: Block) -> dict[str, int]:

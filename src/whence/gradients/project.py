@@ -7,13 +7,14 @@ circular convolution of the sketches of d and a, a product of their Fourier tran
 
 from dataclasses import dataclass
 from math import log2
+from typing import TypeGuard
 from zlib import crc32
 
 import torch
 from torch import Tensor
 
 from whence.errors import UsageError
-from whence.gradients.blocks import Block, Factored, Indexed, Sum
+from whence.gradients.blocks import Block, Factored, Indexed, parts
 from whence.gradients.rows import BlockShape, Layout, Rows
 
 FOURIER = 4  # additions that one step of a Fourier transform takes the time of
@@ -56,7 +57,7 @@ class Projector:
         table = None
         waves = None
         for hashed, block in zip(self.hashes, rows.blocks, strict=True):
-            for part in block.parts if isinstance(block, Sum) else (block,):
+            for part in parts(block):
                 if hashed.turns(part):
                     found = hashed.waves(part)
                     waves = found if waves is None else waves.add_(found)
@@ -89,7 +90,7 @@ class _Hash:
             drawn.append((2 * torch.randint(2, (size,), generator=generator) - 1).to(device, torch.int8))
         return cls(dimension, *drawn)
 
-    def turns(self, block: Block) -> bool:
+    def turns(self, block: Block) -> TypeGuard[Factored]:
         """Whether Fourier transforms of the factors take less than writing the block out."""
         if not isinstance(block, Factored):
             return False

@@ -74,6 +74,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.blocks[0])
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(block.nbytes for block in self.blocks)
+
     def dot(self, other: "Rows") -> Tensor:
         """All inner products (k, k'), each layer by its cheapest contraction."""
         self.check(other.layout)

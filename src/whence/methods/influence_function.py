@@ -6,7 +6,7 @@ from whence.batch import Batch
 from whence.gradients import Gradients, Rows
 from whence.methods.gradient_dot import signed_measurements
 from whence.methods.leverage import Leverage
-from whence.methods.method import FittedMethod, InnerProduct, Method
+from whence.methods.method import FittedMethod, InnerProduct, Method, Work
 from whence.problem import Problem
 from whence.solvers import IHVP, FittedIHVP
 
@@ -40,3 +40,9 @@ class InfluenceFunction(Method):
             return ihvp.apply(gradients.losses(batch))
 
         return InnerProduct(problem.objective.unit, gradients.size, query, train, own_query)
+
+    def work(self, problem: Problem) -> Work:
+        """One gradient pass, after the solver's work."""
+        fitting, held = self.ihvp.work(problem)
+        newton = "; then C solves for each training example" if self.leverage else ""
+        return Work(problem, written=True, fitting=fitting + newton, bytes=held)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from whence.batch import Batch
-from whence.gradients import Rows
+from whence.gradients import Projection, Rows
 from whence.gradients.rows import cat, summed
 from whence.problem import Problem
 
@@ -35,11 +35,30 @@ class FittedMethod(ABC):
         """The self-influence of each training example of a batch (B,)."""
 
 
+@dataclass(frozen=True)
+class Work:
+    """What a method does with a problem, for :func:`whence.plan`: ``score`` gradient passes over the training data.
+
+    ``written``: query rows are written out, not kept as factors. ``fitting``: what comes before, in words; ``bytes`` that it holds.
+    """
+
+    problem: Problem
+    score: int = 1
+    written: bool = False
+    projection: Projection | None = None
+    fitting: str = ""
+    bytes: int = 0
+
+
 class Method(ABC):
     """Settings of a method; they hold no data."""
 
     @abstractmethod
     def fit(self, problem: Problem) -> FittedMethod: ...
+
+    def work(self, problem: Problem) -> Work:
+        """What scoring takes; one gradient pass unless a method says otherwise."""
+        return Work(problem)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from whence.batch import Batch
-from whence.methods.method import FittedMethod, Method, Score
+from whence.methods.method import FittedMethod, Method, Score, Work
 from whence.problem import Problem
 
 
@@ -22,6 +22,10 @@ class RandomScores(Method):
     def fit(self, problem: Problem) -> FittedMethod:
         """Nothing to prepare."""
         return _FittedRandom(self.seed, problem)
+
+    def work(self, problem: Problem) -> Work:
+        """No passes at all."""
+        return Work(problem, score=0)
 
 
 @dataclass(frozen=True, eq=False)

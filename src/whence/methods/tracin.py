@@ -17,7 +17,7 @@ from whence.errors import UsageError
 from whence.gradients import Gradients, Projection, Projector, Rows
 from whence.gradients.rows import cat, summed
 from whence.methods.gradient_dot import normalised, reciprocal, signed_measurements
-from whence.methods.method import FittedMethod, Method, Score
+from whence.methods.method import FittedMethod, Method, Score, Work
 from whence.problem import Problem
 
 
@@ -62,7 +62,7 @@ class TracIn(Method):
         count = len(self.checkpoints) if hasattr(self.checkpoints, "__len__") else "?"
         chosen = {"parameters": self.parameters, "normalise": self.normalise, "update": self.update, "projection": self.projection}
         said = "".join(f", {key}={value!r}" for key, value in chosen.items() if value not in (None, "gradient"))
-        rates = "" if self.learning_rates is None else f", learning_rates={self.learning_rates}"
+        rates = "" if self.learning_rates is None else f", learning_rates={_short(self.learning_rates)}"
         return f"TracIn({count} checkpoints{rates}{said})"
 
     def fit(self, problem: Problem) -> FittedMethod:
@@ -77,11 +77,18 @@ class TracIn(Method):
             moments.append(_Moment(gradients, rate, self._scales(problem, checkpoint), self.normalise, self._projector(gradients, place)))
         return FittedTracIn("arbitrary", moments[0].gradients.size, tuple(moments))
 
+    def work(self, problem: Problem) -> Work:
+        """A gradient pass for each checkpoint."""
+        count = len(as_checkpoints(self.checkpoints, self.learning_rates))
+        return Work(problem.restricted(self.parameters), count, self.update == "recorded", self._projection)
+
+    @property
+    def _projection(self) -> Projection | None:
+        return Projection(self.projection) if isinstance(self.projection, int) else self.projection
+
     def _projector(self, gradients: Gradients, place: int) -> Projector | None:
-        if self.projection is None:
-            return None
-        projection = Projection(self.projection) if isinstance(self.projection, int) else self.projection
-        return projection.of(gradients.layout, gradients.problem.device, place)
+        projection = self._projection
+        return None if projection is None else projection.of(gradients.layout, gradients.problem.device, place)
 
     def _scales(self, problem: Problem, checkpoint: Checkpoint) -> Tensor | None:
         """The recorded step per unit of gradient, flat (d,)."""
@@ -159,6 +166,10 @@ class FittedTracIn(FittedMethod):
             rows = moment.train(batch)
             found.append(rows.squared_norms() * moment.rate if moment.scales is None else moment.weighed(rows).paired(rows))
         return torch.stack(found).sum(0)
+
+
+def _short(rates: float | Sequence[float]) -> str:
+    return f"{rates:g}" if isinstance(rates, int | float) else f"[{', '.join(f'{rate:g}' for rate in rates)}]"
 
 
 def _state(problem: Problem, checkpoint: Checkpoint) -> dict[str, Tensor]:

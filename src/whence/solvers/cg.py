@@ -8,6 +8,7 @@ from torch import Tensor
 
 from whence.curvature import Curvature, Operator
 from whence.errors import UsageError
+from whence.problem import Problem
 from whence.solvers.exact import Exact
 from whence.solvers.solver import Inverse, Solution, Solver, SolverWarning, relative_residual
 
@@ -33,6 +34,14 @@ class CG(Solver):
         tolerance = self.tolerance or (1e-10 if operator.problem.dtype == torch.float64 else 1e-6)
         rough = None if self.preconditioner is None else Exact().fit(self.preconditioner.fit(operator.problem), damping)
         return BlockCG(operator, damping, tolerance, self.max_iterations, rough)
+
+    def work(self, problem: Problem) -> tuple[str, int]:
+        """Products with the curvature until the tolerance is met, and the preconditioner's matrix."""
+        rough, held = ("", 0) if self.preconditioner is None else Exact().work(problem)
+        said = f"at most {self.max_iterations} products with the curvature for each {BLOCK} queries" + (
+            f", preconditioned by {rough}" if rough else ""
+        )
+        return said, held + 4 * BLOCK * problem.size * problem.dtype.itemsize
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from whence.curvature import Operator
 from whence.errors import UsageError
+from whence.problem import Problem
 from whence.solvers.solver import Inverse, Solution, Solver, relative_residual
 
 SPECTRUM = 4000  # the largest dimension whose smallest eigenvalue is looked up for an error message
@@ -22,7 +23,7 @@ class Exact(Solver):
 
     def fit(self, operator: Operator, damping: float) -> Inverse:
         """Factor the matrix."""
-        problem, bytes_needed = operator.problem, 3 * 8 * operator.size**2
+        problem, (_, bytes_needed) = operator.problem, self.work(operator.problem)
         if bytes_needed > problem.budget:
             raise UsageError(
                 f"Exact needs {bytes_needed / 1e9:.1f} GB for {operator.size} parameters and may use {problem.budget / 1e9:.1f}; "
@@ -36,6 +37,10 @@ class Exact(Solver):
                 f"The curvature is not positive definite{_smallest(matrix)}; use GaussNewton(), a larger damping, or l2 on every parameter."
             )
         return Cholesky(factor, operator, damping)
+
+    def work(self, problem: Problem) -> tuple[str, int]:
+        """The matrix and its factor."""
+        return f"a matrix of {problem.size:,}² entries, written out and factored", 3 * 8 * problem.size**2
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,6 +36,10 @@ class IHVP:
         damping = _default_damping(operator) if self.damping is None else float(self.damping)
         return FittedIHVP(self, problem.fingerprint(), operator, self.solver.fit(operator, damping), damping)
 
+    def work(self, problem: Problem) -> tuple[str, int]:
+        """What fitting and solving take, in words, and the bytes held."""
+        return self.solver.work(problem)
+
 
 @dataclass(frozen=True, eq=False)
 class FittedIHVP:
@@ -52,6 +56,10 @@ class FittedIHVP:
         if problem.fingerprint() != self.fingerprint:
             raise UsageError("This IHVP was fitted on other weights, data or another objective; fit its settings again: ihvp.settings.fit(problem).")
         return self
+
+    def work(self, problem: Problem) -> tuple[str, int]:
+        """What solving takes beside what is fitted already: not counted."""
+        return "", 0
 
     def solve(self, rows: Rows) -> Solution:
         """(C + damping I)⁻¹ of each row, with how it went; x is (d, k)."""

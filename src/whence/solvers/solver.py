@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from whence.curvature import Operator
+from whence.problem import Problem
 
 
 class SolverWarning(UserWarning):
@@ -35,6 +36,10 @@ class Solver(ABC):
 
     @abstractmethod
     def fit(self, operator: Operator, damping: float) -> Inverse: ...
+
+    @abstractmethod
+    def work(self, problem: Problem) -> tuple[str, int]:
+        """What fitting and solving take, in words, and the bytes held."""
 
 
 def relative_residual(left: Tensor, vectors: Tensor) -> Tensor:

@@ -1,0 +1,103 @@
+"""Plans: what is said before a run is what the run then does."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers.problems import problem
+from torch import nn
+
+import whence as wh
+
+
+def wide() -> tuple[wh.Problem, Any]:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(200, 300), nn.Tanh(), nn.Linear(300, 10)).eval()
+    X, y = torch.randn(6000, 200), torch.randint(10, (6000,))
+    return wh.Problem.of(model, wh.cross_entropy(), (X, y)), (X[:50], y[:50])
+
+
+def test_seconds_and_contractions() -> None:
+    p, queries = wide()
+    method = wh.TracIn([p.state, {name: value * 2 for name, value in p.state.items()}])
+    found = wh.plan(method, p, queries)
+    start = time.perf_counter()
+    wh.attribute(method, p, queries, progress=False)
+    taken = time.perf_counter() - start
+    assert taken / 5 < found.seconds < taken * 5  # other work may share the machine
+    assert (found.passes, found.query_passes, found.examples, found.disk) == (2, 2, 6000, 0)
+    assert [layer.contraction for layer in found.layers] == ["Gram products"] * 2
+    assert found.memory >= 50 * 6000 * 4
+    assert found.layers[0].multiplications == 50 * found.batch * (300 + 201 + 2)
+
+
+def test_it_is_said_in_words_and_as_a_table() -> None:
+    p, queries = wide()
+    found = wh.plan(wh.GradientDot(), p, queries)
+    said = str(found)
+    for part in (
+        "GradientDot(): 50 queries, 6,000 training examples",
+        "1 over the training data",
+        "MB beside model and data",
+        "0: Linear, 300 × 201",
+    ):
+        assert part in said
+    table = found.to_pandas()
+    assert table["layer"].tolist() == ["0", "2"] and table["rule"].tolist() == ["Linear", "Linear"]
+
+
+def test_layers_alike_share_a_line() -> None:
+    model = nn.Sequential(*(nn.Linear(5, 5) for _ in range(6))).eval()
+    p = wh.Problem.of(model, wh.squared_error(), (torch.randn(9, 5), torch.randn(9, 5)))
+    assert "0 and 5 more: Linear, 5 × 6" in str(wh.plan(wh.GradientDot(), p, p.train))
+
+
+def test_many_queries_are_written_out_and_few_are_not(tmp_path: Path) -> None:
+    case = problem("sequence in a dictionary")
+    ways = [{layer.contraction for layer in wh.plan(wh.GradientDot(), case.problem, case.queries, aggregate=all_).layers} for all_ in (True, False)]
+    assert ways[0] != ways[1] or ways[0] == {"written out"}
+    whole = wh.plan(wh.GradientDot(), case.problem, case.queries, out=tmp_path / "scores")
+    assert whole.disk == 8 * whole.queries * whole.examples and not list(tmp_path.iterdir())
+
+
+def test_streaming_holds_less_and_a_part_takes_less() -> None:
+    p, queries = wide()
+    whole, top = wh.plan(wh.GradientDot(), p, queries), wh.plan(wh.GradientDot(), p, queries, top=5)
+    assert whole.memory - top.memory > 50 * 5000 * 4
+    assert wh.plan(wh.GradientDot(), p, queries, ids=p.ids[:300]).examples == 300
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        (wh.InfluenceFunction(), "written out and factored"),
+        (wh.InfluenceFunction(wh.IHVP(solver=wh.CG(max_iterations=70))), "at most 70 products with the curvature"),
+        (wh.InfluenceFunction(wh.IHVP(solver=wh.CG(preconditioner=wh.GaussNewton()))), "preconditioned by a matrix"),
+        (wh.InfluenceFunction(leverage=True), "C solves for each training example"),
+        (wh.TracIn([{}], projection=3), ""),
+    ],
+)
+def test_what_comes_before_is_said(method: wh.Method, said: str) -> None:
+    case = problem("softmax")
+    method = wh.TracIn([case.problem.state], projection=3) if isinstance(method, wh.TracIn) else method
+    found = wh.plan(method, case.problem, case.queries)
+    assert said in found.fitting and said in str(found)
+    written = {layer.queries for layer in found.layers}
+    assert "factors" not in written
+    if isinstance(method, wh.TracIn):
+        assert [layer.shape for layer in found.layers] == [(1, 3)] and not found.fitting
+
+
+def test_random_scores_and_a_fitted_solver_need_nothing_before() -> None:
+    case = problem("softmax")
+    none = wh.plan(wh.RandomScores(), case.problem, case.queries)
+    assert (none.passes, none.seconds, none.layers) == (0, 0.0, ())
+    fitted = wh.IHVP().fit(case.problem)
+    assert wh.plan(wh.InfluenceFunction(fitted), case.problem, case.queries).fitting == ""
+
+
+def test_parameters_of_the_method_are_those_of_the_plan() -> None:
+    p, queries = wide()
+    assert [layer.name for layer in wh.plan(wh.TracIn([p.state], parameters="2.*"), p, queries).layers] == ["2"]

@@ -11,6 +11,8 @@ from torch import nn
 
 import whence as wh
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*no better than shuffled ones")
+
 
 def wide() -> tuple[wh.Problem, Any]:
     torch.manual_seed(0)

@@ -1,6 +1,7 @@
 """TracIn against its formula written out, its completeness, and the ways that checkpoints can be wrong."""
 
 import copy
+import warnings
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 import whence as wh
 from whence.methods.tracin import CheckpointWarning
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*no better than shuffled ones")  # most checkpoints here are random
 NAMES = ["softmax", "mlp", "convolution", "tied weight", "sequence in a dictionary", "bare parameter"]
 RATES = [0.1, 0.05, 0.01]
 
@@ -175,3 +177,19 @@ def test_shapes_that_do_not_fit_are_named() -> None:
     wrong = {**case.problem.state, "2.bias": torch.zeros(4)}
     with pytest.raises(wh.UsageError, match=r"parameter '2.bias' is \(4,\), in the model \(3,\)"):
         wh.attribute(wh.TracIn([wrong]), case.problem, case.queries)
+
+
+def test_untrained_checkpoints_are_named_and_trained_ones_are_not() -> None:
+    torch.manual_seed(1)
+    X = torch.randn(300, 5)
+    model = nn.Linear(5, 3).eval()
+    states = [{name: 0.01 * value.clone() for name, value in model.state_dict().items()}]
+    p = wh.Problem.of(model, wh.cross_entropy(), (X, X[:, :3].argmax(1)))
+    trained = {"weight": 3 * torch.eye(3, 5), "bias": torch.zeros(3)}
+    with pytest.warns(CheckpointWarning, match="Checkpoint 'checkpoint 0' predicts the training targets no better than shuffled") as said:
+        wh.TracIn([*states, trained]).fit(p)
+    assert len(said) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        wh.TracIn([trained]).fit(p)
+        wh.TracIn(states).fit(wh.Problem.of(model, wh.cross_entropy(), (X, torch.zeros(300, dtype=torch.long))))  # one class tells nothing

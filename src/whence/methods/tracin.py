@@ -5,9 +5,10 @@ A step of gradient descent on example i changes the query's loss by -η ∇ℓ_q
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,8 @@ from whence.gradients.rows import cat, summed
 from whence.methods.gradient_dot import normalised, reciprocal, signed_measurements
 from whence.methods.method import FittedMethod, Method, Score, Work
 from whence.problem import Problem
+
+PROBED, FEWEST = 256, 16  # training examples, and the fewest with another target, by which weights are told from untrained ones
 
 
 class CheckpointWarning(UserWarning):
@@ -70,6 +73,7 @@ class TracIn(Method):
         problem, checkpoints = problem.restricted(self.parameters), as_checkpoints(self.checkpoints, self.learning_rates)
         states = [_state(problem, checkpoint) for checkpoint in checkpoints]
         _warn(problem, checkpoints, states)
+        _warn_untrained(problem, checkpoints, states)
         coverage = Gradients(problem.at(states[0])).coverage
         moments = []
         for place, (checkpoint, state) in enumerate(zip(checkpoints, states, strict=True)):
@@ -210,3 +214,32 @@ def _warn(problem: Problem, checkpoints: tuple[Checkpoint, ...], states: list[di
         if checkpoint.learning_rate == 0:
             warnings.warn(f"Checkpoint {checkpoint.name!r} has learning rate 0 and adds nothing.", CheckpointWarning, stacklevel=4)
         seen.append((checkpoint.name, state))
+
+
+def _warn_untrained(problem: Problem, checkpoints: tuple[Checkpoint, ...], states: list[dict[str, Tensor]]) -> None:
+    """Name checkpoints at which training examples' targets cost no less than one another's: a t-test on the pairs that differ."""
+    count = min(PROBED, len(problem))
+    chosen = problem.train.take(np.linspace(0, len(problem) - 1, count).astype(int))
+    batch = next(problem.batches(chosen, size=count))
+    if not isinstance(batch.targets, Tensor):
+        return
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).to(batch.targets.device)
+    shuffled = replace(batch, targets=batch.targets[order])
+    pairs = (shuffled.targets != batch.targets).reshape(count, -1).any(1)
+    if int(pairs.sum()) < FEWEST:
+        return
+    untrained = []
+    for checkpoint, state in zip(checkpoints, states, strict=True):
+        at = problem.at(state)
+        outputs = at.outputs(batch.inputs)
+        gain = (at.losses(outputs, shuffled) - at.losses(outputs, batch))[pairs].double()
+        if gain.mean() < 2 * gain.std() / len(gain) ** 0.5:
+            untrained.append(repr(checkpoint.name))
+    if untrained:
+        one = len(untrained) == 1
+        warnings.warn(
+            f"Checkpoint{'' if one else 's'} {', '.join(untrained)} predict{'s' if one else ''} the training targets no better than shuffled ones, "
+            "as untrained weights do; leave them out, or keep checkpoints after the loss has begun to fall.",
+            CheckpointWarning,
+            stacklevel=4,
+        )

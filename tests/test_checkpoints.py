@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn, optim
 
+import whence as wh
 from whence import UsageError
 from whence.checkpoints import Checkpoint, CheckpointRecorder, as_checkpoints
 
@@ -313,3 +314,24 @@ def test_the_callback_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(UsageError, match="run pip install transformers"):
         recorder.callback()
+
+
+@pytest.mark.parametrize(("on", "event"), [("epoch", "on_epoch_end"), ("step", "on_step_end"), ("save", "on_save")])
+def test_transformers_own_handler_calls_the_callback(on: str, event: str) -> None:
+    from transformers import TrainerControl, TrainerState
+    from transformers.trainer_callback import CallbackHandler
+
+    model = nn.Linear(3, 2)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.05)
+    recorder = wh.CheckpointRecorder(model)
+    handler = CallbackHandler([recorder.callback(on)], model, None, optimizer, None)  # type: ignore[arg-type]
+    X = torch.randn(8, 3)
+    for _ in range(3):
+        model(X).square().sum().backward()
+        optimizer.step()
+        getattr(handler, event)(None, TrainerState(), TrainerControl())
+    assert len(recorder) == 3 and recorder.learning_rates == (0.05, 0.05, 0.05)
+    scales = recorder.checkpoints[2].scales
+    assert scales is not None and set(scales) == {"weight", "bias"}
+    p = wh.Problem.of(model.eval(), wh.squared_error(), (X, torch.zeros(8, 2)))
+    assert wh.attribute(wh.TracIn(recorder, update="recorded"), p, (X[:2], torch.zeros(2, 2))).values.shape == (2, 8)

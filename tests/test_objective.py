@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from helpers import reference
 from torch.nn import functional as F
 
 import whence as wh
@@ -79,3 +80,28 @@ def test_bad_settings_and_shapes_are_refused() -> None:
         wh.smooth_hinge(-1)
     with pytest.raises(wh.UsageError, match="one target per output"):
         wh.squared_error().loss(torch.randn(4, 2), torch.randn(4))
+
+
+def test_cross_entropy_sums_over_positions_and_leaves_out_minus_100() -> None:
+    outputs, y = torch.randn(3, 5, 4, dtype=torch.float64), torch.randint(4, (3, 5))
+    y[0, 2:] = -100
+    loss = wh.cross_entropy().loss
+    torch.testing.assert_close(loss(outputs, y), F.cross_entropy(outputs.mT, y, reduction="none").sum(1))
+    chances = torch.rand(3, 5, 4, dtype=torch.float64).softmax(-1)
+    torch.testing.assert_close(loss(outputs, chances), -(chances * outputs.log_softmax(-1)).sum((1, 2)))
+    assert wh.cross_entropy().sample(outputs, torch.Generator()).shape == (3, 5)
+
+
+def test_cross_entropy_wants_the_classes_last() -> None:
+    with pytest.raises(wh.UsageError, match="put the classes last"):
+        wh.cross_entropy().loss(torch.randn(3, 4, 5), torch.randint(4, (3, 5)))
+
+
+def test_token_classification_is_attributed_exactly() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Embedding(9, 6), torch.nn.Linear(6, 4)).double().eval()
+    tokens, y = torch.randint(9, (12, 5)), torch.randint(4, (12, 5))
+    y[::3, 3:] = -100
+    p = wh.Problem.of(model, wh.cross_entropy(), (tokens, y))
+    rows = reference.gradients(p)
+    torch.testing.assert_close(wh.attribute(wh.GradientDot(), p, p.train).values, rows @ rows.T)

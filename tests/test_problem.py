@@ -1,6 +1,7 @@
 """Problems: what they hold, and what they refuse."""
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 from helpers import reference
 from helpers.problems import problem
-from torch import nn
+from torch import Tensor, nn
 
 import whence as wh
 
@@ -169,3 +170,27 @@ def test_unknown_ids_and_parameters_are_refused() -> None:
         p.at({"wieght": torch.ones(2, 2)})
     with pytest.raises(wh.UsageError, match=r"has shape \(2, 2\), not \(2,\)"):
         p.at({"weight": torch.ones(2)})
+
+
+@dataclass
+class Pair:
+    left: Tensor
+    right: Tensor
+
+
+class OfPairs(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, 3)
+
+    def forward(self, pair: Pair) -> Tensor:
+        return self.layer(torch.cat([pair.left, pair.right], 1))
+
+
+def test_inputs_may_be_a_dataclass() -> None:
+    X, y = torch.randn(20, 6), torch.randint(3, (20,))
+    model = OfPairs().eval()
+    boxed = wh.Problem.of(model, wh.cross_entropy(), (Pair(X[:, :4], X[:, 4:]), y))
+    plain = wh.Problem.of(model.layer, wh.cross_entropy(), (X, y))
+    found = wh.attribute(wh.GradientDot(), boxed, (Pair(X[:2, :4], X[:2, 4:]), y[:2]))
+    torch.testing.assert_close(found.values, wh.attribute(wh.GradientDot(), plain, (X[:2], y[:2])).values)

@@ -2,13 +2,15 @@
 
 For each seed 1,000 of MNIST's training images are drawn, a tenth of the labels is flipped to one of the nine other digits, each
 as likely, and softmax regression and the MLP 784-256-128-10 (four_models.py) are trained on them: 20 epochs of SGD, batches of
-50, rate 0.1, no momentum, no penalty, a checkpoint after every other epoch, ten in all. Neither fits all flipped labels by then.
+50, rate 0.1, no momentum, no penalty, a checkpoint after every other epoch, ten in all. By the end softmax regression predicts
+some 8 % of the flipped labels as given, and the MLP 20 %.
 Images are scaled to the same length, 10: a linear layer's gradient grows with the length of its input, so among raw pixels
-the digits with much ink stand out too. Raw pixels are run as well, without a bar. These settings were chosen on seeds 100 to 103.
+the digits with much ink stand out too. Raw pixels are run as well, without a bar; self-influence ranks them worse than the mean
+loss does. These settings were chosen on seeds 100 to 103; the seeds run are 0, 1, ...
 
 Rankings: TracIn's self-influence, the loss at the final weights, its mean over the checkpoints, random scores. AUC is the chance
 that a flipped label ranks above a true one. Writes mislabelled.json, and mislabelled.png: what an inspection in the order of a
-ranking finds. `--quick` takes one seed, 300 images and 10 epochs.
+ranking finds. `--quick` takes one seed and 500 images.
 """
 
 import argparse
@@ -37,6 +39,7 @@ SELF, FINAL, MEAN, RANDOM = "self-influence", "final loss", "mean loss", "random
 BARS = {"softmax regression": 0.97, "MLP": 0.90}
 FLIPPED, LENGTH, RATE, BATCH, EVERY = 0.1, 10.0, 0.1, 50, 2
 INSPECTED = 0.1  # share of the data at which the summary says how many flipped labels are found
+SHOWN = 0.4  # share of the data that the chart covers; the curves meet beyond
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,35 +152,36 @@ def checks(table: pd.DataFrame, quick: bool) -> dict[str, dict[str, Any]]:
 
 def chart(results: list[Result]) -> alt.TopLevelMixin:
     """The share of flipped labels found against the share of images inspected, the mean over seeds, one panel per model."""
-    rankings, share = (SELF, MEAN, FINAL), np.arange(len(results[0].found[SELF]) + 1) / len(results[0].found[SELF])
+    rankings, share = (FINAL, MEAN, SELF), np.arange(len(results[0].found[SELF]) + 1) / len(results[0].found[SELF])
     curves = []
     for model in WIDTHS:
         chosen = [r for r in results if (r.model, r.images) == (model, EQUAL)]
         lines = {name: np.concatenate([[0.0], np.mean([r.found[name] for r in chosen], 0)]) for name in rankings}
         lines |= {"perfect": np.minimum(share / FLIPPED, 1), "by chance": share}
         curves += [pd.DataFrame({"model": model, "ranking": name, "inspected": share, "found": values}) for name, values in lines.items()]
-    names = ["perfect", *rankings, "by chance"]
-    colours = alt.Scale(domain=names, range=["#222222", "#2f6fb0", "#4d9a6a", "#c99a2e", "#8a8f98"])
+    names = ["perfect", SELF, MEAN, FINAL, "by chance"]
+    colours = alt.Scale(domain=names, range=["#222222", "#2f6fb0", "#c8553d", "#c99a2e", "#8a8f98"])
     dashes = alt.Scale(domain=names, range=[[2, 2], [1, 0], [1, 0], [1, 0], [5, 4]])
     legend = alt.Legend(title="labels inspected by", symbolType="stroke", symbolSize=400)
-    lines = alt.Chart(alt.InlineData(values=pd.concat(curves).to_dict("records"))).mark_line(strokeWidth=2).encode(
-        x=alt.X("inspected:Q", title="share of the images inspected", axis=alt.Axis(format="%")),
-        y=alt.Y("found:Q", title="share of the flipped labels found", axis=alt.Axis(format="%")),
+    shown = pd.concat(curves).query("inspected <= @SHOWN + 1e-9").to_dict("records")
+    lines = alt.Chart(alt.InlineData(values=shown)).mark_line(strokeWidth=2).encode(
+        x=alt.X("inspected:Q", title="share of the images inspected", axis=alt.Axis(format="%", tickCount=4)),
+        y=alt.Y("found:Q", title="share of the flipped labels found", axis=alt.Axis(format="%", tickCount=5)),
         color=alt.Color("ranking:N", scale=colours, legend=legend), strokeDash=alt.StrokeDash("ranking:N", scale=dashes, legend=legend),
     ).properties(width=330, height=300)  # fmt: skip
-    return lines.facet(column=alt.Column("model:N", sort=list(WIDTHS), title=None)).properties(title="Flipped labels found by inspection")
+    return lines.facet(column=alt.Column("model:N", sort=list(WIDTHS), title=None)).properties(title="Flipped labels found, mean over seeds")
 
 
 def report(results: list[Result], facts: dict[str, Any], out: Path) -> None:
-    """Print the table and the bars, and keep the numbers and the chart."""
+    """Print the table and the bars, keep the numbers and the chart."""
     table = summary(results)
     print(table.to_string(index=False, na_rep="-", float_format="{:.4f}".format))
     bars = checks(table, facts["quick"])
     for model, bar in bars.items():
         met = {True: "met", False: "MISSED", None: "open"}[bar["met"]]
         print(f"{met:6} {model}: self-influence has AUC {bar['found']:.4f}, at least {bar['at least']:g}")
-    words = ", ".join(f"{facts[name]} {name}" for name in ("images", "epochs", "seeds", "seconds"))
-    print(f"\n{words}, on {facts['machine']}")
+    words = ", ".join(f"{name}: {facts[name]}" for name in ("images", "epochs", "seeds", "seconds", "machine"))
+    print(f"\n{words}")
     out.mkdir(parents=True, exist_ok=True)
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     kept = {**facts, "results": [r.row() for r in results], "summary": rows, "bars": bars}
@@ -191,7 +195,7 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, help="5, and 1 with --quick")
     arguments.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     settings = arguments.parse_args()
-    images, epochs, seeds = (300, 10, 1) if settings.quick else (1000, 20, 5)
+    images, epochs, seeds = (500, 20, 1) if settings.quick else (1000, 20, 5)
     seeds, load, start = settings.seeds or seeds, os.getloadavg()[0], time.perf_counter()
     pool, results = wh.datasets.mnist("train"), []
     for seed in range(seeds):

@@ -335,3 +335,29 @@ def test_transformers_own_handler_calls_the_callback(on: str, event: str) -> Non
     assert scales is not None and set(scales) == {"weight", "bias"}
     p = wh.Problem.of(model.eval(), wh.squared_error(), (X, torch.zeros(8, 2)))
     assert wh.attribute(wh.TracIn(recorder, update="recorded"), p, (X[:2], torch.zeros(2, 2))).values.shape == (2, 8)
+
+
+def test_transformers_own_handler_keeps_each_steps_weights_and_the_next_steps_rate() -> None:
+    from transformers import BertConfig, BertForSequenceClassification, TrainerControl, TrainerState
+    from transformers.trainer_callback import CallbackHandler
+
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8, "num_labels": 2}
+    model = BertForSequenceClassification(BertConfig(vocab_size=20, max_position_embeddings=8, **sizes)).eval()
+    tokens, y, seen = torch.randint(20, (6, 5)), torch.arange(6) % 2, []
+    optimizer = optim.SGD(model.parameters(), lr=0.2)
+    schedule = optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)
+    recorder = CheckpointRecorder(model, every=2)
+    handler = CallbackHandler([recorder.callback("step")], model, None, optimizer, schedule)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(tokens, labels=y).loss.backward()
+        optimizer.step()
+        schedule.step()
+        handler.on_step_end(None, TrainerState(), TrainerControl())  # type: ignore[arg-type]
+        seen.append({name: value.clone() for name, value in model.state_dict().items()})
+    assert recorder.learning_rates == pytest.approx((0.1, 0.025))
+    assert all(same(ordered(one.state), ordered(state)) for one, state in zip(recorder.checkpoints, seen[::2], strict=True))
+    p = wh.Problem.of(model, wh.cross_entropy(), {"input_ids": tokens, "labels": y})
+    own = wh.attribute(wh.TracIn(recorder), p, p.train)
+    each = [wh.attribute(wh.GradientDot(), p.at(one.state), p.train).values for one in recorder.checkpoints]
+    torch.testing.assert_close(own.values, 0.1 * each[0] + 0.025 * each[1])

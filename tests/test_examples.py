@@ -1,5 +1,7 @@
 """Examples: batches that change are found out, ids follow rows."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -77,3 +79,47 @@ def test_split_batch_takes_pairs_and_labels() -> None:
     assert split_batch({"labels": 1, "a": 2}) == ({"a": 2}, 1)
     with pytest.raises(wh.UsageError, match=r"no \(inputs, targets\) pair"):
         split_batch((1, 2, 3))
+
+
+@dataclass(frozen=True)
+class Labelled:
+    x: torch.Tensor
+    label: torch.Tensor
+    name: str = "a batch"
+
+
+class LabelledItems(Items):
+    def __getitem__(self, row: int) -> Labelled:  # type: ignore[override]
+        return Labelled(X[row] / 14, Y[row] % 3)
+
+
+def collated(items: list[Labelled]) -> Labelled:
+    return Labelled(torch.stack([item.x for item in items]), torch.stack([item.label for item in items]))
+
+
+def test_batches_may_be_dataclasses() -> None:
+    model, plain = torch.nn.Linear(2, 3).eval(), (X / 14, Y % 3)
+    loader = DataLoader(LabelledItems(), batch_size=3, collate_fn=collated)
+    boxed = wh.Problem.of(model, wh.cross_entropy(), loader, split=lambda batch: (batch.x, batch.label))
+    found = wh.attribute(wh.GradientDot(), boxed, [Labelled(plain[0][:2], plain[1][:2])]).values
+    truth = wh.attribute(wh.GradientDot(), wh.Problem.of(model, wh.cross_entropy(), plain), (plain[0][:2], plain[1][:2])).values
+    torch.testing.assert_close(found, truth)
+
+
+def test_dataclass_batches_without_a_split_are_refused() -> None:
+    with pytest.raises(wh.UsageError, match="type Labelled is no .* pass split="):
+        split_batch(Labelled(X, Y))
+
+
+def test_a_dataclass_of_tensors_is_data() -> None:
+    @dataclass
+    class Item:
+        X: torch.Tensor
+        y: torch.Tensor
+
+    X, y = torch.randn(9, 4), torch.arange(9) % 3
+    model = torch.nn.Linear(4, 3).eval()
+    boxed = wh.Problem.of(model, wh.cross_entropy(), Item(X, y), split=lambda item: (item.X, item.y))
+    plain = wh.Problem.of(model, wh.cross_entropy(), (X, y))
+    found = wh.attribute(wh.GradientDot(), boxed, Item(X[:2], y[:2]))
+    torch.testing.assert_close(found.values, wh.attribute(wh.GradientDot(), plain, (X[:2], y[:2])).values)

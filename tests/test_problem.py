@@ -146,7 +146,7 @@ def test_mismatched_shapes_are_refused() -> None:
         ({"model": nn.ReLU().eval()}, "no parameters that require grad"),
         ({"train": (X[:0], Y[:0])}, "There are no examples"),
         ({"train": ((x, y) for x, y in [(X, Y)])}, "read only once"),
-        ({"train": 3}, "A int is no data"),
+        ({"train": 3}, "int is no data"),
         ({"train": {"x": X, "y": Y}}, "without 'labels'; pass split="),
     ],
 )

@@ -4,7 +4,7 @@ import hashlib
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -168,7 +168,8 @@ class Examples:
 
 
 def _source(data: Any) -> Source:
-    if isinstance(data, (tuple, Mapping)) and not isinstance(data, DataLoader):
+    whole = isinstance(data, (tuple, Mapping)) or (is_dataclass(data) and not isinstance(data, type) and not hasattr(data, "__getitem__"))
+    if whole:
         tree = tree_map(lambda leaf: leaf, data)
         found = leaves(tree)
         if not found or any(leaf.dim() == 0 for leaf in found):
@@ -179,7 +180,7 @@ def _source(data: Any) -> Source:
         return TensorSource(tree)
     if isinstance(data, (list, DataLoader)) or not hasattr(data, "__getitem__"):
         if not isinstance(data, Iterable):
-            raise UsageError(f"A {type(data).__name__} is no data; give a tuple of tensors, a dataset or batches.")
+            raise UsageError(f"{type(data).__name__} is no data; give a tuple of tensors, a dataset or batches.")
         return BatchSource.of(data)
     if isinstance(data, Dataset) or hasattr(data, "__len__"):
         return DatasetSource(data)

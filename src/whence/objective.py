@@ -61,6 +61,7 @@ def cross_entropy(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExam
     """-log softmax(outputs)[target]; outputs (B, C), targets (B,) classes or (B, C) probabilities.
 
     With positions, as in token classification, the sum over them: outputs (B, T, C), targets (B, T) classes with -100 left out, or (B, T, C).
+    Classes always come last; torch's own losses have them second.
     """
     return Objective(_cross_entropy, measurement, lower_is_better, _sample_classes, l2, convex=True)
 
@@ -100,7 +101,10 @@ def _named(function: Any) -> str:
 
 def _cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     if targets.shape not in (outputs.shape[:-1], outputs.shape):
-        raise UsageError(f"Outputs of shape {tuple(outputs.shape)} do not fit targets of shape {tuple(targets.shape)}; put the classes last.")
+        raise UsageError(
+            f"Outputs of shape {tuple(outputs.shape)} do not fit targets of shape {tuple(targets.shape)}; "
+            f"with classes last, targets have shape {tuple(outputs.shape[:-1])}."
+        )
     classes = outputs.shape[-1]
     flat = targets.reshape(-1, classes) if targets.shape == outputs.shape else targets.reshape(-1)
     losses = F.cross_entropy(outputs.reshape(-1, classes), flat, reduction="none").view(outputs.shape[:-1])

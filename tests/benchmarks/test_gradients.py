@@ -1,6 +1,5 @@
 """benchmarks/gradients.py: its quick form agrees with autograd's other ways, and its hooks write out what autograd finds."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -10,6 +9,7 @@ from types import ModuleType
 
 import pytest
 import torch
+from helpers.scripts import loaded
 from torch.nn.functional import cross_entropy
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gradients.py"
@@ -17,13 +17,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "gradients.py"
 
 @pytest.fixture
 def gradients(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_gradients", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.syspath_prepend(SCRIPT.parent)
-    monkeypatch.setitem(sys.modules, "benchmark_gradients", module)  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return loaded(SCRIPT, monkeypatch)
 
 
 @pytest.mark.parametrize("name", ["softmax regression", "MLP", "CNN", "transformer"])

@@ -1,6 +1,5 @@
 """benchmarks/mislabelled.py: its bars on one seed at full size, the files of its quick form, and how it flips and counts."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -11,6 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from helpers.scripts import loaded
 from sklearn.metrics import roc_auc_score
 
 import whence as wh
@@ -20,13 +20,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "mislabelled.py"
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_mislabelled", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.syspath_prepend(SCRIPT.parent)
-    monkeypatch.setitem(sys.modules, "benchmark_mislabelled", module)  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return loaded(SCRIPT, monkeypatch)
 
 
 def run(out: Path, *arguments: str) -> tuple[str, dict]:

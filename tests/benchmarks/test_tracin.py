@@ -1,6 +1,5 @@
 """benchmarks/tracin.py: its quick form runs with or without the peers, and a missed bar is told."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -10,20 +9,15 @@ from types import ModuleType
 
 import pytest
 import torch
+from helpers.scripts import loaded
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "tracin.py"
 
 
 @pytest.fixture
 def tracin(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("benchmark_tracin", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.syspath_prepend(SCRIPT.parent)
     monkeypatch.setenv("TQDM_DISABLE", "1")
-    monkeypatch.setitem(sys.modules, "benchmark_tracin", module)  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return loaded(SCRIPT, monkeypatch)
 
 
 def test_scaling_counts_the_queries_where_they_are_prepared_once(tracin: ModuleType) -> None:

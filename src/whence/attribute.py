@@ -52,7 +52,7 @@ def attribute(
     (queries, train) is returned. ``top=k`` streams: only the k best at each end are ever held, by "proponents",
     "opponents" or "magnitude", equal scores in the order of the data. ``groups`` (name -> ids, or a name per example)
     sums scores over groups as they stream. ``aggregate=True`` asks about all queries at once: one row "all queries", the
-    sum of theirs, at the price of a single query. ``out`` writes the table to a zarr folder block by block.
+    sum of theirs, scored at the price of a single query. ``out`` writes the table to a zarr folder block by block.
     """
     if top is not None and (groups is not None or out is not None):
         raise UsageError("top= keeps the best examples alone; leave out groups= and out=, or ask for the whole table.")

@@ -24,6 +24,7 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/tracin.py
 	.venv-bench/bin/python benchmarks/gradients.py
 	.venv-bench/bin/python benchmarks/million.py
+	.venv-bench/bin/python benchmarks/projection.py
 	.venv-bench/bin/python benchmarks/mislabelled.py
 
 clean:

@@ -19,6 +19,7 @@ from torch.nn.functional import avg_pool2d, cross_entropy, gelu, unfold
 import whence as wh
 
 RATE, DECAY, BATCH = 0.1, 0.8, 64  # of SGD without momentum; the rate falls by DECAY at each checkpoint
+BATCHES = (128, 512)  # images at a time of the plain passes
 NAMES = ("softmax regression", "MLP", "CNN", "transformer")
 State = dict[str, Tensor]
 
@@ -168,16 +169,18 @@ def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, found
 
 
-def plain_passes(task: Task, batch: int = 512) -> float:
-    """Seconds of the forward and backward passes of the summed loss over all training images, at the last checkpoint."""
-    model, (X, y) = task.fresh(), task.train
+def plain_passes(task: Task, *, backward: bool = True) -> float:
+    """Seconds of a pass forward, and one backward, of the summed loss over all training images, at the last checkpoint; best of BATCHES."""
+    model, (X, y) = task.fresh().requires_grad_(backward), task.train
 
-    def passes(images: int) -> None:
+    def passes(images: int, batch: int) -> None:
         for x, target in zip(X[:images].split(batch), y[:images].split(batch), strict=True):
-            torch.autograd.grad(cross_entropy(model(x), target, reduction="sum"), list(model.parameters()))
+            loss = cross_entropy(model(x), target, reduction="sum")
+            if backward:
+                torch.autograd.grad(loss, list(model.parameters()))
 
-    passes(batch)
-    return seconds(lambda: passes(len(X)))[0]
+    passes(BATCH, BATCH)
+    return min(seconds(partial(passes, len(X), batch))[0] for batch in BATCHES)
 
 
 def mm_speed(size: int = 1536) -> float:
@@ -192,10 +195,11 @@ def written_out(task: Task, images: int) -> int:
     return images * sum(positions * columns * rows for positions, columns, rows in _shapes(task))
 
 
-def score_products(task: Task, images: int, queries: int) -> int:
-    """Multiplications of all inner products at one checkpoint, each layer by its cheaper way: factors with factors, or written out."""
+def score_products(task: Task, images: int, queries: int, *, last: bool = False) -> int:
+    """Multiplications of all inner products at one checkpoint, each layer (or the ``last`` alone) by its cheaper way: factors, or written out."""
     pairs, rows = queries * images, queries + images
-    return sum(min(pairs * t * t * (i + o), rows * t * i * o + pairs * i * o) for t, i, o in _shapes(task))
+    shapes = _shapes(task)[-1:] if last else _shapes(task)
+    return sum(min(pairs * t * t * (i + o), rows * t * i * o + pairs * i * o) for t, i, o in shapes)
 
 
 def _shapes(task: Task) -> list[tuple[int, int, int]]:

@@ -7,7 +7,8 @@ three rounds after a warm-up; the middle round counts. captum's `TracInCP` runs 
 round, and their seconds are scaled: in proportion to the images for dattri, which takes the queries' gradients anew for each
 batch, and in proportion to images plus queries for captum, which takes them once. captum's `TracInCPFast` leaves the bias of
 the last layer out, so its scores are held against those of the weight alone, while whence is timed with the bias.
-The limit is that of four_models.py: passes over the images at each checkpoint, and the products at the speed of `torch.mm`.
+The limit is that of four_models.py: passes over the images at each checkpoint, and the products at the speed of `torch.mm`; with the
+last layer alone the passes go forward only. Beside whence's seconds stands what `whence.plan` foretold.
 Writes tracin.json and tracin.png. `--quick` takes 200 images of 7 × 7 pixels, 5 queries and 2 checkpoints.
 """
 
@@ -40,6 +41,7 @@ CAPTUM, LOOP, HOOKS = "captum TracInCP,", "captum TracInCP, loop", "captum TracI
 AGREE, LIMIT, FASTER = 1e-4, 3.0, 2.0
 BARS = {("MLP", CAPTUM): 60.0, ("CNN", CAPTUM): 3.0, ("MLP", DATTRI): 60.0, ("CNN", DATTRI): 15.0}
 LIMITED = ("MLP", "CNN")
+Limits = dict[tuple[str, str], Limit]  # of a model and its layers
 MET = {True: "met", False: "MISSED", None: "open"}
 WARM = 64  # images of the warm-up
 
@@ -74,6 +76,7 @@ class Result:
     rounds: list[float]
     difference: float | None
     note: str = ""
+    planned: float | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -85,6 +88,13 @@ class Result:
 
     def row(self) -> dict[str, Any]:
         return {**vars(self), "seconds": self.seconds}
+
+
+PARAMETERS = {ALL: None, LAST: "head.*"}
+
+
+def planned(task: Task, layers: str) -> float:
+    return wh.plan(wh.TracIn(task.states, task.rates, parameters=PARAMETERS[layers]), task.problem(len(task.train[1])), task.queries).seconds
 
 
 def ours(patterns: str | None) -> Callable[[Task, int], Tensor]:
@@ -145,7 +155,7 @@ def dattri_engines(images: int, batch: int) -> list[Engine]:
 
 def engines(images: int, peer_images: int, batch: int) -> tuple[list[Engine], list[str]]:
     """whence's two, those of the peers that are installed, and a line for each that is not."""
-    found, missing = [Engine(OURS, ALL, ours(None), images), Engine(OURS, LAST, ours("head.*"), images)], []
+    found, missing = [Engine(OURS, layers, ours(patterns), images) for layers, patterns in PARAMETERS.items()], []
     peers = {"captum": lambda: captum_engines(peer_images, batch, images), "dattri": lambda: dattri_engines(peer_images, batch)}
     for name, made in peers.items():
         try:
@@ -179,6 +189,7 @@ def measured(task: Task, found: list[Engine], rounds: int) -> list[Result]:
         Result(
             task.name, engine.name, engine.layers, engine.images, engine.scale(task), spent[index] if index not in failed else [],
             None if index in failed or engine.name == OURS else difference(scores[index], truth[engine.layers]), failed.get(index, ""),
+            planned(task, engine.layers) if engine.name == OURS else None,
         )
         for index, engine in enumerate(found)
     ]  # fmt: skip
@@ -190,12 +201,19 @@ def difference(values: Tensor, truth: Tensor) -> float:
     return float((values - truth).abs().max() / truth.abs().max())
 
 
-def limited(task: Task, found: list[Engine], rounds: int) -> tuple[Limit, list[Result]]:
-    """The engines' results, and the limit: passes at every checkpoint, timed before and after the engines, and the products of all layers."""
-    passes, speed = [plain_passes(task) for _ in range(rounds)], mm_speed()
-    results, times = measured(task, found, rounds), len(task.states)
-    passes, speed = passes + [plain_passes(task) for _ in range(rounds)], max(speed, mm_speed())
-    return Limit(times * median(passes), times * score_products(task, len(task.train[1]), len(task.queries[1])), speed), results
+def limited(task: Task, found: list[Engine], rounds: int) -> tuple[Limits, list[Result]]:
+    """The engines' results, and the limits: passes at every checkpoint, timed before and after the engines, and the products."""
+    passes: dict[str, list[float]] = {ALL: [], LAST: []}
+
+    def timed() -> float:
+        for layers, spent in passes.items():
+            spent += [plain_passes(task, backward=layers == ALL) for _ in range(rounds)]
+        return mm_speed()
+
+    before, results, after = timed(), measured(task, found, rounds), timed()
+    times, images, queries = len(task.states), len(task.train[1]), len(task.queries[1])
+    products = {layers: times * score_products(task, images, queries, last=layers == LAST) for layers in passes}
+    return {(task.name, layers): Limit(times * median(spent), products[layers], max(before, after)) for layers, spent in passes.items()}, results
 
 
 def fastest(results: list[Result], model: str, engine: str) -> Result | None:
@@ -204,10 +222,10 @@ def fastest(results: list[Result], model: str, engine: str) -> Result | None:
     return min(forms, key=lambda r: median(r.rounds), default=None)
 
 
-def checks(results: list[Result], limits: dict[str, Limit], quick: bool) -> dict[str, dict[str, Any]]:
+def checks(results: list[Result], limits: Limits, quick: bool) -> dict[str, dict[str, Any]]:
     """Each bar: what was found, what is asked (None: nothing) and whether it is met; None for times of the quick form."""
     found: dict[str, dict[str, Any]] = {}
-    for model, bound in limits.items():
+    for model in dict.fromkeys(model for model, _ in limits):
         mine = {r.layers: median(r.rounds) for r in results if (r.model, r.engine) == (model, OURS)}
         for peer, layers, bar in ((CAPTUM, ALL, BARS.get((model, CAPTUM))), (DATTRI, ALL, BARS.get((model, DATTRI))), (FAST, LAST, FASTER)):
             best = fastest(results, model, peer)
@@ -215,9 +233,10 @@ def checks(results: list[Result], limits: dict[str, Limit], quick: bool) -> dict
                 ratio = median(best.rounds) / mine[layers]
                 met = None if quick or bar is None else ratio >= bar
                 found[f"{model}, {layers}: times faster than {best.engine}"] = {"found": ratio, "at least": bar, "met": met}
-        ratio, bar = mine[ALL] / bound.seconds, LIMIT if model in LIMITED else None
-        met = None if quick or bar is None else ratio <= bar
-        found[f"{model}, {ALL}: seconds over the physical limit"] = {"found": ratio, "at most": bar, "met": met}
+        for layers, seconds_taken in mine.items():
+            ratio, bar = seconds_taken / limits[model, layers].seconds, LIMIT if model in LIMITED and layers == ALL else None
+            met = None if quick or bar is None else ratio <= bar
+            found[f"{model}, {layers}: seconds over the physical limit"] = {"found": ratio, "at most": bar, "met": met}
     for result in results:
         if result.difference is not None:
             # without rules for LayerNorm and Embedding, captum's hooks leave them out and say nothing
@@ -227,11 +246,11 @@ def checks(results: list[Result], limits: dict[str, Limit], quick: bool) -> dict
     return found
 
 
-def chart(results: list[Result], limits: dict[str, Limit]) -> alt.TopLevelMixin:
+def chart(results: list[Result], limits: Limits) -> alt.TopLevelMixin:
     """Seconds of each engine on a logarithmic scale, the physical limit of all layers as a line, one panel per model."""
     drawn = [r for r in results if r.rounds]
     rows = [{"model": r.model, "engine": f"{r.engine}, {r.layers}" if r.engine == OURS else r.engine, "seconds": r.seconds} for r in drawn]
-    table = pd.DataFrame([{**row, "whose": row["engine"].split()[0], "limit": limits[row["model"]].seconds} for row in rows])
+    table = pd.DataFrame([{**row, "whose": row["engine"].split()[0], "limit": limits[row["model"], ALL].seconds} for row in rows])
     table["label"] = [f"{value:.3g} s" for value in table["seconds"]]
     base = alt.Chart().encode(
         x=alt.X("seconds:Q", scale=alt.Scale(type="log"), title="seconds (line: physical limit of all layers)"),
@@ -240,18 +259,20 @@ def chart(results: list[Result], limits: dict[str, Limit]) -> alt.TopLevelMixin:
     colour = alt.Color("whose:N", scale=alt.Scale(domain=["whence", "captum", "dattri"], range=["#2f6fb0", "#c99a2e", "#8a8a8a"]), legend=None)
     layers = [alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x="min(limit):Q"), base.mark_circle(size=90, opacity=1).encode(color=colour)]
     pictures = alt.layer(*layers, base.mark_text(align="left", dx=8).encode(text="label:N"), data=table).properties(width=460)
-    return pictures.facet(row=alt.Row("model:N", sort=list(limits), title=None)).properties(title="TracIn of the training images on the queries")
+    return pictures.facet(row=alt.Row("model:N", sort=list(dict.fromkeys(table["model"])), title=None)).properties(
+        title="TracIn of the training images on the queries"
+    )
 
 
-def report(results: list[Result], limits: dict[str, Limit], facts: dict[str, Any], out: Path) -> None:
+def report(results: list[Result], limits: Limits, facts: dict[str, Any], out: Path) -> None:
     """Print the table and the bars, and keep the numbers and the chart."""
-    over = [median(r.rounds) / limits[r.model].seconds if r.rounds and r.layers == ALL else None for r in results]
+    over = [median(r.rounds) / limits[r.model, r.layers].seconds if r.rounds else None for r in results]
     shown = [{**r.row(), "slowest": max(r.rounds, default=None), "over limit": ratio} for r, ratio in zip(results, over, strict=True)]
-    columns = ["model", "engine", "layers", "images", "seconds", "slowest", "over limit", "difference", "note"]
+    columns = ["model", "engine", "layers", "images", "seconds", "slowest", "planned", "over limit", "difference", "note"]
     print(pd.DataFrame(shown)[columns].to_string(index=False, na_rep="-", float_format="{:.3g}".format))
     print("\nimages: as many as the engine was given in a round; its seconds are scaled to all of them.\n")
-    for model, bound in limits.items():
-        print(f"limit of {model}: {bound.seconds:.3g} s, of it passes {bound.passes:.3g} s")
+    for (model, layers), bound in limits.items():
+        print(f"limit of {model}, {layers}: {bound.seconds:.3g} s, of it passes {bound.passes:.3g} s")
     bars = checks(results, limits, facts["quick"])
     for name, bar in bars.items():
         side = "at most" if "at most" in bar else "at least"
@@ -260,7 +281,12 @@ def report(results: list[Result], limits: dict[str, Limit], facts: dict[str, Any
     words = ", ".join(f"{facts[name]} {name}" for name in ("images", "queries", "checkpoints", "threads"))
     print(f"\n{words}, on {facts['machine']}, load {facts['load average']:.1f}")
     out.mkdir(parents=True, exist_ok=True)
-    kept = {**facts, "results": [r.row() for r in results], "limits": {name: bound.row() for name, bound in limits.items()}, "bars": bars}
+    kept = {
+        **facts,
+        "results": [r.row() for r in results],
+        "limits": [{"model": model, "layers": layers, **bound.row()} for (model, layers), bound in limits.items()],
+        "bars": bars,
+    }
     (out / "tracin.json").write_text(json.dumps(kept, indent=1))
     wh.plot.save(chart(results, limits), out / "tracin.png")
 
@@ -279,10 +305,12 @@ def main() -> None:
     load, quick = os.getloadavg()[0], settings.quick
     images, queries, checkpoints = (200, 5, 2) if quick else (10_000, 100, 5)
     found, missing = engines(images, min(images, settings.peer_images), settings.peer_batch)
-    results, limits, models = [], {}, {}
+    results: list[Result] = []
+    limits: Limits = {}
+    models: dict[str, Any] = {}
     for task in tasks(images, queries, checkpoints, quick):
-        limits[task.name], scored = limited(task, found, settings.rounds)
-        models[task.name], results = task.facts(), results + scored
+        bounds, scored = limited(task, found, settings.rounds)
+        models[task.name], limits, results = task.facts(), limits | bounds, results + scored
     facts = {
         "quick": quick, "images": images, "queries": queries, "checkpoints": checkpoints, "rounds": settings.rounds, "models": models,
         "peer images": settings.peer_images, "peer batch": settings.peer_batch, "not compared": missing,

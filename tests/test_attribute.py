@@ -1,5 +1,6 @@
 """The one loop: dense, streamed, grouped and on disk are one answer."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import whence as wh
 from whence.attribute import _best
 from whence.batch import Batch
 from whence.methods.method import FittedMethod, Method, Score
+from whence.solvers.solver import Inverse, Solution
 
 METHOD = wh.InfluenceFunction(wh.IHVP(wh.GaussNewton(), wh.Exact()))
 
@@ -205,6 +207,21 @@ def test_all_queries_at_once_are_the_sum_of_their_rows() -> None:
         assert one.query_ids.tolist() == ["all queries"] and one.unit == table.unit
     best = wh.attribute(METHOD, case.problem, case.queries, aggregate=True, top=3)
     assert best.ids.shape == (1, 3) and best.query_ids.tolist() == ["all queries"]
+
+
+def test_influence_on_all_queries_at_once_solves_for_their_sum_alone() -> None:
+    case, widths = problem("softmax"), []
+    fitted = wh.IHVP().fit(case.problem)
+
+    class Counted(Inverse):
+        def solve(self, vectors: torch.Tensor) -> Solution:
+            widths.append(vectors.shape[1])
+            return fitted.inverse.solve(vectors)
+
+    method = wh.InfluenceFunction(replace(fitted, inverse=Counted()))
+    wh.attribute(method, case.problem, case.queries, aggregate=True)
+    wh.attribute(method, case.problem, case.queries)
+    assert widths == [1, len(case.problem.examples(case.queries))]
 
 
 def test_a_method_of_its_own_can_be_asked_about_all_queries() -> None:

@@ -17,6 +17,7 @@ from whence.problem import Problem
 from whence.progress import track
 from whence.scores import By, Groups, Scores, TopScores, group_ids, other_end, positions_of, rank_key
 from whence.store import ArrayWriter
+from whence.tree import all_finite
 
 
 @overload
@@ -52,7 +53,8 @@ def attribute(
     (queries, train) is returned. ``top=k`` streams: only the k best at each end are ever held, by "proponents",
     "opponents" or "magnitude", equal scores in the order of the data. ``groups`` (name -> ids, or a name per example)
     sums scores over groups as they stream. ``aggregate=True`` asks about all queries at once: one row "all queries", the
-    sum of theirs, scored at the price of a single query. ``out`` writes the table to a zarr folder block by block.
+    sum of theirs; where scores are linear in the query's gradient, solved for and scored at the price of a single query.
+    ``out`` writes the table to a zarr folder block by block.
     """
     if top is not None and (groups is not None or out is not None):
         raise UsageError("top= keeps the best examples alone; leave out groups= and out=, or ask for the whole table.")
@@ -97,7 +99,7 @@ def _stream(
     patient = _halving(score)
     for batch in track(batches, "scoring training batches", total, progress):
         values = patient(batch)
-        if not torch.isfinite(values.sum()) and not torch.isfinite(values).all():  # one sum is quicker than looking at each
+        if not all_finite(values):
             bad = int((~torch.isfinite(values)).nonzero()[0, -1])
             raise UsageError(f"The score of training example {batch.ids[bad]!s} is not finite; raise the damping or check that example.")
         yield batch.positions, values

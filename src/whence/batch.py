@@ -10,7 +10,7 @@ from torch import Tensor
 
 from whence.errors import UsageError
 from whence.objective import PerExample
-from whence.tree import tree_map
+from whence.tree import all_finite, tree_map
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def per_example(function: PerExample, what: str, outputs: Any, batch: Batch) -> 
         shape = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         fix = ' (reduction="none")' if shape == () else ""
         raise UsageError(f"The {what} of {len(batch)} examples came as {shape}; it must give one number for each, unreduced{fix}.")
-    if not torch.isfinite(values).all():
+    if not all_finite(values):
         bad = int((~torch.isfinite(values)).nonzero()[0])
         raise UsageError(f"The {what} of example {batch.ids[bad]!s} is {values[bad].item()}; check its data and the model's weights.")
     return values

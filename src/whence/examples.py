@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from whence.errors import UsageError
 from whence.scores import positions_of
-from whence.tree import leaves, tree_map
+from whence.tree import all_finite, leaves, tree_map
 
 CHECKED = 4096  # rows looked at together for numbers that are not finite
 
@@ -207,7 +207,7 @@ def _checksum(batch: Any) -> int:
 
 def _check_finite(batch: Any, ids: np.ndarray) -> None:
     for leaf in leaves(batch):
-        if leaf.is_floating_point() and leaf.dim() and not all(bool(torch.isfinite(part).all()) for part in leaf.split(CHECKED)):
+        if leaf.is_floating_point() and leaf.dim() and not all(all_finite(part) for part in leaf.split(CHECKED)):
             row, *column = (~torch.isfinite(leaf)).nonzero()[0].tolist()
             where = f", column {column[0] if len(column) == 1 else column}" if column else ""
             raise UsageError(f"Row {ids[row]!s}{where} holds {leaf[(row, *column)].item()}; fill or drop it before attribution.")

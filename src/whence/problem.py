@@ -17,7 +17,7 @@ from whence.examples import Examples, Split, split_batch
 from whence.memory import memory_budget
 from whence.objective import Objective
 from whence.scores import positions_of
-from whence.tree import leaves, tree_map
+from whence.tree import all_finite, leaves, tree_map
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,7 +243,7 @@ def _chosen(model: nn.Module, patterns: str | Sequence[str] | None) -> tuple[str
     if len(types) > 1 or not known[names[0]].is_floating_point():
         raise UsageError(f"The chosen parameters have types {sorted(map(str, types))}; convert the model to one floating type.")
     for name in names:
-        if not torch.isfinite(known[name]).all():
+        if not all_finite(known[name]):
             raise UsageError(f"Parameter {name!r} holds values that are not finite; use weights of a training that did not diverge.")
     return names
 
@@ -258,6 +258,6 @@ def _checked_weights(weights: Any, n: int, like: Tensor) -> Tensor:
     if weights is None:
         return torch.ones(n, dtype=like.dtype, device=like.device)
     values = torch.as_tensor(weights).to(like.device, like.dtype)
-    if values.shape != (n,) or not torch.isfinite(values).all() or bool((values < 0).any()) or not bool(values.sum() > 0):
+    if values.shape != (n,) or not all_finite(values) or bool((values < 0).any()) or not bool(values.sum() > 0):
         raise UsageError(f"weights must be {n} finite numbers of 0 or more, not all 0; these have shape {tuple(values.shape)}.")
     return values

@@ -27,6 +27,12 @@ def tree_map(function: Callable[[Tensor], Any], tree: Any) -> Any:
     return tree
 
 
+def all_finite(values: Tensor) -> bool:
+    """Whether no entry is infinite or not a number; their sum tells sooner than a look at each, unless it overflows."""
+    values = values.detach()
+    return bool(torch.isfinite(values.sum())) or bool(torch.isfinite(values).all())
+
+
 def leaves(tree: Any) -> list[Tensor]:
     """All tensors of a tree, in order."""
     found: list[Tensor] = []

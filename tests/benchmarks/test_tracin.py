@@ -49,10 +49,11 @@ def test_the_faster_form_that_agrees_gives_the_ratio_and_a_missed_bar_is_told(tr
         result(tracin.FAST, tracin.LAST, 3.0, 1e-6),
         tracin.Result("MLP", tracin.DATTRI, tracin.ALL, 10, 1.0, [], None, "RuntimeError: no"),
     ]
-    bars = tracin.checks(results, {"MLP": Limit(0.2, 10, 100.0)}, False)
+    bars = tracin.checks(results, {("MLP", tracin.ALL): Limit(0.2, 10, 100.0), ("MLP", tracin.LAST): Limit(0.1, 10, 100.0)}, False)
     assert bars[f"MLP, all layers: times faster than {tracin.LOOP}"] == {"found": pytest.approx(50), "at least": 60, "met": False}
     assert bars[f"MLP, last layer: times faster than {tracin.FAST}"]["met"] is True
     assert bars["MLP, all layers: seconds over the physical limit"] == {"found": pytest.approx(1 / 0.3), "at most": 3, "met": False}
+    assert bars["MLP, last layer: seconds over the physical limit"] == {"found": pytest.approx(1 / 0.2), "at most": None, "met": None}
     assert bars[f"MLP: difference of {tracin.HOOKS}"]["met"] is False
     assert not [name for name in bars if "dattri" in name]
 
@@ -71,7 +72,7 @@ def test_the_limit_counts_the_cheaper_product_of_each_layer(tracin: ModuleType) 
     cnn = task(four_models.CNN(7, (2, 9)))
     inner = (9, 2 * 25 + 1, 9)
     each = [min(60 * t * t * (i + o), 23 * t * i * o + 60 * i * o) for t, i, o in (conv, inner, head)]
-    assert four_models.score_products(cnn, 20, 3) == sum(each)
+    assert four_models.score_products(cnn, 20, 3) == sum(each) and four_models.score_products(cnn, 20, 3, last=True) == each[-1]
 
 
 def test_the_quick_form_runs_and_says_which_peers_are_missing(data_folder: Path, tmp_path: Path) -> None:
@@ -85,7 +86,8 @@ def test_the_quick_form_runs_and_says_which_peers_are_missing(data_folder: Path,
     assert ours == {(model, layers) for model in kept["models"] for layers in ("all layers", "last layer")}
     assert list(kept["models"]) == ["softmax regression", "MLP", "CNN", "transformer"]
     assert all(len(set(model["learning rates"])) == 2 for model in kept["models"].values())
-    assert all(limit["seconds"] >= limit["passes"] > 0 for limit in kept["limits"].values())
+    assert all(limit["seconds"] >= limit["passes"] > 0 for limit in kept["limits"]) and len(kept["limits"]) == 8
+    assert all((row["planned"] or 0) > 0 for row in kept["results"] if row["engine"] == "whence TracIn")
     for peer in ("captum", "dattri"):
         assert any(row["engine"].startswith(peer) for row in kept["results"]) or any(peer in line for line in kept["not compared"])
         assert peer in done.stdout

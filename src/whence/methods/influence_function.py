@@ -31,15 +31,12 @@ class InfluenceFunction(Method):
             return Leverage.of(problem, gradients, ihvp)
 
         def query(batch: Batch) -> Rows:
-            return ihvp.apply(signed_measurements(gradients, batch))
+            return signed_measurements(gradients, batch)
 
         def train(batch: Batch) -> Rows:
             return gradients.losses(batch).scale(batch.weights / problem.normaliser)
 
-        def own_query(batch: Batch) -> Rows:
-            return ihvp.apply(gradients.losses(batch))
-
-        return InnerProduct(problem.objective.unit, gradients.size, query, train, own_query)
+        return InnerProduct(problem.objective.unit, gradients.size, query, train, gradients.losses, ihvp.apply)
 
     def work(self, problem: Problem) -> Work:
         """One gradient pass, after the solver's work."""

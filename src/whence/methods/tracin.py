@@ -20,6 +20,7 @@ from whence.gradients.rows import cat, summed
 from whence.methods.gradient_dot import normalised, reciprocal, signed_measurements
 from whence.methods.method import FittedMethod, Method, Score, Work
 from whence.problem import Problem
+from whence.tree import all_finite
 
 PROBED, FEWEST = 256, 16  # training examples, and the fewest with another target, by which weights are told from untrained ones
 
@@ -194,7 +195,7 @@ def _state(problem: Problem, checkpoint: Checkpoint) -> dict[str, Tensor]:
     for name, value in found.items():
         if value.shape != problem.state[name].shape:
             raise UsageError(f"In {checkpoint!r} parameter {name!r} is {tuple(value.shape)}, in the model {tuple(problem.state[name].shape)}.")
-        if not torch.isfinite(value).all():
+        if not all_finite(value):
             raise UsageError(f"In {checkpoint!r} parameter {name!r} is not finite; leave out checkpoints of a training that diverged.")
     return found
 

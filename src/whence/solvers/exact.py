@@ -9,6 +9,7 @@ from whence.curvature import Operator
 from whence.errors import UsageError
 from whence.problem import Problem
 from whence.solvers.solver import Inverse, Solution, Solver, relative_residual
+from whence.tree import all_finite
 
 SPECTRUM = 4000  # the largest dimension whose smallest eigenvalue is looked up for an error message
 
@@ -32,7 +33,7 @@ class Exact(Solver):
         matrix = operator.dense().double()
         matrix.diagonal().add_(damping)
         factor, failed = torch.linalg.cholesky_ex(matrix)
-        if int(failed) or not torch.isfinite(factor).all():
+        if int(failed) or not all_finite(factor):
             raise UsageError(
                 f"The curvature is not positive definite{_smallest(matrix)}; use GaussNewton(), a larger damping, or l2 on every parameter."
             )

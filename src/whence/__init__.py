@@ -3,27 +3,27 @@
 from whence import datasets, plot
 from whence.attribute import attribute, self_influence
 from whence.checkpoints import Checkpoint, CheckpointRecorder
-from whence.curvature import Curvature, GaussNewton, Hessian, Operator
+from whence.curvature import EKFAC, KFAC, Curvature, EmpiricalFisher, Fisher, GaussNewton, Hessian, Operator
 from whence.errors import UsageError
 from whence.estimate import Estimate
 from whence.examples import Examples
 from whence.gradients import Projection
-from whence.methods import CheckpointWarning, GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores, TracIn, cooks_distance
+from whence.methods import CheckpointWarning, GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores, RelatIF, TracIn, cooks_distance
 from whence.metrics import LooCorrelation, loo_correlation
 from whence.objective import Objective, binary_cross_entropy, cross_entropy, next_token, smooth_hinge, squared_error
 from whence.plan import Plan, plan
 from whence.problem import Problem
 from whence.report import report
 from whence.scores import Scores, TopScores
-from whence.solvers import CG, IHVP, Exact, FittedIHVP, Solver, SolverWarning
+from whence.solvers import CG, IHVP, Eigen, Exact, FittedIHVP, Solver, SolverWarning
 from whence.truth import Outcomes, Run, leave_one_out, retrain_without, train
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "CG", "IHVP", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature", "Estimate", "Exact", "Examples", "FittedIHVP",
-    "GaussNewton", "GradientCosine", "GradientDot", "Hessian", "InfluenceFunction", "LooCorrelation", "Method", "Objective", "Operator",
-    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn", "UsageError",
+    "CG", "EKFAC", "IHVP", "KFAC", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature", "Eigen", "EmpiricalFisher", "Estimate",
+    "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot", "Hessian", "InfluenceFunction", "LooCorrelation", "Method", "Objective", "Operator",
+    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn", "UsageError",
     "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation", "next_token", "plan",
     "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
 ]  # fmt: skip

@@ -17,6 +17,17 @@ Sampler = Callable[[Any, Generator], Any]
 
 
 @dataclass(frozen=True)
+class FromUniform:
+    """A sampler that makes ``targets(outputs, noise)`` from uniform noise of the outputs' shape: a whole batch at once, each example's apart."""
+
+    targets: Callable[[Tensor, Tensor], Tensor]
+
+    def __call__(self, outputs: Tensor, generator: Generator) -> Tensor:
+        """Targets drawn with a generator's noise."""
+        return self.targets(outputs, torch.rand(outputs.shape, generator=generator, dtype=torch.float64, device=outputs.device))
+
+
+@dataclass(frozen=True)
 class Objective:
     """R(θ) = (1/N) Σᵢ wᵢ lossᵢ(θ) + l2/2 ‖θ‖², and the measurement that queries are asked about.
 
@@ -63,17 +74,17 @@ def cross_entropy(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExam
     With positions, as in token classification, the sum over them: outputs (B, T, C), targets (B, T) classes with -100 left out, or (B, T, C).
     Classes always come last; torch's own losses have them second.
     """
-    return Objective(_cross_entropy, measurement, lower_is_better, _sample_classes, l2, convex=True)
+    return Objective(_cross_entropy, measurement, lower_is_better, FromUniform(_sample_classes), l2, convex=True)
 
 
 def binary_cross_entropy(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:
     """-log of the Bernoulli likelihood of logits; outputs (B,), (B, 1) or (B, K) (summed over K), targets in [0, 1]."""
-    return Objective(_binary_cross_entropy, measurement, lower_is_better, _sample_bits, l2, convex=True)
+    return Objective(_binary_cross_entropy, measurement, lower_is_better, FromUniform(_sample_bits), l2, convex=True)
 
 
 def squared_error(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:
     """Σ (output - target)², without ½; outputs (B,), (B, 1) or (B, K) (summed over K), targets alike."""
-    return Objective(_squared_error, measurement, lower_is_better, _sample_normal, l2, convex=True)
+    return Objective(_squared_error, measurement, lower_is_better, FromUniform(_sample_normal), l2, convex=True)
 
 
 def smooth_hinge(
@@ -90,7 +101,7 @@ def smooth_hinge(
 
 def next_token(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:
     """-Σₜ log softmax(outputs[t])[target[t + 1]] over a sequence; outputs (B, T, V), targets (B, T) tokens, -100 left out."""
-    return Objective(_next_token, measurement, lower_is_better, None, l2, convex=True)
+    return Objective(_next_token, measurement, lower_is_better, FromUniform(_sample_following), l2, convex=True)
 
 
 def _named(function: Any) -> str:
@@ -141,15 +152,20 @@ def _alike(outputs: Tensor, targets: Tensor) -> Tensor:
     return outputs.squeeze(-1) if outputs.dim() > 1 and outputs.shape[-1] == 1 else outputs
 
 
-def _sample_classes(outputs: Tensor, generator: Generator) -> Tensor:
-    chances = outputs.softmax(-1).flatten(0, -2)
-    return torch.multinomial(chances, 1, generator=generator).view(outputs.shape[:-1])
+def _sample_classes(outputs: Tensor, noise: Tensor) -> Tensor:
+    """The largest of logit plus Gumbel noise is a draw from the softmax."""
+    return (outputs.double() - (-noise.log()).log()).argmax(-1)
 
 
-def _sample_bits(outputs: Tensor, generator: Generator) -> Tensor:
-    return torch.bernoulli(outputs.sigmoid(), generator=generator)
+def _sample_following(outputs: Tensor, noise: Tensor) -> Tensor:
+    """Position t says what follows it; the first token is nobody's."""
+    return F.pad(_sample_classes(outputs, noise)[:, :-1], (1, 0))
 
 
-def _sample_normal(outputs: Tensor, generator: Generator) -> Tensor:
-    noise = torch.randn(outputs.shape, generator=generator, dtype=outputs.dtype, device=outputs.device)
-    return outputs + noise * 0.5**0.5  # exp(-(o - t)²) is a normal density of variance ½
+def _sample_bits(outputs: Tensor, noise: Tensor) -> Tensor:
+    return (noise < outputs.double().sigmoid()).to(outputs.dtype)
+
+
+def _sample_normal(outputs: Tensor, noise: Tensor) -> Tensor:
+    normal = torch.special.ndtri(noise.double()) * 0.5**0.5  # exp(-(o - t)²) is a normal density of variance ½
+    return outputs + normal.to(outputs.dtype)

@@ -1,4 +1,4 @@
-"""The generalised Gauss-Newton matrix (Schraudolph 2002): curvature of the loss in the outputs, pulled back through the model."""
+"""Gauss-Newton and Fisher matrices: curvature of the loss in the outputs, pulled back through the model (Schraudolph 2002)."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,8 @@ from torch import Tensor
 from whence.batch import Batch
 from whence.curvature.head import head_operator
 from whence.curvature.operator import Curvature, Operator
-from whence.curvature.products import Risk, output_hessian, pull_back
+from whence.curvature.outputs import DrawnTargets, GivenTargets, LossCurvature, OutputCurvature
+from whence.curvature.products import Risk, pull_back
 from whence.problem import Problem
 
 
@@ -22,16 +23,51 @@ class GaussNewton(Curvature):
 
     def fit(self, problem: Problem) -> Operator:
         """The operator at the problem's parameters."""
-        return head_operator(problem) or Risk(problem, gauss_newton_product, semidefinite=problem.objective.convex)
+        return _fitted(problem, LossCurvature())
 
 
-def gauss_newton_product(problem: Problem, batch: Batch, tangents: list[Tensor]) -> list[Tensor]:
+@dataclass(frozen=True)
+class Fisher(Curvature):
+    """(1/N) Σᵢ wᵢ E[g gᵀ] + diag(l2), g the gradient at a target drawn from the model, the mean over ``samples`` draws.
+
+    Its expectation is the Gauss-Newton matrix for cross entropy and binary cross entropy, and for squared error. Each example's
+    draws depend on ``seed`` and its id alone. Raises :class:`UsageError` where the objective has no sampler.
+    """
+
+    samples: int = 1
+    seed: int = 0
+
+    def fit(self, problem: Problem) -> Operator:
+        """The operator at the problem's parameters."""
+        return _fitted(problem, DrawnTargets(self.samples, self.seed))
+
+
+@dataclass(frozen=True)
+class EmpiricalFisher(Curvature):
+    """(1/N) Σᵢ wᵢ gᵢgᵢᵀ + diag(l2) with gradients at the data's own targets.
+
+    Cheap and common, but no curvature: it falls to 0 as the training examples are fitted (Kunstner et al. 2019).
+    """
+
+    def fit(self, problem: Problem) -> Operator:
+        """The operator at the problem's parameters."""
+        return _fitted(problem, GivenTargets())
+
+
+def _fitted(problem: Problem, of: OutputCurvature) -> Operator:
+    def product(problem: Problem, batch: Batch, tangents: list[Tensor]) -> list[Tensor]:
+        return pulled_product(problem, batch, tangents, of)
+
+    return head_operator(problem, of) or Risk(problem, product, semidefinite=of.semidefinite(problem))
+
+
+def pulled_product(problem: Problem, batch: Batch, tangents: list[Tensor], of: OutputCurvature) -> list[Tensor]:
     """Σᵢ wᵢ JᵢᵀSᵢJᵢ V: J V as the derivative of uᵀJ by u, then back through S and Jᵀ."""
     parameters = {name: value.clone().requires_grad_() for name, value in problem.parameters.items()}
     outputs, values = problem.outputs(batch.inputs, parameters), list(parameters.values())
-    curvature = output_hessian(problem, outputs, batch) * batch.weights[:, None, None]
+    bend = of.bend(problem, outputs.detach(), batch)
     dummy = torch.zeros_like(outputs, requires_grad=True)
     backward = torch.autograd.grad(outputs, values, dummy, create_graph=True, materialize_grads=True)
-    pushed = pull_back(backward, [dummy], tangents)[0].reshape(len(tangents[0]), len(batch), -1)
-    bent = (pushed[:, :, None, :] * curvature).sum(3).reshape(len(tangents[0]), *outputs.shape)
-    return pull_back([outputs], values, [bent])
+    pushed = pull_back(backward, [dummy], tangents)[0].detach()
+    weights = batch.weights.view(-1, *[1] * (outputs.dim() - 1))
+    return pull_back([outputs], values, [bend(pushed) * weights])

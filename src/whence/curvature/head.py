@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from whence.curvature.operator import Operator, written_out
-from whence.curvature.products import output_hessian
+from whence.curvature.outputs import OutputCurvature
 from whence.gradients import Dense, Gradients, Layout, Rows
 from whence.problem import Problem
 
@@ -16,9 +16,9 @@ from whence.problem import Problem
 class Head(Operator):
     """The curvature of softmax, logistic and linear last layers from their features (n, i) and Sᵢ wᵢ/N (n, C, C)."""
 
-    def __init__(self, problem: Problem, layout: Layout, features: Tensor, curvature: Tensor) -> None:
+    def __init__(self, problem: Problem, layout: Layout, features: Tensor, curvature: Tensor, semidefinite: bool) -> None:
         self.problem, self.layout, self.features, self.curvature = problem, layout, features, curvature
-        self.semidefinite = problem.objective.convex
+        self.semidefinite = semidefinite
 
     def apply(self, vectors: Tensor) -> Tensor:
         (n, i), c = self.features.shape, self.curvature.shape[1]
@@ -56,7 +56,7 @@ class Head(Operator):
         return Rows((Dense(places.view(1, c, i)),), self.layout).flat()[0].long()
 
 
-def head_operator(problem: Problem) -> Head | None:
+def head_operator(problem: Problem, of: OutputCurvature) -> Head | None:
     """The closed form, where the chosen parameters are one linear layer that ends the model."""
     gradients = Gradients(problem)
     features, curvatures = [], []
@@ -66,5 +66,5 @@ def head_operator(problem: Problem) -> Head | None:
             return None
         features.append(found[0])
         scale = (batch.weights / problem.normaliser)[:, None, None]
-        curvatures.append(output_hessian(problem, found[1], batch) * scale)
-    return Head(problem, gradients.layout, torch.cat(features), torch.cat(curvatures))
+        curvatures.append(of.matrix(problem, found[1], batch) * scale)
+    return Head(problem, gradients.layout, torch.cat(features), torch.cat(curvatures), of.semidefinite(problem))

@@ -8,6 +8,7 @@ from torch import Tensor
 from whence.batch import Batch
 from whence.curvature.head import head_operator
 from whence.curvature.operator import Curvature, Operator
+from whence.curvature.outputs import LossCurvature
 from whence.curvature.products import Risk, pull_back
 from whence.problem import Problem
 
@@ -22,7 +23,7 @@ class Hessian(Curvature):
 
     def fit(self, problem: Problem) -> Operator:
         """The operator at the problem's parameters."""
-        return head_operator(problem) or Risk(problem, hessian_product, semidefinite=False)
+        return head_operator(problem, LossCurvature()) or Risk(problem, hessian_product, semidefinite=False)
 
 
 def hessian_product(problem: Problem, batch: Batch, tangents: list[Tensor]) -> list[Tensor]:

@@ -34,6 +34,15 @@ class Operator(ABC):
     def mean_eigenvalue(self) -> float:
         """Trace / d, exact or estimated with a fixed seed."""
 
+    def default_damping(self) -> float | Tensor:
+        """0 where no eigenvalue can be 0 or below, otherwise 0.1 × the mean eigenvalue; a column (d, 1) where layers differ."""
+        if self.positive_definite:
+            return 0.0
+        mean = self.mean_eigenvalue()
+        if not mean > 0:
+            raise UsageError(f"The curvature's mean eigenvalue is {mean:.2g}, so no damping follows from it; give damping= yourself.")
+        return 0.1 * mean
+
     def __matmul__(self, vectors: Tensor) -> Tensor:
         return self.apply(vectors) if vectors.dim() == 2 else self.apply(vectors[:, None])[:, 0]
 

@@ -60,12 +60,3 @@ def pull_back(outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: S
         single = [gradients([cotangent[j] for cotangent in given], batched=False) for j in range(k)]
         found = tuple(None if parts[0] is None else torch.stack([p for p in parts if p is not None]) for parts in zip(*single, strict=True))
     return [value.new_zeros(k, *value.shape) if part is None else part for value, part in zip(inputs, found, strict=True)]
-
-
-def output_hessian(problem: Problem, outputs: Tensor, batch: Batch) -> Tensor:
-    """∂²lossᵢ/∂outputs² of each example (B, C, C), of any loss, by differentiating it twice in its outputs."""
-    with torch.enable_grad():
-        points = outputs.detach().requires_grad_()
-        first = torch.autograd.grad(problem.losses(points, batch).sum(), points, create_graph=True)[0].reshape(len(batch), -1)
-        columns = [pull_back([first[:, c].sum()], [points], [first.new_ones(1)])[0][0].reshape(len(batch), -1) for c in range(first.shape[1])]
-    return torch.stack(columns, 2).detach()

@@ -1,5 +1,7 @@
 """Per-example gradients of a whole batch from one forward and one backward pass, as factors of each layer."""
 
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -60,6 +62,17 @@ class Gradients:
             tape.backward(checked(outputs, batch.targets).sum())
         return self._rows(tape, batch, plain)
 
+    def pulled_back(self, batch: Batch, cotangents: Callable[[Tensor], Iterable[Tensor]], *, factors: bool = False) -> Iterator[Rows]:
+        """Jᵢᵀuᵢ of each example as rows, for one u after the other: ``cotangents`` makes them from the outputs, in their shape.
+
+        With ``factors`` every layer that has factors gives them, however long they are.
+        """
+        tape, outputs = self._forward(batch)
+        for cotangent in cotangents(outputs.detach()):
+            with torch.enable_grad():
+                tape.backward((outputs * cotangent).sum(), keep=True)
+            yield self._rows(tape, replace(batch, targets=cotangent), _weighed, factors=factors)
+
     def jacobian(self, batch: Batch) -> tuple[Tensor, Rows]:
         """Outputs flattened to (B, C), and the gradient of each of them as B·C rows, an example's C one after the other."""
         tape, outputs = self._forward(batch)
@@ -93,10 +106,10 @@ class Gradients:
             outputs = self.problem.outputs(batch.inputs)
         return tape, outputs
 
-    def _rows(self, tape: Tape, batch: Batch, plain: PerExample) -> Rows:
+    def _rows(self, tape: Tape, batch: Batch, plain: PerExample, *, factors: bool = False) -> Rows:
         found: dict[BlockShape, list[Block]] = {shape: [] for shape in self.layout.blocks}
         for rule in self.coverage.rules:
-            for shape, block in (tape.blocks(rule, len(batch)) or {}).items():
+            for shape, block in (tape.blocks(rule, len(batch), factors=factors) or {}).items():
                 found[shape].append(block)
         rest = self.coverage.mapped or self.coverage.looped
         if rest:
@@ -128,3 +141,7 @@ class Gradients:
 
 def _entry(column: int, outputs: Tensor, targets: Any) -> Tensor:
     return outputs.reshape(len(outputs), -1)[:, column]
+
+
+def _weighed(outputs: Tensor, targets: Any) -> Tensor:
+    return (outputs * targets).flatten(1).sum(1)

@@ -5,9 +5,10 @@ from whence.methods.gradient_dot import GradientCosine, GradientDot
 from whence.methods.influence_function import InfluenceFunction
 from whence.methods.method import FittedMethod, InnerProduct, Method
 from whence.methods.random_scores import RandomScores
+from whence.methods.relatif import RelatIF
 from whence.methods.tracin import CheckpointWarning, TracIn
 
 __all__ = [
-    "CheckpointWarning", "FittedMethod", "GradientCosine", "GradientDot", "InfluenceFunction", "InnerProduct", "Method", "RandomScores", "TracIn",
-    "cooks_distance",
+    "CheckpointWarning", "FittedMethod", "GradientCosine", "GradientDot", "InfluenceFunction", "InnerProduct", "Method", "RandomScores", "RelatIF",
+    "TracIn", "cooks_distance",
 ]  # fmt: skip

@@ -1,12 +1,16 @@
 """Influence functions (Koh & Liang 2017): what leaving a training example out would do to a query, without retraining."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from torch import Tensor
 
 from whence.batch import Batch
 from whence.gradients import Gradients, Rows
+from whence.gradients.rows import cat, summed
 from whence.methods.gradient_dot import signed_measurements
 from whence.methods.leverage import Leverage
-from whence.methods.method import FittedMethod, InnerProduct, Method, Work
+from whence.methods.method import FittedMethod, Method, Score, Work
 from whence.problem import Problem
 from whence.solvers import IHVP, FittedIHVP
 
@@ -29,17 +33,40 @@ class InfluenceFunction(Method):
         ihvp, gradients = self.ihvp.fit(problem), Gradients(problem)
         if self.leverage:
             return Leverage.of(problem, gradients, ihvp)
-
-        def query(batch: Batch) -> Rows:
-            return signed_measurements(gradients, batch)
-
-        def train(batch: Batch) -> Rows:
-            return gradients.losses(batch).scale(batch.weights / problem.normaliser)
-
-        return InnerProduct(problem.objective.unit, gradients.size, query, train, gradients.losses, ihvp.apply)
+        return Solved(problem.objective.unit, gradients.size, gradients, ihvp, lambda batch, _: batch.weights / problem.normaliser)
 
     def work(self, problem: Problem) -> Work:
         """One gradient pass, after the solver's work."""
         fitting, held = self.ihvp.work(problem)
         newton = "; then C solves for each training example" if self.leverage else ""
         return Work(problem, written=True, fitting=fitting + newton, bytes=held)
+
+
+@dataclass(frozen=True, eq=False)
+class Solved(FittedMethod):
+    """∇m_qᵀ (C + damping I)⁻¹ gᵢ times ``factor(batch, rows)`` of each training example (B,)."""
+
+    unit: str
+    size: int
+    gradients: Gradients
+    ihvp: FittedIHVP
+    factor: Callable[[Batch, Rows], Tensor]
+
+    def prepare(self, queries: Iterable[Batch]) -> Score:
+        return self._score(cat(signed_measurements(self.gradients, batch) for batch in queries))
+
+    def prepare_sum(self, queries: Iterable[Batch]) -> Score:
+        return self._score(summed(signed_measurements(self.gradients, batch) for batch in queries))
+
+    def own(self, batch: Batch) -> Tensor:
+        rows = self.gradients.losses(batch)
+        return self.ihvp.quadratic(rows) * self.factor(batch, rows)
+
+    def _score(self, asked: Rows) -> Score:
+        products = self.ihvp.against(asked, len(self.gradients.problem))
+
+        def score(batch: Batch) -> Tensor:
+            rows = self.gradients.losses(batch)
+            return products(rows) * self.factor(batch, rows)
+
+        return score

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from whence.batch import Batch
-from whence.curvature.products import output_hessian
+from whence.curvature.outputs import LossCurvature
 from whence.errors import UsageError
 from whence.gradients import Gradients, Rows
 from whence.gradients.rows import cat
@@ -87,7 +87,7 @@ class Leverage(FittedMethod):
             points = outputs.detach().requires_grad_()
             first = torch.autograd.grad(self.problem.losses(points, batch).sum(), points)[0].reshape(len(batch), -1)
         kernel = rows.flat().view(*first.shape, -1) @ solved.reshape(*first.shape, -1).mT
-        bend = output_hessian(self.problem, outputs, batch) * (batch.weights / self.problem.normaliser)[:, None, None]
+        bend = LossCurvature().matrix(self.problem, outputs, batch) * (batch.weights / self.problem.normaliser)[:, None, None]
         left = torch.eye(first.shape[1], dtype=first.dtype, device=first.device) - bend @ kernel
         endless = torch.linalg.svdvals(left).min(dim=1).values < torch.finfo(left.dtype).eps ** 0.5
         if endless.any():

@@ -65,8 +65,7 @@ class Method(ABC):
 class InnerProduct(FittedMethod):
     """Most methods: a score is the inner product of a query's feature row with a training example's.
 
-    ``own_query`` is the query feature of a training example asked about its own loss. ``solve``, a linear map of query features, is
-    taken of the sum alone where a sum is asked for.
+    ``own_query`` is the query feature of a training example asked about its own loss.
     """
 
     unit: str
@@ -74,15 +73,14 @@ class InnerProduct(FittedMethod):
     query: Features
     train: Features
     own_query: Features
-    solve: Callable[[Rows], Rows] = lambda rows: rows
 
     def prepare(self, queries: Iterable[Batch]) -> Score:
-        rows = cat(self.solve(self.query(batch)) for batch in queries)
+        rows = cat(self.query(batch) for batch in queries)
         return lambda batch: rows.dot(self.train(batch))
 
     def prepare_sum(self, queries: Iterable[Batch]) -> Score:
-        row = self.solve(summed(self.query(batch) for batch in queries))
+        row = summed(self.query(batch) for batch in queries)
         return lambda batch: row.dot(self.train(batch))
 
     def own(self, batch: Batch) -> Tensor:
-        return self.solve(self.own_query(batch)).paired(self.train(batch))
+        return self.own_query(batch).paired(self.train(batch))

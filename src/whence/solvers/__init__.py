@@ -1,8 +1,9 @@
 """Solvers of (curvature + damping I) x = v, and the pair of a curvature and a solver that every method shares."""
 
 from whence.solvers.cg import CG
+from whence.solvers.eigen import Eigen
 from whence.solvers.exact import Exact
 from whence.solvers.ihvp import IHVP, FittedIHVP
 from whence.solvers.solver import Inverse, Solution, Solver, SolverWarning
 
-__all__ = ["CG", "IHVP", "Exact", "FittedIHVP", "Inverse", "Solution", "Solver", "SolverWarning"]
+__all__ = ["CG", "IHVP", "Eigen", "Exact", "FittedIHVP", "Inverse", "Solution", "Solver", "SolverWarning"]

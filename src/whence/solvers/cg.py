@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from whence.curvature import Curvature, Operator
+from whence.curvature import BlockEigen, Curvature, Operator
 from whence.errors import UsageError
 from whence.problem import Problem
+from whence.solvers.eigen import Eigen
 from whence.solvers.exact import Exact
 from whence.solvers.solver import Inverse, Solution, Solver, SolverWarning, relative_residual
 
@@ -29,10 +30,10 @@ class CG(Solver):
     max_iterations: int = 1000
     preconditioner: Curvature | None = None
 
-    def fit(self, operator: Operator, damping: float) -> Inverse:
+    def fit(self, operator: Operator, damping: float | Tensor) -> Inverse:
         """Prepare the preconditioner."""
         tolerance = self.tolerance or (1e-10 if operator.problem.dtype == torch.float64 else 1e-6)
-        rough = None if self.preconditioner is None else Exact().fit(self.preconditioner.fit(operator.problem), damping)
+        rough = None if self.preconditioner is None else _rough(self.preconditioner.fit(operator.problem), damping)
         return BlockCG(operator, damping, tolerance, self.max_iterations, rough)
 
     def work(self, problem: Problem) -> tuple[str, int]:
@@ -49,7 +50,7 @@ class BlockCG(Inverse):
     """(C + damping I)⁻¹ by iteration."""
 
     operator: Operator
-    damping: float
+    damping: float | Tensor
     tolerance: float
     max_iterations: int
     rough: Inverse | None
@@ -101,6 +102,10 @@ class BlockCG(Inverse):
         if int(failed):
             raise UsageError("CG met a direction of negative or no curvature; use GaussNewton(), or a larger damping.")
         return factor
+
+
+def _rough(operator: Operator, damping: float | Tensor) -> Inverse:
+    return Eigen().fit(operator, damping) if isinstance(operator, BlockEigen) else Exact().fit(operator, damping)
 
 
 def _orthonormal(vectors: Tensor) -> Tensor:

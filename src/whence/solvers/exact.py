@@ -22,7 +22,7 @@ class Exact(Solver):
     :class:`UsageError` where the matrix does not fit into memory or is not positive definite.
     """
 
-    def fit(self, operator: Operator, damping: float) -> Inverse:
+    def fit(self, operator: Operator, damping: float | Tensor) -> Inverse:
         """Factor the matrix."""
         problem, (_, bytes_needed) = operator.problem, self.work(operator.problem)
         if bytes_needed > problem.budget:
@@ -31,7 +31,7 @@ class Exact(Solver):
                 "use CG(), choose fewer through parameters=, or raise memory=."
             )
         matrix = operator.dense().double()
-        matrix.diagonal().add_(damping)
+        matrix.diagonal().add_(damping.flatten() if isinstance(damping, Tensor) else damping)
         factor, failed = torch.linalg.cholesky_ex(matrix)
         if int(failed) or not all_finite(factor):
             raise UsageError(
@@ -50,7 +50,7 @@ class Cholesky(Inverse):
 
     factor: Tensor
     operator: Operator
-    damping: float
+    damping: float | Tensor
 
     def solve(self, vectors: Tensor) -> Solution:
         x = torch.cholesky_solve(vectors.double(), self.factor).to(vectors.dtype)

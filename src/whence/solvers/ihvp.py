@@ -1,8 +1,10 @@
 """Inverse-Hessian-vector products: a curvature, a solver and a damping, fitted once and shared by every method."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from whence.curvature import Curvature, External, GaussNewton, Operator
 from whence.curvature.operator import Matrix
@@ -18,7 +20,8 @@ class IHVP:
     """(C + damping I)⁻¹ for any curvature and any solver.
 
     ``damping=None`` means 0 where C is positive definite by construction (l2 > 0 on every chosen parameter, and a convex
-    objective or a positive semi-definite curvature), otherwise 0.1 × C's mean eigenvalue. ``curvature`` may also be any
+    objective or a positive semi-definite curvature), otherwise 0.1 × C's mean eigenvalue; for K-FAC and EK-FAC 0.1 × the mean
+    eigenvalue of each layer. ``curvature`` may also be any
     object that multiplies flat parameter vectors with ``@``.
     """
 
@@ -33,7 +36,7 @@ class IHVP:
     def fit(self, problem: Problem) -> "FittedIHVP":
         """Prepare the inverse at the problem's parameters."""
         operator = self.curvature.fit(problem) if isinstance(self.curvature, Curvature) else External(self.curvature, problem)
-        damping = _default_damping(operator) if self.damping is None else float(self.damping)
+        damping = operator.default_damping() if self.damping is None else float(self.damping)
         return FittedIHVP(self, problem.fingerprint(), operator, self.solver.fit(operator, damping), damping)
 
     def work(self, problem: Problem) -> tuple[str, int]:
@@ -49,7 +52,7 @@ class FittedIHVP:
     fingerprint: str
     operator: Operator
     inverse: Inverse
-    damping: float
+    damping: float | Tensor  # a column (d, 1) where each layer has its own
 
     def fit(self, problem: Problem) -> "FittedIHVP":
         """Itself, for the problem it was fitted on; another is refused."""
@@ -68,13 +71,14 @@ class FittedIHVP:
     def apply(self, rows: Rows) -> Rows:
         """(C + damping I)⁻¹ of each row, as rows."""
         with torch.no_grad():
-            return rows.layout.rows(self.solve(rows).x.T)
+            return self.inverse.apply(rows)
 
+    def against(self, rows: Rows, count: int) -> Callable[[Rows], Tensor]:
+        """rowⱼᵀ (C + damping I)⁻¹ · of ``count`` other rows, some at a time: (k, b). What can be done once is done now."""
+        with torch.no_grad():
+            return self.inverse.against(rows, count)
 
-def _default_damping(operator: Operator) -> float:
-    if operator.positive_definite:
-        return 0.0
-    mean = operator.mean_eigenvalue()
-    if not mean > 0:
-        raise UsageError(f"The curvature's mean eigenvalue is {mean:.2g}, so no damping follows from it; give damping= yourself.")
-    return 0.1 * mean
+    def quadratic(self, rows: Rows, power: int = 1) -> Tensor:
+        """vᵀ (C + damping I)⁻¹ v of each row v (k,), or with ``power=2`` the squared length of (C + damping I)⁻¹ v."""
+        with torch.no_grad():
+            return self.inverse.quadratic(rows, power)

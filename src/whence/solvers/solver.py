@@ -1,11 +1,13 @@
 """What a solver is: settings that, given a curvature and a damping, give its inverse, and an account of how a solve went."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from whence.curvature import Operator
+from whence.gradients import Rows
 from whence.problem import Problem
 
 
@@ -30,12 +32,25 @@ class Inverse(ABC):
     def solve(self, vectors: Tensor) -> Solution:
         """The solution for each column of ``vectors`` (d, k)."""
 
+    def apply(self, rows: Rows) -> Rows:
+        """The solution for each row, as rows."""
+        return rows.layout.rows(self.solve(rows.flat().T.contiguous()).x.T)
+
+    def against(self, rows: Rows, count: int) -> Callable[[Rows], Tensor]:
+        """What gives the products of the solutions for ``rows`` with other rows, ``count`` of them in all."""
+        return self.apply(rows).dot
+
+    def quadratic(self, rows: Rows, power: int) -> Tensor:
+        """vᵀx of each row v and its solution x (k,), or with power 2 the squared length of x."""
+        solved = self.apply(rows)
+        return solved.paired(rows) if power == 1 else solved.squared_norms()
+
 
 class Solver(ABC):
     """Settings of a solver; :meth:`fit` does what can be done once for all right-hand sides."""
 
     @abstractmethod
-    def fit(self, operator: Operator, damping: float) -> Inverse: ...
+    def fit(self, operator: Operator, damping: float | Tensor) -> Inverse: ...
 
     @abstractmethod
     def work(self, problem: Problem) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from whence.gradients.blocks import Block, Dense, Factored
+from whence.gradients.grouped import Grouped
 from whence.gradients.layers.rule import LayerRule, Use, matrix_shapes
 
 SEEN = 8 * 2**20  # bytes of patches held at a time on CPU: about its caches, twice as fast as all at once
@@ -31,14 +32,16 @@ class ConvolutionRule(LayerRule):
         d = d.reshape(len(x), module.groups, -1, prod(d.shape[2:]))  # (B', groups, o, T)
         o, positions, i = d.shape[2], d.shape[3], module.in_channels // module.groups * prod(module.kernel_size)
         long = positions * (o + i) > o * i  # the factors are larger than what they stand for
-        written = module.groups > 1 or len(x) != use.size or long
+        written = len(x) != use.size or ((module.groups > 1 or long) and not use.factors)
         found: list[Block] = []
         for shape in self.shapes:
             if self.names.get("weight") not in shape.names:
                 found.append(Dense(_bias(d, use.size)))
             elif not written:
-                seen = _seen(module, x)[:, 0]
-                found.append(Factored((with_ones(seen) if len(shape.names) == 2 else seen).mT, d[:, 0].mT))
+                seen = _seen(module, x)
+                seen = torch.cat([seen, seen.new_ones(*seen.shape[:2], 1, positions)], 2) if len(shape.names) == 2 else seen
+                one = module.groups == 1
+                found.append(Factored(seen[:, 0].mT, d[:, 0].mT) if one else Grouped(seen.mT, d.mT))
             else:
                 matrix = _written(module, x, d, i, bias=len(shape.names) == 2)
                 found.append(Dense(matrix if len(x) == use.size else matrix.view(use.size, -1, *matrix.shape[1:]).sum(1)))

@@ -20,6 +20,7 @@ class Use:
     keywords: Mapping[str, Any]
     gradient: Tensor
     own: Mapping[str, Tensor]  # the module's parameters and buffers at the problem's θ, by their local names
+    factors: bool = False  # factors are wanted even where they are larger than what they stand for
 
     @property
     def inputs(self) -> Tensor:

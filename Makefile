@@ -22,6 +22,7 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/loo_mnist.py
 	.venv-bench/bin/python benchmarks/exact.py
 	.venv-bench/bin/python benchmarks/tracin.py
+	.venv-bench/bin/python benchmarks/ekfac.py
 	.venv-bench/bin/python benchmarks/gradients.py
 	.venv-bench/bin/python benchmarks/million.py
 	.venv-bench/bin/python benchmarks/projection.py

@@ -192,17 +192,17 @@ def mm_speed(size: int = 1536) -> float:
 
 def written_out(task: Task, images: int) -> int:
     """Multiplications that write out the per-example gradients of ``images`` images."""
-    return images * sum(positions * columns * rows for positions, columns, rows in _shapes(task))
+    return images * sum(positions * columns * rows for positions, columns, rows in layer_shapes(task))
 
 
 def score_products(task: Task, images: int, queries: int, *, last: bool = False) -> int:
     """Multiplications of all inner products at one checkpoint, each layer (or the ``last`` alone) by its cheaper way: factors, or written out."""
     pairs, rows = queries * images, queries + images
-    shapes = _shapes(task)[-1:] if last else _shapes(task)
+    shapes = layer_shapes(task)[-1:] if last else layer_shapes(task)
     return sum(min(pairs * t * t * (i + o), rows * t * i * o + pairs * i * o) for t, i, o in shapes)
 
 
-def _shapes(task: Task) -> list[tuple[int, int, int]]:
+def layer_shapes(task: Task) -> list[tuple[int, int, int]]:
     """(positions, columns, rows) of each layer's gradient, a column of ones standing for the bias; (1, parameters, 1) without a rule."""
     found: dict[str, tuple[int, int, int]] = {}
 

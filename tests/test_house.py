@@ -22,6 +22,7 @@ TESTED_ELSEWHERE = {
     "cli/tables.py": "cli/test_app.py",
     "cli/training.py": "cli/test_app.py",
     "cli/write.py": "cli/test_app.py",
+    "curvature/eigen_block.py": "curvature/test_kronecker.py",
     "gradients/layers/attention.py": "gradients/layers/test_rule.py",
     "gradients/layers/convolution.py": "gradients/layers/test_rule.py",
     "gradients/layers/embedding.py": "gradients/layers/test_rule.py",

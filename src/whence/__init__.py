@@ -22,8 +22,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CG", "EKFAC", "IHVP", "KFAC", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature", "Eigen", "EmpiricalFisher", "Estimate",
-    "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot", "Hessian", "InfluenceFunction", "LooCorrelation", "Method", "Objective", "Operator",
-    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn", "UsageError",
-    "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation", "next_token", "plan",
-    "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
+    "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot", "Hessian", "InfluenceFunction", "LooCorrelation",
+    "Method", "Objective", "Operator", "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver",
+    "SolverWarning", "TopScores", "TracIn", "UsageError", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets",
+    "leave_one_out", "loo_correlation", "next_token", "plan", "plot", "report", "retrain_without", "self_influence", "smooth_hinge",
+    "squared_error", "train",
 ]  # fmt: skip

@@ -6,12 +6,13 @@ from helpers import reference
 from helpers.problems import problem
 
 from whence.curvature.head import Head, head_operator
+from whence.curvature.outputs import LossCurvature
 
 
 @pytest.mark.parametrize("name", ["softmax", "logistic", "ridge with weights", "mlp, last layer", "ridge, l2 on the weight alone"])
 def test_equals_the_hessian(name: str) -> None:
     p = problem(name).problem
-    head = head_operator(p)
+    head = head_operator(p, LossCurvature())
     assert isinstance(head, Head)
     true = reference.hessian(p)
     torch.testing.assert_close(head.dense(), true, rtol=1e-10, atol=1e-12)
@@ -22,4 +23,4 @@ def test_equals_the_hessian(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["mlp", "tied weight", "sequence in a dictionary"])
 def test_other_models_have_none(name: str) -> None:
-    assert head_operator(problem(name).problem) is None
+    assert head_operator(problem(name).problem, LossCurvature()) is None

@@ -1,10 +1,8 @@
-"""Vectors pulled back many at a time, and second derivatives of any loss in its outputs."""
+"""Cotangents pulled back many at a time."""
 
 import torch
-from helpers import reference
-from helpers.problems import problem
 
-from whence.curvature.products import output_hessian, pull_back
+from whence.curvature.products import pull_back
 
 
 def test_pull_back_is_the_transposed_jacobian() -> None:
@@ -36,12 +34,3 @@ def test_an_operation_that_cannot_be_batched_is_taken_one_by_one() -> None:
     cotangents = torch.randn(5, 4, dtype=torch.float64)
     (found,) = pull_back([Double.apply(x)], [x], [cotangents])  # type: ignore[list-item]
     torch.testing.assert_close(found, 2 * cotangents)
-
-
-def test_output_hessian_of_softmax_is_known() -> None:
-    p = problem("softmax").problem
-    batch = reference.whole(p)
-    outputs = p.outputs(batch.inputs)
-    chances = outputs.softmax(1)
-    true = torch.diag_embed(chances) - chances[:, :, None] * chances[:, None]
-    torch.testing.assert_close(output_hessian(p, outputs, batch), true)

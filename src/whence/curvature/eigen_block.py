@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -67,7 +68,7 @@ class EigenBlock:
         """The entries (k, g·o, i) after each eigenvalue's direction is multiplied by its weight (g, o, i)."""
         return torch.cat([self.back(turned * weights) for _, turned in self._written(block, weights.new_ones(len(block)))])
 
-    def _one_position(self, block: Block) -> bool:
+    def _one_position(self, block: Block) -> TypeGuard[Factored]:
         return isinstance(block, Factored) and block.inputs.shape[1] == 1 and len(self.values) == 1
 
     def _written(self, block: Block, weights: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -142,8 +143,9 @@ def _factored(inputs: Tensor, outputs: Tensor, weights: Tensor) -> Moments:
     weighed = live * weights[:, None, None]  # (k, g, T)
 
     def gram(side: Tensor) -> Tensor:
-        left, right = ((part).transpose(0, 1).flatten(1, 2) for part in (side * weighed[..., None], side))
-        return left.mT @ right
+        flat = torch.mul(side, weighed.sqrt()[..., None], out=side.new_empty(side.shape))  # one copy, whatever the order in memory
+        flat = flat.transpose(0, 1).flatten(1, 2)
+        return flat.mT @ flat
 
     return Moments(gram(outputs), gram(inputs), float(weighed.sum()) / inputs.shape[1])
 

@@ -23,14 +23,15 @@ class Eigen(Solver):
     sum of outer products, as many as bring its error, weighed by the gradients' energy, to ``tolerance``; 0 keeps every score exact.
     """
 
-    tolerance: float = 0.003
+    tolerance: float = 0.005
 
     def fit(self, operator: Operator, damping: float | Tensor) -> Inverse:
         """Turn the eigenvalues over."""
         if not isinstance(operator, BlockEigen):
             raise UsageError(f"{type(operator).__name__} does not carry its eigenvalues, as KFAC() and EKFAC() do; use Exact() or CG().")
         damped = operator.damped(damping)
-        if any(not bool((values > 0).all()) for values in damped):
+        least = torch.finfo(operator.problem.dtype).eps * max(float(values.max()) for values in damped)
+        if any(not bool((values > least).all()) for values in damped):
             raise UsageError("The curvature has eigenvalues of 0; give a damping above 0, or leave damping=None.")
         return EigenInverse(operator, tuple(1 / values for values in damped), self.tolerance)
 

@@ -1,0 +1,94 @@
+"""RelatIF: both forms against dense solves, their bounds, and what they are for."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers import reference
+from helpers.problems import CONVEX, problem
+from sklearn.datasets import load_digits
+
+import whence as wh
+from whence.gradients import Gradients
+from whence.methods.influence_function import Solved
+
+VARIANTS: list[Any] = ["theta", "l"]
+
+
+@pytest.mark.parametrize("name", CONVEX)
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_scores_and_bounds_by_dense_solves(name: str, variant: Any) -> None:
+    case = problem(name)
+    matrix = reference.gauss_newton(case.problem)
+    g, m = reference.gradients(case.problem), case.problem.objective.sign * reference.gradients(case.problem, case.queries, measurement=True)
+    solved = torch.linalg.solve(matrix, g.T).T
+    lengths = solved.norm(dim=1) if variant == "theta" else (solved * g).sum(1).sqrt()
+    scores = wh.attribute(wh.RelatIF(wh.IHVP(damping=0.0), variant), case.problem, case.queries)
+    torch.testing.assert_close(scores.values, m @ solved.T / lengths, atol=1e-9, rtol=1e-7)
+    bound = m.norm(dim=1) if variant == "theta" else (m * torch.linalg.solve(matrix, m.T).T).sum(1).sqrt()
+    assert (scores.values.abs() <= bound[:, None] + 1e-10).all() and scores.unit == "arbitrary"
+    own = wh.self_influence(wh.RelatIF(wh.IHVP(damping=0.0), variant), case.problem)
+    torch.testing.assert_close(own, (g * solved).sum(1) / lengths, atol=1e-9, rtol=1e-7)
+
+
+def test_the_l_form_does_not_change_when_a_gradient_is_scaled() -> None:
+    case = problem("mlp, last layer")
+    ihvp = wh.IHVP(damping=0.0).fit(case.problem)
+    fitted = wh.RelatIF(ihvp, "l").fit(case.problem)
+    assert isinstance(fitted, Solved)
+    batch = reference.whole(case.problem)
+    rows = fitted.gradients.losses(batch)
+    louder = rows.scale(torch.full((len(batch),), 3.0, dtype=torch.float64))
+    products = ihvp.against(rows.select(slice(0, 3)), len(batch))
+    torch.testing.assert_close(products(louder) * fitted.factor(batch, louder), products(rows) * fitted.factor(batch, rows), atol=1e-10, rtol=1e-10)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_ek_fac_gives_the_same_as_its_dense_matrix(variant: Any) -> None:
+    case = problem("mlp")
+    found, true = (
+        wh.attribute(wh.RelatIF(wh.IHVP(wh.EKFAC(), solver, 0.05), variant), case.problem, case.queries).values
+        for solver in (wh.Eigen(tolerance=0), wh.Exact())
+    )
+    torch.testing.assert_close(found, true)
+
+
+def digits(flipped: float = 0.0) -> tuple[wh.Problem, Any, torch.Tensor]:
+    data = load_digits()
+    X, y = torch.from_numpy(data.data).double() / 16, torch.from_numpy(data.target).long()
+    order = torch.from_numpy(np.random.default_rng(0).permutation(len(y)))
+    train, queries = order[:1000], order[1000:]
+    labels, wrong = y.clone(), torch.zeros(len(y), dtype=torch.bool)
+    wrong[train[: round(flipped * 1000)]] = True
+    labels[wrong] = (labels[wrong] + 1 + torch.arange(int(wrong.sum())) % 9) % 10
+    p = wh.Problem.of(torch.nn.Linear(64, 10).double().eval(), wh.cross_entropy(l2=1e-3), (X[train], labels[train]))
+    p = p.at(wh.train.newton()(p, 0).parameters)
+    return p, (X[queries], p.outputs(X[queries]).argmax(1)), wrong[train]
+
+
+def test_on_digits_it_retrieves_more_distinct_examples_that_move_the_model_less() -> None:
+    p, queries, _ = digits()
+    ihvp = wh.IHVP().fit(p)
+    moved = ihvp.quadratic(Gradients(p).losses(next(p.batches(size=1000))), 2).sqrt()
+    best = {}
+    for name, method in {"influence": wh.InfluenceFunction(ihvp), "theta": wh.RelatIF(ihvp), "l": wh.RelatIF(ihvp, "l")}.items():
+        best[name] = wh.attribute(method, p, queries, progress=False).values.argmax(1)
+    for variant in VARIANTS:
+        assert len(best[variant].unique()) >= 2 * len(best["influence"].unique())
+        assert moved[best[variant]].median() <= 0.2 * moved[best["influence"]].median()
+
+
+def test_on_digits_flipped_labels_are_not_retrieved() -> None:
+    p, queries, wrong = digits(0.05)
+    ihvp = wh.IHVP().fit(p)
+    shares = {}
+    for name, method in {"influence": wh.InfluenceFunction(ihvp), "theta": wh.RelatIF(ihvp), "l": wh.RelatIF(ihvp, "l")}.items():
+        shares[name] = float(wrong[wh.attribute(method, p, queries, progress=False).values.topk(5, 1).indices].double().mean())
+    assert shares["theta"] <= 0.02 and shares["l"] <= 0.02 < shares["influence"]
+
+
+def test_an_unknown_variant_is_refused() -> None:
+    wrong: Any = "L2"
+    with pytest.raises(wh.UsageError, match="give 'theta' or 'l'"):
+        wh.RelatIF(variant=wrong)

@@ -3,7 +3,19 @@
 from whence import datasets, plot
 from whence.attribute import attribute, self_influence
 from whence.checkpoints import Checkpoint, CheckpointRecorder
-from whence.curvature import EKFAC, KFAC, Curvature, EmpiricalFisher, Fisher, GaussNewton, Hessian, Operator
+from whence.curvature import (
+    EKFAC,
+    KFAC,
+    BlockDiagonal,
+    Curvature,
+    Diagonal,
+    EmpiricalFisher,
+    Fisher,
+    GaussNewton,
+    Hessian,
+    Identity,
+    Operator,
+)  # fmt: skip
 from whence.errors import UsageError
 from whence.estimate import Estimate
 from whence.examples import Examples
@@ -15,16 +27,16 @@ from whence.plan import Plan, plan
 from whence.problem import Problem
 from whence.report import report
 from whence.scores import Scores, TopScores
-from whence.solvers import CG, IHVP, Eigen, Exact, FittedIHVP, Solver, SolverWarning
+from whence.solvers import CG, IHVP, Arnoldi, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
 from whence.truth import Outcomes, Run, leave_one_out, retrain_without, train
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "CG", "EKFAC", "IHVP", "KFAC", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature", "Eigen", "EmpiricalFisher", "Estimate",
-    "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot", "Hessian", "InfluenceFunction", "LooCorrelation",
-    "Method", "Objective", "Operator", "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver",
-    "SolverWarning", "TopScores", "TracIn", "UsageError", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets",
-    "leave_one_out", "loo_correlation", "next_token", "plan", "plot", "report", "retrain_without", "self_influence", "smooth_hinge",
-    "squared_error", "train",
+    "CG", "EKFAC", "IHVP", "KFAC", "Arnoldi", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature", "Diagonal",
+    "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot",
+    "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective", "Operator", "Outcomes", "Plan", "Problem",
+    "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn", "UsageError", "attribute",
+    "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation", "next_token", "plan", "plot",
+    "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
 ]  # fmt: skip

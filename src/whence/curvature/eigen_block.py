@@ -103,10 +103,10 @@ class Moments:
         """Take another batch in."""
         self.rows, self.columns, self.positions = self.rows + other.rows, self.columns + other.columns, self.positions + other.positions
 
-    def eigen(self) -> EigenBlock:
-        """The bases of both sides, with the products of their eigenvalues."""
-        rows, left = _basis(self.rows)
-        columns, right = _basis(self.columns)
+    def eigen(self, parts: int = 1) -> EigenBlock:
+        """The bases of both sides, each side in so many diagonal blocks, with the products of their eigenvalues."""
+        rows, left = _basis(self.rows, parts)
+        columns, right = _basis(self.columns, parts)
         return EigenBlock(rows, columns, left[:, :, None] * right[:, None, :] / (self.positions or 1.0))
 
 
@@ -150,9 +150,15 @@ def _factored(inputs: Tensor, outputs: Tensor, weights: Tensor) -> Moments:
     return Moments(gram(outputs), gram(inputs), float(weighed.sum()) / inputs.shape[1])
 
 
-def _basis(moment: Tensor) -> tuple[Tensor | None, Tensor]:
+def _basis(moment: Tensor, parts: int) -> tuple[Tensor | None, Tensor]:
     """Eigenvectors and eigenvalues of each group's moment; None and the entries themselves where it is a diagonal."""
     if moment.dim() == 2:
         return None, moment
-    values, vectors = torch.linalg.eigh(moment.double() if moment.shape[1] <= DOUBLE else moment)
-    return vectors.to(moment.dtype), values.clamp_min(0).to(moment.dtype)
+    basis, found = torch.zeros_like(moment), []
+    for piece in torch.arange(moment.shape[1], device=moment.device).tensor_split(min(parts, moment.shape[1])):
+        places = slice(int(piece[0]), int(piece[-1]) + 1)
+        block = moment[:, places, places]
+        values, vectors = torch.linalg.eigh(block.double() if len(piece) <= DOUBLE else block)
+        basis[:, places, places] = vectors.to(moment.dtype)
+        found.append(values.clamp_min(0).to(moment.dtype))
+    return basis, torch.cat(found, 1)

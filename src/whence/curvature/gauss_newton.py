@@ -1,5 +1,6 @@
 """Gauss-Newton and Fisher matrices: curvature of the loss in the outputs, pulled back through the model (Schraudolph 2002)."""
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -13,21 +14,39 @@ from whence.curvature.products import Risk, pull_back
 from whence.problem import Problem
 
 
+class PulledBack(Curvature):
+    """(1/N) Σᵢ wᵢ Jᵢᵀ Sᵢ Jᵢ + diag(l2), J the outputs' derivative by θ and S as ``of`` says."""
+
+    @property
+    @abstractmethod
+    def of(self) -> OutputCurvature:
+        """What stands between the two Jacobians."""
+
+    def fit(self, problem: Problem) -> Operator:
+        """The operator at the problem's parameters."""
+        of = self.of
+
+        def product(problem: Problem, batch: Batch, tangents: list[Tensor]) -> list[Tensor]:
+            return pulled_product(problem, batch, tangents, of)
+
+        return head_operator(problem, of) or Risk(problem, product, semidefinite=of.semidefinite(problem))
+
+
 @dataclass(frozen=True)
-class GaussNewton(Curvature):
+class GaussNewton(PulledBack):
     """(1/N) Σᵢ wᵢ Jᵢᵀ Sᵢ Jᵢ + diag(l2), J the outputs' derivative by θ, S the loss's second derivative in the outputs.
 
     Positive semi-definite for every loss that is convex in the outputs, whatever the model; equal to the Hessian where the
     outputs are linear in θ. Products cost one forward and three backward passes for up to 32 vectors at a time.
     """
 
-    def fit(self, problem: Problem) -> Operator:
-        """The operator at the problem's parameters."""
-        return _fitted(problem, LossCurvature())
+    @property
+    def of(self) -> OutputCurvature:
+        return LossCurvature()
 
 
 @dataclass(frozen=True)
-class Fisher(Curvature):
+class Fisher(PulledBack):
     """(1/N) Σᵢ wᵢ E[g gᵀ] + diag(l2), g the gradient at a target drawn from the model, the mean over ``samples`` draws.
 
     Its expectation is the Gauss-Newton matrix for cross entropy and binary cross entropy, and for squared error. Each example's
@@ -37,28 +56,21 @@ class Fisher(Curvature):
     samples: int = 1
     seed: int = 0
 
-    def fit(self, problem: Problem) -> Operator:
-        """The operator at the problem's parameters."""
-        return _fitted(problem, DrawnTargets(self.samples, self.seed))
+    @property
+    def of(self) -> OutputCurvature:
+        return DrawnTargets(self.samples, self.seed)
 
 
 @dataclass(frozen=True)
-class EmpiricalFisher(Curvature):
+class EmpiricalFisher(PulledBack):
     """(1/N) Σᵢ wᵢ gᵢgᵢᵀ + diag(l2) with gradients at the data's own targets.
 
     Cheap and common, but no curvature: it falls to 0 as the training examples are fitted (Kunstner et al. 2019).
     """
 
-    def fit(self, problem: Problem) -> Operator:
-        """The operator at the problem's parameters."""
-        return _fitted(problem, GivenTargets())
-
-
-def _fitted(problem: Problem, of: OutputCurvature) -> Operator:
-    def product(problem: Problem, batch: Batch, tangents: list[Tensor]) -> list[Tensor]:
-        return pulled_product(problem, batch, tangents, of)
-
-    return head_operator(problem, of) or Risk(problem, product, semidefinite=of.semidefinite(problem))
+    @property
+    def of(self) -> OutputCurvature:
+        return GivenTargets()
 
 
 def pulled_product(problem: Problem, batch: Batch, tangents: list[Tensor], of: OutputCurvature) -> list[Tensor]:

@@ -4,6 +4,7 @@ Outputs that are linear in θ have the same Hessian and Gauss-Newton matrix. x (
 bias, S (C, C) the loss's second derivative in the outputs.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,6 +28,11 @@ class Head(Operator):
         bent = (pushed @ self.curvature).view(n, -1)
         found = Dense((bent.T @ self.features).view(-1, c, i))
         return Rows((found,), self.layout).flat().T + self.problem.l2[:, None] * vectors
+
+    def on(self, positions: np.ndarray) -> "Head":
+        rows = torch.from_numpy(positions).to(self.features.device)
+        scale = len(self.features) / len(positions)
+        return Head(self.problem, self.layout, self.features[rows], self.curvature[rows] * scale, self.semidefinite)
 
     def dense(self) -> Tensor:
         (_, i), c = self.features.shape, self.curvature.shape[1]

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,6 +34,10 @@ class Operator(ABC):
     @abstractmethod
     def mean_eigenvalue(self) -> float:
         """Trace / d, exact or estimated with a fixed seed."""
+
+    def on(self, positions: np.ndarray) -> "Operator":
+        """The estimate of this matrix from the training examples at these positions; itself, where it is no mean over examples."""
+        return self
 
     def default_damping(self) -> float | Tensor:
         """0 where no eigenvalue can be 0 or below, otherwise 0.1 × the mean eigenvalue; a column (d, 1) where layers differ."""

@@ -1,7 +1,9 @@
 """Products with second derivatives, many vectors at once, by reverse-mode passes alone (no vmap over the user's model)."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -22,6 +24,16 @@ class Risk(Operator):
 
     def apply(self, vectors: Tensor) -> Tensor:
         return torch.cat([self._apply(part) for part in vectors.split(STEP, dim=1)], 1)
+
+    def on(self, positions: np.ndarray) -> "Risk":
+        problem, share = self.problem, len(positions) / len(self.problem)
+        some = replace(
+            problem,
+            train=problem.train.take(positions),
+            weights=problem.weights[torch.from_numpy(positions).to(problem.device)],
+            normaliser=problem.normaliser * share,
+        )
+        return Risk(some, self.product, self.semidefinite)
 
     def dense(self) -> Tensor:
         return written_out(self)

@@ -30,7 +30,7 @@ class CG(Solver):
     max_iterations: int = 1000
     preconditioner: Curvature | None = None
 
-    def fit(self, operator: Operator, damping: float | Tensor) -> Inverse:
+    def prepare(self, operator: Operator, damping: float | Tensor) -> Inverse:
         """Prepare the preconditioner."""
         tolerance = self.tolerance or (1e-10 if operator.problem.dtype == torch.float64 else 1e-6)
         rough = None if self.preconditioner is None else _rough(self.preconditioner.fit(operator.problem), damping)

@@ -25,7 +25,7 @@ class Eigen(Solver):
 
     tolerance: float = 0.005
 
-    def fit(self, operator: Operator, damping: float | Tensor) -> Inverse:
+    def prepare(self, operator: Operator, damping: float | Tensor) -> Inverse:
         """Turn the eigenvalues over."""
         if not isinstance(operator, BlockEigen):
             raise UsageError(f"{type(operator).__name__} does not carry its eigenvalues, as KFAC() and EKFAC() do; use Exact() or CG().")

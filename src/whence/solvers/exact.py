@@ -22,7 +22,7 @@ class Exact(Solver):
     :class:`UsageError` where the matrix does not fit into memory or is not positive definite.
     """
 
-    def fit(self, operator: Operator, damping: float | Tensor) -> Inverse:
+    def prepare(self, operator: Operator, damping: float | Tensor) -> Inverse:
         """Factor the matrix."""
         problem, (_, bytes_needed) = operator.problem, self.work(operator.problem)
         if bytes_needed > problem.budget:

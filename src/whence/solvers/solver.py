@@ -1,12 +1,13 @@
 """What a solver is: settings that, given a curvature and a damping, give its inverse, and an account of how a solve went."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
-from whence.curvature import Operator
+from whence.curvature import Blocks, Operator
 from whence.gradients import Rows
 from whence.problem import Problem
 
@@ -17,12 +18,16 @@ class SolverWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """x (d, k) of (C + damping I) x = v, and how it was reached: relative residual ‖v - (C + damping I)x‖ / ‖v‖ of each column."""
+    """x (d, k) of (C + damping I) x = v, and how it was reached: relative residual ‖v - (C + damping I)x‖ / ‖v‖ of each column.
+
+    ``details`` are a solver's own figures by name, such as the scale that LiSSA found.
+    """
 
     x: Tensor
     iterations: int
     residual: Tensor
     converged: bool
+    details: Mapping[str, float] = field(default_factory=dict)
 
 
 class Inverse(ABC):
@@ -46,11 +51,37 @@ class Inverse(ABC):
         return solved.paired(rows) if power == 1 else solved.squared_norms()
 
 
+@dataclass(frozen=True, eq=False)
+class Blockwise(Inverse):
+    """The inverse of a block-diagonal curvature: each group's own."""
+
+    operator: Blocks
+    parts: tuple[Inverse, ...]
+
+    def solve(self, vectors: Tensor) -> Solution:
+        pieces = [vectors[places] for places in self.operator.places]
+        found = [part.solve(piece) for part, piece in zip(self.parts, pieces, strict=True)]
+        left = torch.stack([solution.residual * piece.norm(dim=0) for solution, piece in zip(found, pieces, strict=True)])
+        sizes = vectors.norm(dim=0)
+        residual = left.norm(dim=0) / sizes.where(sizes > 0, sizes.new_ones(()))
+        x = self.operator.joined([solution.x for solution in found])
+        details = {f"{name}, group {number}": value for number, solution in enumerate(found) for name, value in solution.details.items()}
+        return Solution(x, max(solution.iterations for solution in found), residual, all(solution.converged for solution in found), details)
+
+
 class Solver(ABC):
     """Settings of a solver; :meth:`fit` does what can be done once for all right-hand sides."""
 
+    def fit(self, operator: Operator, damping: float | Tensor) -> Inverse:
+        """Prepare (C + damping I)⁻¹; the groups of a block-diagonal curvature each on its own."""
+        if not isinstance(operator, Blocks):
+            return self.prepare(operator, damping)
+        parts = [damping[places] if isinstance(damping, Tensor) else damping for places in operator.places]
+        return Blockwise(operator, tuple(self.fit(part, own) for part, own in zip(operator.parts, parts, strict=True)))
+
     @abstractmethod
-    def fit(self, operator: Operator, damping: float | Tensor) -> Inverse: ...
+    def prepare(self, operator: Operator, damping: float | Tensor) -> Inverse:
+        """(C + damping I)⁻¹ of one operator; damping may be a column (d, 1)."""
 
     @abstractmethod
     def work(self, problem: Problem) -> tuple[str, int]:

@@ -1,0 +1,91 @@
+"""Curvatures that are known by their eigenvalues, layer by layer, and the passes over the data that measure them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from whence.curvature.eigen_block import EigenBlock
+from whence.curvature.operator import Operator, written_out
+from whence.curvature.outputs import OutputCurvature
+from whence.errors import UsageError
+from whence.gradients import Dense, Gradients, Layout, Rows
+from whence.problem import Problem
+from whence.progress import track
+
+LAYER_DAMPING = 0.1  # of a layer's mean eigenvalue
+
+
+class BlockEigen(Operator):
+    """A curvature that is known by its eigenvalues, a block for each layer."""
+
+    semidefinite = True
+
+    def __init__(self, problem: Problem, layout: Layout, blocks: tuple[EigenBlock, ...]) -> None:
+        self.problem, self.layout, self.blocks = problem, layout, blocks
+
+    def apply(self, vectors: Tensor) -> Tensor:
+        return self.weighed(self.layout.rows(vectors.T), [block.values for block in self.blocks]).flat().T
+
+    def weighed(self, rows: Rows, weights: list[Tensor]) -> Rows:
+        """Rows whose parts along each eigenvector are multiplied by a weight (g, o, i)."""
+        rows.check(self.layout)
+        found = (Dense(eigen.scaled(block, weight)) for eigen, block, weight in zip(self.blocks, rows.blocks, weights, strict=True))
+        return Rows(tuple(found), self.layout)
+
+    def penalised(self) -> "BlockEigen":
+        """The same plus diag(l2), of which each layer keeps the diagonal in its basis."""
+        penalty = self.layout.rows(self.problem.l2[None])
+        found = [replace(e, values=e.values + e.diagonal(part.dense()[0])) for e, part in zip(self.blocks, penalty.blocks, strict=True)]
+        return BlockEigen(self.problem, self.layout, tuple(found))
+
+    def dense(self) -> Tensor:
+        return written_out(self)
+
+    def mean_eigenvalue(self) -> float:
+        return float(sum(block.values.double().sum() for block in self.blocks)) / self.size
+
+    def default_damping(self) -> float | Tensor:
+        """0.1 × the mean eigenvalue of each layer, as a column (d, 1); of all layers where one has none."""
+        means = [float(block.values.double().mean()) for block in self.blocks]
+        overall = self.mean_eigenvalue()
+        if not overall > 0:
+            raise UsageError(f"The curvature's mean eigenvalue is {overall:.2g}, so no damping follows from it; give damping= yourself.")
+        column = [
+            eigen.values.new_full((1, *_sides(eigen)), LAYER_DAMPING * (mean or overall)) for eigen, mean in zip(self.blocks, means, strict=True)
+        ]
+        return Rows(tuple(Dense(part) for part in column), self.layout).flat().T
+
+    def damped(self, damping: float | Tensor) -> list[Tensor]:
+        """Eigenvalues plus damping: one number, or a column (d, 1), whose nearest diagonal in each layer's basis counts."""
+        if not isinstance(damping, Tensor):
+            return [block.values + damping for block in self.blocks]
+        rows = self.layout.rows(damping.T)
+        return [eigen.values + eigen.diagonal(block.dense()[0]) for eigen, block in zip(self.blocks, rows.blocks, strict=True)]
+
+
+def _sides(eigen: EigenBlock) -> tuple[int, int]:
+    groups, o, i = eigen.values.shape
+    return groups * o, i
+
+
+def measured(problem: Problem, gradients: Gradients, of: OutputCurvature, blocks: tuple[EigenBlock, ...]) -> tuple[EigenBlock, ...]:
+    """Blocks with the eigenvalues that are best in their bases: the mean of squared gradients there."""
+    values = [torch.zeros_like(block.values) for block in blocks]
+    for weights, rows in passes(problem, gradients, of, "fitting eigenvalues"):
+        for eigen, total, block in zip(blocks, values, rows.blocks, strict=True):
+            total += eigen.second_moments(block, weights)
+    return tuple(replace(eigen, values=total) for eigen, total in zip(blocks, values, strict=True))
+
+
+def passes(problem: Problem, gradients: Gradients, of: OutputCurvature, what: str, *, factors: bool = False) -> Iterator[tuple[Tensor, Rows]]:
+    """(wᵢ/N, rows) of each batch, for each half of the outputs' curvature."""
+    total = -(-len(problem) // gradients.size)
+    for batch in track(problem.batches(size=gradients.size), what, total, True):
+
+        def halves(outputs: Tensor, batch=batch) -> Iterator[Tensor]:
+            return of.halves(problem, outputs, batch)
+
+        for rows in gradients.pulled_back(batch, halves, factors=factors):
+            yield batch.weights / problem.normaliser, rows

@@ -1,0 +1,74 @@
+"""Curvatures without any coupling between parameters: the diagonal of another one, and none at all."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from whence.curvature.block_eigen import BlockEigen, measured
+from whence.curvature.eigen_block import EigenBlock
+from whence.curvature.gauss_newton import GaussNewton, PulledBack
+from whence.curvature.operator import Curvature, Operator
+from whence.gradients import Gradients, Layout
+from whence.problem import Problem
+from whence.progress import track
+
+STEP = 256  # columns of an operator taken at a time
+
+
+@dataclass(frozen=True)
+class Diagonal(Curvature):
+    """diag(C) of another curvature C, exact: the inverse is a division.
+
+    For Gauss-Newton and Fisher matrices one forward pass and a backward pass for each output or draw, (1/N) Σᵢ wᵢ Σₖ (Jᵢᵀuₖ)², no gradient
+    written out where a layer sees one position of each example. Any other curvature takes d products, such as the Hessian, whose diagonal
+    may have negative entries.
+    """
+
+    of: Curvature = GaussNewton()
+
+    def fit(self, problem: Problem) -> BlockEigen:
+        """The operator at the problem's parameters."""
+        gradients = Gradients(problem)
+        with torch.no_grad():
+            if isinstance(self.of, PulledBack):
+                flat = measured(problem, gradients, self.of.of, _flat(gradients.layout, problem.l2.new_zeros(())))
+                return BlockEigen(problem, gradients.layout, flat).penalised()
+            entries = gradients.layout.rows(_diagonal(self.of.fit(problem))[None])
+            return BlockEigen(problem, gradients.layout, tuple(EigenBlock(None, None, block.dense()) for block in entries.blocks))
+
+
+@dataclass(frozen=True)
+class Identity(Curvature):
+    """The identity matrix: no curvature at all, not even the penalty's. Influence is then the gradient dot product, times wᵢ/N."""
+
+    def fit(self, problem: Problem) -> BlockEigen:
+        """The operator, which no data are read for."""
+        layout = Gradients(problem).layout
+        return Unit(problem, layout, _flat(layout, problem.l2.new_ones(())))
+
+
+class Unit(BlockEigen):
+    """I, which needs no damping."""
+
+    @property
+    def positive_definite(self) -> bool:
+        return True
+
+    def default_damping(self) -> float:
+        return 0.0
+
+
+def _flat(layout: Layout, value: Tensor) -> tuple[EigenBlock, ...]:
+    """Blocks in the basis of the parameters themselves, with one eigenvalue."""
+    return tuple(EigenBlock(None, None, value.expand(1, shape.rows, sum(shape.columns))) for shape in layout.blocks)
+
+
+def _diagonal(operator: Operator) -> Tensor:
+    """The diagonal of an operator (d,), some columns at a time."""
+    found = []
+    for places in track(torch.arange(operator.size).split(STEP), "fitting the diagonal", -(-operator.size // STEP)):
+        columns = torch.zeros(operator.size, len(places), dtype=operator.problem.dtype, device=operator.problem.device)
+        columns[places, torch.arange(len(places))] = 1
+        found.append((operator @ columns)[places, torch.arange(len(places))])
+    return torch.cat(found)

@@ -99,9 +99,11 @@ class Neumann(Inverse):
 
     def _run(self, vectors: Tensor, repeat: int) -> Tensor:
         sampling = Sampling(self.operator, self.settings.batch_size, self.settings.seed + 1 + repeat)
-        found, most = vectors.clone(), vectors.norm(dim=0)
+        found, most = vectors, vectors.norm(dim=0)
+        kept = torch.as_tensor(1 - self.damping / self.scale, dtype=vectors.dtype, device=vectors.device)
         for step in track(range(self.settings.depth), f"LiSSA, run {repeat + 1} of {self.settings.repeats}", self.settings.depth):
-            found = vectors + found - (sampling.draw() @ found + self.damping * found) / self.scale
+            product = sampling.draw() @ found
+            found = torch.addcmul(vectors, found, kept).sub_(product, alpha=1 / self.scale)
             if step % LOOK == 0 or step == self.settings.depth - 1:
                 grown = found.norm(dim=0)
                 if not bool((grown <= 2 * (step + 2) * most).all()):

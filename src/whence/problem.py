@@ -214,13 +214,27 @@ class Problem:
             lines.append(f"  {name:<{width}}  {tuple(self.state[name].shape)}, l2 {self.objective.l2_of(name):g}, {served[name]}")
         return "\n".join(lines)
 
+    def fingerprints(self) -> dict[str, str]:
+        """A text for each of the weights, the objective, the data, the ids and the example weights that changes with it."""
+
+        def seal(*parts: Any) -> str:
+            found = hashlib.sha256()
+            for part in parts:
+                found.update(str(part).encode() if not isinstance(part, np.ndarray) else np.ascontiguousarray(part).tobytes())
+            return found.hexdigest()
+
+        return {
+            "weights": seal(*(value.cpu().numpy() for value in self.state.values())),
+            "choice of parameters": seal(self.names),
+            "objective": seal(self.objective.describe()),
+            "training data": seal(self.train.source.digest(), self.train.rows),
+            "ids": seal("\n".join(map(str, self.ids.tolist()))),
+            "example weights": seal(self.normaliser, self.weights.cpu().numpy()),
+        }
+
     def fingerprint(self) -> str:
         """A text that changes with the weights, the data, the ids, the example weights or the objective."""
-        seal = hashlib.sha256(f"{self.objective.describe()}|{self.names}|{self.normaliser}|{self.train.source.digest()}".encode())
-        for array in (self.train.rows, self.weights.cpu().numpy(), *(value.cpu().numpy() for value in self.state.values())):
-            seal.update(np.ascontiguousarray(array).tobytes())
-        seal.update("\n".join(map(str, self.ids.tolist())).encode())
-        return seal.hexdigest()
+        return hashlib.sha256(str(self.fingerprints()).encode()).hexdigest()
 
     def _check_mode(self) -> None:
         if any(module.training for module in self.model.modules()):

@@ -1,6 +1,6 @@
 """A curvature of groups of parameters, each on its own: what lies between the groups is left out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -12,6 +12,7 @@ from whence.curvature.gauss_newton import GaussNewton
 from whence.curvature.operator import Curvature, Operator
 from whence.errors import UsageError, nearest
 from whence.problem import Problem
+from whence.store import beneath, under
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,19 @@ class BlockDiagonal(Curvature):
 
     def fit(self, problem: Problem) -> "Blocks":
         """The operator at the problem's parameters."""
+        return Blocks(problem, tuple(self.of.fit(part) for part in self._parts(problem)))
+
+    def restore(self, problem: Problem, tensors: Mapping[str, Tensor]) -> "Blocks":
+        parts = enumerate(self._parts(problem))
+        return Blocks(problem, tuple(self.of.restore(part, under(str(number), tensors)) for number, part in parts))
+
+    def _parts(self, problem: Problem) -> list[Problem]:
+        """The problem of each group."""
         layers = [name.rpartition(".")[0] for name in problem.names]
         groups = _grouped(problem.names, self.blocks) if self.blocks is not None else [layers.index(layer) for layer in layers]
         numbers = list(dict.fromkeys(groups))
         members = [[name for name, group in zip(problem.names, groups, strict=True) if group == number] for number in numbers]
-        return Blocks(problem, tuple(self.of.fit(problem.restricted(names)) for names in members))
+        return [problem.restricted(names) for names in members]
 
 
 class Blocks(Operator):
@@ -58,6 +67,9 @@ class Blocks(Operator):
 
     def on(self, positions: np.ndarray) -> "Blocks":
         return Blocks(self.problem, tuple(part.on(positions) for part in self.parts))
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: value for number, part in enumerate(self.parts) for name, value in beneath(str(number), part.tensors()).items()}
 
     def dense(self) -> Tensor:
         matrix = self.problem.l2.new_zeros(self.size, self.size)

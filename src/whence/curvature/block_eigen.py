@@ -1,20 +1,24 @@
 """Curvatures that are known by their eigenvalues, layer by layer, and the passes over the data that measure them."""
 
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from whence.batch import Batch
 from whence.curvature.eigen_block import EigenBlock
-from whence.curvature.operator import Operator, written_out
+from whence.curvature.operator import Curvature, Operator, written_out
 from whence.curvature.outputs import OutputCurvature
 from whence.errors import UsageError
 from whence.gradients import Dense, Gradients, Layout, Rows
 from whence.problem import Problem
 from whence.progress import track
+from whence.store import Keep, beneath, under
 
 LAYER_DAMPING = 0.1  # of a layer's mean eigenvalue
+MEASURING = "fitting eigenvalues"
 
 
 class BlockEigen(Operator):
@@ -39,6 +43,9 @@ class BlockEigen(Operator):
         penalty = self.layout.rows(self.problem.l2[None])
         found = [replace(e, values=e.values + e.diagonal(part.dense()[0])) for e, part in zip(self.blocks, penalty.blocks, strict=True)]
         return BlockEigen(self.problem, self.layout, tuple(found))
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: value for number, block in enumerate(self.blocks) for name, value in beneath(str(number), block.tensors()).items()}
 
     def dense(self) -> Tensor:
         return written_out(self)
@@ -70,22 +77,61 @@ def _sides(eigen: EigenBlock) -> tuple[int, int]:
     return groups * o, i
 
 
-def measured(problem: Problem, gradients: Gradients, of: OutputCurvature, blocks: tuple[EigenBlock, ...]) -> tuple[EigenBlock, ...]:
+class EigenCurvature(Curvature):
+    """Settings of a curvature that is known by its eigenvalues; a long fit can be taken up where it was killed."""
+
+    @abstractmethod
+    def fit(self, problem: Problem, keep: Keep | None = None) -> BlockEigen: ...
+
+    def restore(self, problem: Problem, tensors: Mapping[str, Tensor]) -> BlockEigen:
+        layout = Gradients(problem).layout
+        return BlockEigen(problem, layout, restored(tensors, len(layout.blocks), problem.device))
+
+
+def restored(tensors: Mapping[str, Tensor], count: int, device: torch.device) -> tuple[EigenBlock, ...]:
+    """Blocks from their saved tensors."""
+    found = []
+    for number in range(count):
+        own = {name: value.to(device) for name, value in under(str(number), tensors).items()}
+        found.append(EigenBlock(own.get("rows"), own.get("columns"), own["values"]))
+    return tuple(found)
+
+
+def measured(
+    problem: Problem, gradients: Gradients, of: OutputCurvature, blocks: tuple[EigenBlock, ...], keep: Keep | None = None
+) -> tuple[EigenBlock, ...]:
     """Blocks with the eigenvalues that are best in their bases: the mean of squared gradients there."""
-    values = [torch.zeros_like(block.values) for block in blocks]
-    for weights, rows in passes(problem, gradients, of, "fitting eigenvalues"):
-        for eigen, total, block in zip(blocks, values, rows.blocks, strict=True):
-            total += eigen.second_moments(block, weights)
-    return tuple(replace(eigen, values=total) for eigen, total in zip(blocks, values, strict=True))
+    values, done = [torch.zeros_like(block.values) for block in blocks], 0
+    found = keep.found() if keep else None
+    if found and found[0] == MEASURING:
+        blocks, done = restored(found[2], len(blocks), problem.device), found[1]
+        values = [block.values for block in blocks]
+
+    def state() -> dict[str, Tensor]:
+        return BlockEigen(problem, gradients.layout, now()).tensors()
+
+    def now() -> tuple[EigenBlock, ...]:
+        return tuple(replace(eigen, values=total) for eigen, total in zip(blocks, values, strict=True))
+
+    for number, weights, halves in passes(problem, gradients, of, MEASURING, done):
+        for rows in halves:
+            for eigen, total, block in zip(blocks, values, rows.blocks, strict=True):
+                total += eigen.second_moments(block, weights)
+        if keep:
+            keep.note(MEASURING, number + 1, state)
+    return now()
 
 
-def passes(problem: Problem, gradients: Gradients, of: OutputCurvature, what: str, *, factors: bool = False) -> Iterator[tuple[Tensor, Rows]]:
-    """(wᵢ/N, rows) of each batch, for each half of the outputs' curvature."""
+def passes(
+    problem: Problem, gradients: Gradients, of: OutputCurvature, what: str, done: int = 0, *, factors: bool = False
+) -> Iterator[tuple[int, Tensor, Iterator[Rows]]]:
+    """(number, wᵢ/N, rows for each half of the outputs' curvature) of each batch after the first ``done``."""
     total = -(-len(problem) // gradients.size)
-    for batch in track(problem.batches(size=gradients.size), what, total, True):
+    for number, batch in enumerate(track(problem.batches(size=gradients.size), what, total, True)):
+        if number < done:
+            continue
 
-        def halves(outputs: Tensor, batch=batch) -> Iterator[Tensor]:
+        def halves(outputs: Tensor, batch: Batch = batch) -> Iterator[Tensor]:
             return of.halves(problem, outputs, batch)
 
-        for rows in gradients.pulled_back(batch, halves, factors=factors):
-            yield batch.weights / problem.normaliser, rows
+        yield number, batch.weights / problem.normaliser, gradients.pulled_back(batch, halves, factors=factors)

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from whence.curvature.block_eigen import BlockEigen, measured
+from whence.curvature.block_eigen import BlockEigen, EigenCurvature, measured
 from whence.curvature.eigen_block import EigenBlock
 from whence.curvature.gauss_newton import GaussNewton, PulledBack
 from whence.curvature.operator import Curvature, Operator
 from whence.gradients import Gradients, Layout
 from whence.problem import Problem
 from whence.progress import track
+from whence.store import Keep
 
 STEP = 256  # columns of an operator taken at a time
 
 
 @dataclass(frozen=True)
-class Diagonal(Curvature):
+class Diagonal(EigenCurvature):
     """diag(C) of another curvature C, exact: the inverse is a division.
 
     For Gauss-Newton and Fisher matrices one forward pass and a backward pass for each output or draw, (1/N) Σᵢ wᵢ Σₖ (Jᵢᵀuₖ)², no gradient
@@ -27,12 +28,12 @@ class Diagonal(Curvature):
 
     of: Curvature = GaussNewton()
 
-    def fit(self, problem: Problem) -> BlockEigen:
+    def fit(self, problem: Problem, keep: Keep | None = None) -> BlockEigen:
         """The operator at the problem's parameters."""
         gradients = Gradients(problem)
         with torch.no_grad():
             if isinstance(self.of, PulledBack):
-                flat = measured(problem, gradients, self.of.of, _flat(gradients.layout, problem.l2.new_zeros(())))
+                flat = measured(problem, gradients, self.of.of, _flat(gradients.layout, problem.l2.new_zeros(())), keep)
                 return BlockEigen(problem, gradients.layout, flat).penalised()
             entries = gradients.layout.rows(_diagonal(self.of.fit(problem))[None])
             return BlockEigen(problem, gradients.layout, tuple(EigenBlock(None, None, block.dense()) for block in entries.blocks))

@@ -1,6 +1,6 @@
 """One layer's curvature by its eigenvalues in a basis that is a Kronecker product, so that rotating never takes more than the layer's own sides."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -20,6 +20,10 @@ class EigenBlock:
     rows: Tensor | None  # (g, o, o), an orthonormal basis in its columns
     columns: Tensor | None  # (g, i, i)
     values: Tensor  # (g, o, i)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that it holds, by name."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
     def turned(self, matrices: Tensor) -> Tensor:
         """(k, g·o, i) in the eigenbasis: (k, g, o, i)."""
@@ -91,7 +95,7 @@ class EigenBlock:
         return found // block.rows, found % block.rows, entries if self.columns is None else entries @ self.columns[0]
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Moments:
     """Sums over examples and positions of what a layer was given, and of what its output changes; their product approximates its curvature."""
 
@@ -99,9 +103,17 @@ class Moments:
     columns: Tensor  # (g, i, i), or (g, i)
     positions: float  # the weight of all positions
 
-    def add(self, other: "Moments") -> None:
-        """Take another batch in."""
-        self.rows, self.columns, self.positions = self.rows + other.rows, self.columns + other.columns, self.positions + other.positions
+    def __add__(self, other: "Moments") -> "Moments":
+        return Moments(self.rows + other.rows, self.columns + other.columns, self.positions + other.positions)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that it holds, by name."""
+        return {"rows": self.rows, "columns": self.columns, "positions": torch.tensor(self.positions, dtype=torch.float64)}
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], device: torch.device) -> "Moments":
+        """The moments that :meth:`tensors` gave."""
+        return cls(tensors["rows"].to(device), tensors["columns"].to(device), float(tensors["positions"]))
 
     def eigen(self, parts: int = 1) -> EigenBlock:
         """The bases of both sides, each side in so many diagonal blocks, with the products of their eigenvalues."""

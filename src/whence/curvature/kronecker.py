@@ -3,18 +3,21 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from whence.curvature.block_eigen import BlockEigen, measured, passes
+from whence.curvature.block_eigen import MEASURING, BlockEigen, EigenCurvature, measured, passes, restored
 from whence.curvature.eigen_block import Moments, moments
-from whence.curvature.operator import Curvature
 from whence.curvature.outputs import DrawnTargets, LossCurvature, OutputCurvature
 from whence.errors import UsageError
 from whence.gradients import Gradients
 from whence.problem import Problem
+from whence.store import Keep, beneath, under
+
+SUMMING = "fitting Kronecker factors"
 
 
 @dataclass(frozen=True)
-class KFAC(Curvature):
+class KFAC(EigenCurvature):
     """F ≈ ⊕ A ⊗ S by layers, A = E[aaᵀ] of what a layer is given and S = E[ddᵀ] of what its output changes, plus diag(l2).
 
     Targets are drawn from the model: ``samples`` for each example from noise that depends on ``seed`` and its id alone; ``samples=None`` sums
@@ -28,13 +31,13 @@ class KFAC(Curvature):
     samples: int | None = 1
     blocks: int = 1
 
-    def fit(self, problem: Problem) -> BlockEigen:
+    def fit(self, problem: Problem, keep: Keep | None = None) -> BlockEigen:
         """One forward and ``samples`` backward passes over the training data, then the eigenvectors of each side of each layer."""
-        return _fitted(problem, _drawn(self.samples, self.seed), self.blocks, corrected=False)
+        return _fitted(problem, _drawn(self.samples, self.seed), self.blocks, keep, corrected=False)
 
 
 @dataclass(frozen=True)
-class EKFAC(Curvature):
+class EKFAC(EigenCurvature):
     """K-FAC with each layer's eigenvalues measured in its eigenbasis, Λ = E[(Q_Sᵀ G Q_A)²]: of all such diagonals the nearest to F.
 
     Settings as for :class:`KFAC`. Gradients are turned into the eigenbasis by their factors, so that none is written out where a layer sees
@@ -45,29 +48,44 @@ class EKFAC(Curvature):
     samples: int | None = 1
     blocks: int = 1
 
-    def fit(self, problem: Problem) -> BlockEigen:
+    def fit(self, problem: Problem, keep: Keep | None = None) -> BlockEigen:
         """K-FAC's passes twice: for the bases, and for the eigenvalues in them."""
-        return _fitted(problem, _drawn(self.samples, self.seed), self.blocks, corrected=True)
+        return _fitted(problem, _drawn(self.samples, self.seed), self.blocks, keep, corrected=True)
 
 
 def _drawn(samples: int | None, seed: int) -> OutputCurvature:
     return LossCurvature() if samples is None else DrawnTargets(samples, seed)
 
 
-def _fitted(problem: Problem, of: OutputCurvature, parts: int, *, corrected: bool) -> BlockEigen:
+def _fitted(problem: Problem, of: OutputCurvature, parts: int, keep: Keep | None, *, corrected: bool) -> BlockEigen:
     if parts < 1:
         raise UsageError(f"blocks={parts} is no number of blocks; give 1 or more.")
     gradients = Gradients(problem)
     with torch.no_grad():
-        sums: list[Moments] = []
-        for weights, rows in passes(problem, gradients, of, "fitting Kronecker factors", factors=True):
-            found = [moments(block, weights) for block in rows.blocks]
-            if not sums:
-                sums = found
-            else:
-                for total, part in zip(sums, found, strict=True):
-                    total.add(part)
-        blocks = tuple(total.eigen(parts) for total in sums)
+        found = keep.found() if keep else None
+        if found and found[0] == MEASURING:
+            blocks = restored(found[2], len(gradients.layout.blocks), problem.device)
+        else:
+            blocks = tuple(total.eigen(parts) for total in _summed(problem, gradients, of, keep))
         if corrected:
-            blocks = measured(problem, gradients, of, blocks)
+            blocks = measured(problem, gradients, of, blocks, keep)
     return BlockEigen(problem, gradients.layout, blocks).penalised()
+
+
+def _summed(problem: Problem, gradients: Gradients, of: OutputCurvature, keep: Keep | None) -> list[Moments]:
+    """The moments of each layer over all examples."""
+    sums: list[Moments] = []
+    found, done = keep.found() if keep else None, 0
+    if found and found[0] == SUMMING:
+        sums, done = [Moments.of(under(str(k), found[2]), problem.device) for k in range(len(gradients.layout.blocks))], found[1]
+
+    def state() -> dict[str, Tensor]:
+        return {name: value for k, total in enumerate(sums) for name, value in beneath(str(k), total.tensors()).items()}
+
+    for number, weights, halves in passes(problem, gradients, of, SUMMING, done, factors=True):
+        for rows in halves:
+            parts = [moments(block, weights) for block in rows.blocks]
+            sums = [total + part for total, part in zip(sums, parts, strict=True)] if sums else parts
+        if keep:
+            keep.note(SUMMING, number + 1, state)
+    return sums

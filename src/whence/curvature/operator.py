@@ -1,6 +1,7 @@
 """What a curvature is: settings that, fitted to a problem, give a symmetric linear map on flat parameter vectors."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -39,6 +40,10 @@ class Operator(ABC):
         """The estimate of this matrix from the training examples at these positions; itself, where it is no mean over examples."""
         return self
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What fitting found, to be saved; nothing where fitting is as quick as reading."""
+        return {}
+
     def default_damping(self) -> float | Tensor:
         """0 where no eigenvalue can be 0 or below, otherwise 0.1 × the mean eigenvalue; a column (d, 1) where layers differ."""
         if self.positive_definite:
@@ -67,6 +72,10 @@ class Curvature(ABC):
 
     @abstractmethod
     def fit(self, problem: Problem) -> Operator: ...
+
+    def restore(self, problem: Problem, tensors: Mapping[str, Tensor]) -> Operator:
+        """The operator from its saved tensors."""
+        return self.fit(problem)
 
 
 @runtime_checkable

@@ -1,6 +1,6 @@
 """Arnoldi's iteration (Schioppa et al. 2022) in its symmetric form, Lanczos: the curvature by its largest eigenvalues alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -50,8 +50,14 @@ class Arnoldi(Solver):
         kept = (values > torch.finfo(values.dtype).eps * values.abs().max()).nonzero()[:, 0][: self.rank]
         if not len(kept):
             raise UsageError(f"None of the {len(values)} eigenvalues that Arnoldi found is positive; use GaussNewton().")
-        details = {"eigenvalues kept": len(kept), "least kept": float(values[kept[-1]]), "negative ones dropped": int((values < 0).sum())}
-        return Truncated(operator, damping, values[kept], vectors[:, kept], self.complement is not None, min(self.iterations, operator.size), details)
+        return self._truncated(operator, damping, values[kept], vectors[:, kept], int((values < 0).sum()))
+
+    def prepared(self, operator: Operator, damping: float | Tensor, tensors: Mapping[str, Tensor]) -> Inverse:
+        values, vectors = (tensors[name].to(operator.problem.device) for name in ("values", "vectors"))
+        return self._truncated(operator, float(damping), values, vectors, int(tensors["negative"]))
+
+    def _truncated(self, operator: Operator, damping: float, values: Tensor, vectors: Tensor, negative: int) -> "Truncated":
+        return Truncated(operator, damping, values, vectors, self.complement is not None, min(self.iterations, operator.size), negative)
 
     def work(self, problem: Problem) -> tuple[str, int]:
         """The products, and the basis of their space."""
@@ -117,7 +123,10 @@ class Truncated(Inverse):
     vectors: Tensor  # (d, r)
     complement: bool
     iterations: int
-    details: dict[str, float]
+    negative: int
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"values": self.values, "vectors": self.vectors, "negative": torch.tensor(self.negative)}
 
     def solve(self, vectors: Tensor) -> Solution:
         inside = self.vectors.T @ vectors
@@ -125,8 +134,9 @@ class Truncated(Inverse):
         if self.complement:
             x = x + vectors / self.damping
         residual = relative_residual(vectors - self.operator @ x - self.damping * x, vectors)
+        kept = {"eigenvalues kept": len(self.values), "least kept": float(self.values[-1]), "negative ones dropped": self.negative}
         share = float(inside.square().sum() / vectors.square().sum().clamp_min(torch.finfo(vectors.dtype).tiny))
-        return Solution(x, self.iterations, residual, True, {**self.details, "share of the squared length kept": share})
+        return Solution(x, self.iterations, residual, True, {**kept, "share of the squared length kept": share})
 
     def apply(self, rows: Rows) -> Rows:
         inside = self._inside(rows)

@@ -1,6 +1,7 @@
 """Block conjugate gradients: one Krylov space for all right-hand sides (O'Leary 1980), directions kept orthonormal (Ji & Li 2017)."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -32,9 +33,14 @@ class CG(Solver):
 
     def prepare(self, operator: Operator, damping: float | Tensor) -> Inverse:
         """Prepare the preconditioner."""
+        return self._by(operator, damping, None if self.preconditioner is None else self.preconditioner.fit(operator.problem))
+
+    def prepared(self, operator: Operator, damping: float | Tensor, tensors: Mapping[str, Tensor]) -> Inverse:
+        return self._by(operator, damping, None if self.preconditioner is None else self.preconditioner.restore(operator.problem, tensors))
+
+    def _by(self, operator: Operator, damping: float | Tensor, rough: Operator | None) -> Inverse:
         tolerance = self.tolerance or (1e-10 if operator.problem.dtype == torch.float64 else 1e-6)
-        rough = None if self.preconditioner is None else _rough(self.preconditioner.fit(operator.problem), damping)
-        return BlockCG(operator, damping, tolerance, self.max_iterations, rough)
+        return BlockCG(operator, damping, tolerance, self.max_iterations, None if rough is None else _rough(rough, damping), rough)
 
     def work(self, problem: Problem) -> tuple[str, int]:
         """Products with the curvature until the tolerance is met, and the preconditioner's matrix."""
@@ -54,6 +60,10 @@ class BlockCG(Inverse):
     tolerance: float
     max_iterations: int
     rough: Inverse | None
+    preconditioner: Operator | None
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {} if self.preconditioner is None else self.preconditioner.tensors()
 
     def solve(self, vectors: Tensor) -> Solution:
         parts = [self._solve(part) for part in vectors.split(BLOCK, dim=1)]

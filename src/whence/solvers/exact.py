@@ -1,5 +1,6 @@
 """The inverse by a Cholesky factor of the whole matrix: exact, for as many parameters as fit into memory."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -39,6 +40,9 @@ class Exact(Solver):
             )
         return Cholesky(factor, operator, damping)
 
+    def prepared(self, operator: Operator, damping: float | Tensor, tensors: Mapping[str, Tensor]) -> Inverse:
+        return Cholesky(tensors["factor"].to(operator.problem.device), operator, damping)
+
     def work(self, problem: Problem) -> tuple[str, int]:
         """The matrix and its factor."""
         return f"a matrix of {problem.size:,}² entries, written out and factored", 3 * 8 * problem.size**2
@@ -51,6 +55,9 @@ class Cholesky(Inverse):
     factor: Tensor
     operator: Operator
     damping: float | Tensor
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"factor": self.factor}
 
     def solve(self, vectors: Tensor) -> Solution:
         x = torch.cholesky_solve(vectors.double(), self.factor).to(vectors.dtype)

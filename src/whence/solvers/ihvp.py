@@ -2,17 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from whence.curvature import Curvature, External, GaussNewton, Operator
+from whence.curvature.block_eigen import EigenCurvature
 from whence.curvature.operator import Matrix
 from whence.errors import UsageError
-from whence.gradients import Rows
+from whence.gradients import Gradients, Rows
 from whence.problem import Problem
 from whence.solvers.exact import Exact
+from whence.solvers.saved import made, plain
 from whence.solvers.solver import Inverse, Solution, Solver
+from whence.store import Keep, beneath, read_tensors, under, write_tensors
+
+KIND = "fitted IHVP"
 
 
 @dataclass(frozen=True)
@@ -33,11 +40,51 @@ class IHVP:
         if self.damping is not None and not self.damping >= 0:
             raise UsageError(f"damping={self.damping} would take curvature away; give 0 or more.")
 
-    def fit(self, problem: Problem) -> "FittedIHVP":
-        """Prepare the inverse at the problem's parameters."""
-        operator = self.curvature.fit(problem) if isinstance(self.curvature, Curvature) else External(self.curvature, problem)
+    def fit(self, problem: Problem, out: str | Path | None = None) -> "FittedIHVP":
+        """Prepare the inverse at the problem's parameters.
+
+        With ``out`` it is saved there (:meth:`load`), or read where it stands already; Kronecker and diagonal curvatures also keep how far they have
+        come in a file beside it, so that a killed fit goes on when the same call is made again.
+        """
+        if out is not None and Path(out).exists():
+            return self._checked(IHVP.load(out, problem), out)
+        keep = None if out is None else Keep(f"{out}.unfinished", {**self._manifest(problem), "batch": Gradients(problem).size})
+        if isinstance(self.curvature, EigenCurvature):
+            operator = self.curvature.fit(problem, keep)
+        else:
+            operator = self.curvature.fit(problem) if isinstance(self.curvature, Curvature) else External(self.curvature, problem)
         damping = operator.default_damping() if self.damping is None else float(self.damping)
-        return FittedIHVP(self, problem.fingerprint(), operator, self.solver.fit(operator, damping), damping)
+        fitted = FittedIHVP(self, problem.fingerprint(), operator, self.solver.fit(operator, damping), damping)
+        if out is not None and keep is not None:
+            fitted.save(out)
+            keep.finish()
+        return fitted
+
+    @classmethod
+    def load(cls, path: str | Path, problem: Problem) -> "FittedIHVP":
+        """What :meth:`FittedIHVP.save` wrote, for the problem that it was fitted on.
+
+        Raises :class:`UsageError` where the weights, the data, the ids, the objective or the choice of parameters differ, and says which.
+        """
+        tensors, manifest = read_tensors(path, KIND)
+        now = problem.fingerprints()
+        differ = [name for name, seal in manifest["problem"].items() if now.get(name) != seal]
+        if differ:
+            raise UsageError(f"{path} was fitted on another {' and another '.join(differ)}; fit it again, or give the problem it belongs to.")
+        settings = cls(*(made(manifest[name]) for name in ("curvature", "solver", "damping")))
+        operator = settings.curvature.restore(problem, under("curvature", tensors))  # pyright: ignore[reportAttributeAccessIssue]
+        damping = tensors["damping"].to(problem.device) if tensors["damping"].dim() else float(tensors["damping"])
+        inverse = settings.solver.restore(operator, damping, under("solver", tensors))
+        return FittedIHVP(settings, problem.fingerprint(), operator, inverse, damping)
+
+    def _manifest(self, problem: Problem) -> dict[str, Any]:
+        """What a file is of."""
+        return {**{name: plain(getattr(self, name)) for name in ("curvature", "solver", "damping")}, "problem": problem.fingerprints()}
+
+    def _checked(self, found: "FittedIHVP", path: str | Path) -> "FittedIHVP":
+        if found.settings != self:
+            raise UsageError(f"{path} holds {found.settings}, not {self}; give another path or remove it.")
+        return found
 
     def work(self, problem: Problem) -> tuple[str, int]:
         """What fitting and solving take, in words, and the bytes held."""
@@ -63,6 +110,15 @@ class FittedIHVP:
     def work(self, problem: Problem) -> tuple[str, int]:
         """What solving takes beside what is fitted already: not counted."""
         return "", 0
+
+    def save(self, path: str | Path) -> Path:
+        """Factors, eigenbases and settings to one safetensors file, with what they were fitted on; :meth:`IHVP.load` reads it.
+
+        Raises :class:`UsageError` for a curvature or solver from outside.
+        """
+        tensors = {"damping": torch.as_tensor(self.damping, dtype=torch.float64 if isinstance(self.damping, float) else None)}
+        tensors |= beneath("curvature", self.operator.tensors()) | beneath("solver", self.inverse.tensors())
+        return write_tensors(path, KIND, tensors, self.settings._manifest(self.operator.problem))
 
     def solve(self, rows: Rows) -> Solution:
         """(C + damping I)⁻¹ of each row, with how it went; x is (d, k)."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from whence.curvature import Blocks, Operator
 from whence.gradients import Rows
 from whence.problem import Problem
+from whence.store import beneath, under
 
 
 class SolverWarning(UserWarning):
@@ -37,6 +38,10 @@ class Inverse(ABC):
     def solve(self, vectors: Tensor) -> Solution:
         """The solution for each column of ``vectors`` (d, k)."""
 
+    def tensors(self) -> dict[str, Tensor]:
+        """What preparing found, to be saved; nothing where preparing is as quick as reading."""
+        return {}
+
     def apply(self, rows: Rows) -> Rows:
         """The solution for each row, as rows."""
         return rows.layout.rows(self.solve(rows.flat().T.contiguous()).x.T)
@@ -58,6 +63,9 @@ class Blockwise(Inverse):
     operator: Blocks
     parts: tuple[Inverse, ...]
 
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: value for number, part in enumerate(self.parts) for name, value in beneath(str(number), part.tensors()).items()}
+
     def solve(self, vectors: Tensor) -> Solution:
         pieces = [vectors[places] for places in self.operator.places]
         found = [part.solve(piece) for part, piece in zip(self.parts, pieces, strict=True)]
@@ -76,16 +84,32 @@ class Solver(ABC):
         """Prepare (C + damping I)⁻¹; the groups of a block-diagonal curvature each on its own."""
         if not isinstance(operator, Blocks):
             return self.prepare(operator, damping)
-        parts = [damping[places] if isinstance(damping, Tensor) else damping for places in operator.places]
-        return Blockwise(operator, tuple(self.fit(part, own) for part, own in zip(operator.parts, parts, strict=True)))
+        return Blockwise(operator, tuple(self.fit(part, own) for part, own in _apart(operator, damping)))
+
+    def restore(self, operator: Operator, damping: float | Tensor, tensors: Mapping[str, Tensor]) -> Inverse:
+        """The same from saved tensors."""
+        if not isinstance(operator, Blocks):
+            return self.prepared(operator, damping, tensors) if tensors else self.prepare(operator, damping)
+        parts = enumerate(_apart(operator, damping))
+        return Blockwise(operator, tuple(self.restore(part, own, under(str(number), tensors)) for number, (part, own) in parts))
 
     @abstractmethod
     def prepare(self, operator: Operator, damping: float | Tensor) -> Inverse:
         """(C + damping I)⁻¹ of one operator; damping may be a column (d, 1)."""
 
+    def prepared(self, operator: Operator, damping: float | Tensor, tensors: Mapping[str, Tensor]) -> Inverse:
+        """What :meth:`prepare` gave, from the tensors that it found."""
+        return self.prepare(operator, damping)
+
     @abstractmethod
     def work(self, problem: Problem) -> tuple[str, int]:
         """What fitting and solving take, in words, and the bytes held."""
+
+
+def _apart(operator: Blocks, damping: float | Tensor) -> list[tuple[Operator, float | Tensor]]:
+    """Each group's operator and damping."""
+    own = [damping[places] if isinstance(damping, Tensor) else damping for places in operator.places]
+    return list(zip(operator.parts, own, strict=True))
 
 
 def relative_residual(left: Tensor, vectors: Tensor) -> Tensor:

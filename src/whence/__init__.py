@@ -27,16 +27,16 @@ from whence.plan import Plan, plan
 from whence.problem import Problem
 from whence.report import report
 from whence.scores import Scores, TopScores
-from whence.solvers import CG, IHVP, Arnoldi, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
+from whence.solvers import CG, IHVP, Arnoldi, DampingCurve, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
 from whence.truth import Outcomes, Run, leave_one_out, retrain_without, train
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "CG", "EKFAC", "IHVP", "KFAC", "Arnoldi", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature", "Diagonal",
-    "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot",
-    "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective", "Operator", "Outcomes", "Plan", "Problem",
-    "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn", "UsageError", "attribute",
-    "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation", "next_token", "plan", "plot",
-    "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
+    "CG", "EKFAC", "IHVP", "KFAC", "Arnoldi", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature",
+    "DampingCurve", "Diagonal", "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton",
+    "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective", "Operator",
+    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn",
+    "UsageError", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation",
+    "next_token", "plan", "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
 ]  # fmt: skip

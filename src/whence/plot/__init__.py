@@ -1,9 +1,10 @@
 """Pictures: the same altair chart in a notebook, in the report, and as PNG, SVG or PDF for papers, all offline."""
 
+from whence.plot.damping import damping
 from whence.plot.examples import examples
 from whence.plot.ranks import cumulative, ranks
 from whence.plot.refitted import Refit, refitted_line
 from whence.plot.scatter import scatter
 from whence.plot.style import save
 
-__all__ = ["Refit", "cumulative", "examples", "ranks", "refitted_line", "save", "scatter"]
+__all__ = ["Refit", "cumulative", "damping", "examples", "ranks", "refitted_line", "save", "scatter"]

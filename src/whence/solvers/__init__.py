@@ -2,10 +2,11 @@
 
 from whence.solvers.arnoldi import Arnoldi
 from whence.solvers.cg import CG
+from whence.solvers.damping import DampingCurve
 from whence.solvers.eigen import Eigen
 from whence.solvers.exact import Exact
 from whence.solvers.ihvp import IHVP, FittedIHVP
 from whence.solvers.lissa import LiSSA
 from whence.solvers.solver import Inverse, Solution, Solver, SolverWarning
 
-__all__ = ["CG", "IHVP", "Arnoldi", "Eigen", "Exact", "FittedIHVP", "Inverse", "LiSSA", "Solution", "Solver", "SolverWarning"]
+__all__ = ["CG", "IHVP", "Arnoldi", "DampingCurve", "Eigen", "Exact", "FittedIHVP", "Inverse", "LiSSA", "Solution", "Solver", "SolverWarning"]

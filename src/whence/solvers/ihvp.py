@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from whence.curvature.operator import Matrix
 from whence.errors import UsageError
 from whence.gradients import Gradients, Rows
 from whence.problem import Problem
+from whence.solvers.damping import DampingCurve, chosen_damping, damping_of
 from whence.solvers.exact import Exact
 from whence.solvers.saved import made, plain
 from whence.solvers.solver import Inverse, Solution, Solver
@@ -28,16 +29,18 @@ class IHVP:
 
     ``damping=None`` means 0 where C is positive definite by construction (l2 > 0 on every chosen parameter, and a convex
     objective or a positive semi-definite curvature), otherwise 0.1 × C's mean eigenvalue; for K-FAC and EK-FAC 0.1 × the mean
-    eigenvalue of each layer. ``curvature`` may also be any
-    object that multiplies flat parameter vectors with ``@``.
+    eigenvalue of each layer. ``damping="auto"`` chooses one without retraining (:class:`whence.DampingCurve`, kept as ``curve``).
+    ``curvature`` may also be any object that multiplies flat parameter vectors with ``@``.
     """
 
     curvature: Curvature | Matrix = GaussNewton()
     solver: Solver = Exact()
-    damping: float | None = None
+    damping: float | Literal["auto"] | None = None
 
     def __post_init__(self) -> None:
-        if self.damping is not None and not self.damping >= 0:
+        if isinstance(self.damping, str) and self.damping != "auto":
+            raise UsageError(f"damping={self.damping!r} is unknown; give a number, 'auto' or None.")
+        if self.damping is not None and self.damping != "auto" and not self.damping >= 0:
             raise UsageError(f"damping={self.damping} would take curvature away; give 0 or more.")
 
     def fit(self, problem: Problem, out: str | Path | None = None) -> "FittedIHVP":
@@ -53,8 +56,12 @@ class IHVP:
             operator = self.curvature.fit(problem, keep)
         else:
             operator = self.curvature.fit(problem) if isinstance(self.curvature, Curvature) else External(self.curvature, problem)
-        damping = operator.default_damping() if self.damping is None else float(self.damping)
-        fitted = FittedIHVP(self, problem.fingerprint(), operator, self.solver.fit(operator, damping), damping)
+        curve = chosen_damping(self.curvature, self.solver, problem) if self.damping == "auto" else None
+        if curve is not None:
+            damping = damping_of(operator, curve.chosen)
+        else:
+            damping = operator.default_damping() if self.damping is None else float(self.damping)
+        fitted = FittedIHVP(self, problem.fingerprint(), operator, self.solver.fit(operator, damping), damping, curve)
         if out is not None and keep is not None:
             fitted.save(out)
             keep.finish()
@@ -75,7 +82,8 @@ class IHVP:
         operator = settings.curvature.restore(problem, under("curvature", tensors))  # pyright: ignore[reportAttributeAccessIssue]
         damping = tensors["damping"].to(problem.device) if tensors["damping"].dim() else float(tensors["damping"])
         inverse = settings.solver.restore(operator, damping, under("solver", tensors))
-        return FittedIHVP(settings, problem.fingerprint(), operator, inverse, damping)
+        curve = None if manifest["curve"] is None else DampingCurve(*map(tuple, manifest["curve"]))
+        return FittedIHVP(settings, problem.fingerprint(), operator, inverse, damping, curve)
 
     def _manifest(self, problem: Problem) -> dict[str, Any]:
         """What a file is of."""
@@ -100,6 +108,7 @@ class FittedIHVP:
     operator: Operator
     inverse: Inverse
     damping: float | Tensor  # a column (d, 1) where each layer has its own
+    curve: DampingCurve | None = None  # of damping="auto"
 
     def fit(self, problem: Problem) -> "FittedIHVP":
         """Itself, for the problem it was fitted on; another is refused."""
@@ -118,7 +127,8 @@ class FittedIHVP:
         """
         tensors = {"damping": torch.as_tensor(self.damping, dtype=torch.float64 if isinstance(self.damping, float) else None)}
         tensors |= beneath("curvature", self.operator.tensors()) | beneath("solver", self.inverse.tensors())
-        return write_tensors(path, KIND, tensors, self.settings._manifest(self.operator.problem))
+        curve = None if self.curve is None else (self.curve.multiples, self.curve.criterion, self.curve.agreement)
+        return write_tensors(path, KIND, tensors, {**self.settings._manifest(self.operator.problem), "curve": curve})
 
     def solve(self, rows: Rows) -> Solution:
         """(C + damping I)⁻¹ of each row, with how it went; x is (d, k)."""

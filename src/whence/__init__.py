@@ -28,7 +28,7 @@ from whence.problem import Problem
 from whence.report import report
 from whence.scores import Scores, TopScores
 from whence.solvers import CG, IHVP, Arnoldi, DampingCurve, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
-from whence.truth import Outcomes, Run, leave_one_out, retrain_without, train
+from whence.truth import Outcomes, Run, leave_one_out, pbrf, retrain_without, train
 
 __version__ = "0.1.0"
 
@@ -38,5 +38,5 @@ __all__ = [
     "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective", "Operator",
     "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn",
     "UsageError", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation",
-    "next_token", "plan", "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
+    "next_token", "pbrf", "plan", "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
 ]  # fmt: skip

@@ -39,14 +39,14 @@ def retrain_without(
         raise UsageError("There are no seeds; give at least one.")
     values, baseline = [], []
     for seed in seeds:
-        baseline.append(_measured(problem, _parameters(train(problem, seed)), asked))
+        baseline.append(measured(problem, _parameters(train(problem, seed)), asked))
         if isinstance(train, TrainMany):
             runs = train.without(problem, list(named.values()), normalise=normalise, progress=progress)
         else:
             reduced = (_reduced(problem, ids, normalise) for ids in named.values())
             work = Parallel(n_jobs=jobs or 1, return_as="generator")(delayed(train)(smaller, seed) for smaller in reduced)
             runs = list(track(work, f"retraining, seed {seed}", len(named), progress))
-        values.append(torch.stack([_measured(problem, _parameters(run), asked) for run in runs], 1))
+        values.append(torch.stack([measured(problem, _parameters(run), asked) for run in runs], 1))
     objective = problem.objective
     return Outcomes(torch.stack(values), torch.stack(baseline), named, asked.ids, objective.sign, objective.unit)
 
@@ -70,7 +70,7 @@ def _parameters(run: object) -> Mapping[str, Tensor]:
     return found
 
 
-def _measured(problem: Problem, parameters: Mapping[str, Tensor], queries: Examples) -> Tensor:
+def measured(problem: Problem, parameters: Mapping[str, Tensor], queries: Examples) -> Tensor:
     """The measurement of each query at the given parameters (q,), in their floating type."""
     there = problem.to(next(iter(parameters.values())).dtype).at(parameters)
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """Curvatures that are known by their eigenvalues, layer by layer, and the passes over the data that measure them."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import torch
@@ -13,6 +13,7 @@ from whence.curvature.operator import Curvature, Operator, written_out
 from whence.curvature.outputs import OutputCurvature
 from whence.errors import UsageError
 from whence.gradients import Dense, Gradients, Layout, Rows
+from whence.gradients.capture import Recorded
 from whence.problem import Problem
 from whence.progress import track
 from whence.store import Keep, beneath, under
@@ -97,41 +98,50 @@ def restored(tensors: Mapping[str, Tensor], count: int, device: torch.device) ->
     return tuple(found)
 
 
-def measured(
-    problem: Problem, gradients: Gradients, of: OutputCurvature, blocks: tuple[EigenBlock, ...], keep: Keep | None = None
-) -> tuple[EigenBlock, ...]:
-    """Blocks with the eigenvalues that are best in their bases: the mean of squared gradients there."""
+class Passes:
+    """The passes over the data that a fit takes, the rows of each half of the outputs' curvature in each.
+
+    With ``again`` what fits into half of the memory budget is kept for the next pass, which runs the model for the rest alone.
+    """
+
+    def __init__(self, problem: Problem, gradients: Gradients, of: OutputCurvature, *, again: bool) -> None:
+        self.problem, self.gradients, self.of = problem, gradients, of
+        self.room = problem.budget // 2 if again else 0
+        self.kept: dict[int, list[Recorded]] = {}
+
+    def batches(self, what: str, done: int = 0) -> Iterator[tuple[int, Tensor, Iterable[Recorded]]]:
+        """(number, wᵢ/N, what gives the rows for each half) of each batch after the first ``done``."""
+        size = self.gradients.size
+        for number, batch in enumerate(track(self.problem.batches(size=size), what, -(-len(self.problem) // size), True)):
+            if number >= done:
+                yield number, batch.weights / self.problem.normaliser, self.kept.get(number) or self._taken(number, batch)
+
+    def _taken(self, number: int, batch: Batch) -> Iterator[Recorded]:
+        taken: list[Recorded] = []
+        for found in self.gradients.pulled_back(batch, lambda outputs: self.of.halves(self.problem, outputs, batch)):
+            yield found
+            self.room -= found.nbytes
+            taken = [*taken, found] if self.room > 0 else []
+        if taken:
+            self.kept[number] = taken
+
+
+def measured(passes: Passes, blocks: tuple[EigenBlock, ...], keep: Keep | None = None) -> BlockEigen:
+    """The curvature whose eigenvalues are best in these bases: the mean of squared gradients there."""
+    problem, layout = passes.problem, passes.gradients.layout
     values, done = [torch.zeros_like(block.values) for block in blocks], 0
     found = keep.found() if keep else None
     if found and found[0] == MEASURING:
         blocks, done = restored(found[2], len(blocks), problem.device), found[1]
         values = [block.values for block in blocks]
 
-    def state() -> dict[str, Tensor]:
-        return BlockEigen(problem, gradients.layout, now()).tensors()
+    def now() -> BlockEigen:
+        return BlockEigen(problem, layout, tuple(replace(eigen, values=total) for eigen, total in zip(blocks, values, strict=True)))
 
-    def now() -> tuple[EigenBlock, ...]:
-        return tuple(replace(eigen, values=total) for eigen, total in zip(blocks, values, strict=True))
-
-    for number, weights, halves in passes(problem, gradients, of, MEASURING, done):
-        for rows in halves:
-            for eigen, total, block in zip(blocks, values, rows.blocks, strict=True):
+    for number, weights, halves in passes.batches(MEASURING, done):
+        for half in halves:
+            for eigen, total, block in zip(blocks, values, half.rows().blocks, strict=True):
                 total += eigen.second_moments(block, weights)
         if keep:
-            keep.note(MEASURING, number + 1, state)
+            keep.note(MEASURING, number + 1, lambda: now().tensors())
     return now()
-
-
-def passes(
-    problem: Problem, gradients: Gradients, of: OutputCurvature, what: str, done: int = 0, *, factors: bool = False
-) -> Iterator[tuple[int, Tensor, Iterator[Rows]]]:
-    """(number, wᵢ/N, rows for each half of the outputs' curvature) of each batch after the first ``done``."""
-    total = -(-len(problem) // gradients.size)
-    for number, batch in enumerate(track(problem.batches(size=gradients.size), what, total, True)):
-        if number < done:
-            continue
-
-        def halves(outputs: Tensor, batch: Batch = batch) -> Iterator[Tensor]:
-            return of.halves(problem, outputs, batch)
-
-        yield number, batch.weights / problem.normaliser, gradients.pulled_back(batch, halves, factors=factors)

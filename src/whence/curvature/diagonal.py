@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from whence.curvature.block_eigen import BlockEigen, EigenCurvature, measured
+from whence.curvature.block_eigen import BlockEigen, EigenCurvature, Passes, measured
 from whence.curvature.eigen_block import EigenBlock
 from whence.curvature.gauss_newton import GaussNewton, PulledBack
 from whence.curvature.operator import Curvature, Operator
@@ -33,8 +33,8 @@ class Diagonal(EigenCurvature):
         gradients = Gradients(problem)
         with torch.no_grad():
             if isinstance(self.of, PulledBack):
-                flat = measured(problem, gradients, self.of.of, _flat(gradients.layout, problem.l2.new_zeros(())), keep)
-                return BlockEigen(problem, gradients.layout, flat).penalised()
+                passes = Passes(problem, gradients, self.of.of, again=False)
+                return measured(passes, _flat(gradients.layout, problem.l2.new_zeros(())), keep).penalised()
             entries = gradients.layout.rows(_diagonal(self.of.fit(problem))[None])
             return BlockEigen(problem, gradients.layout, tuple(EigenBlock(None, None, block.dense()) for block in entries.blocks))
 

@@ -1,6 +1,6 @@
 """One layer's curvature by its eigenvalues in a basis that is a Kronecker product, so that rotating never takes more than the layer's own sides."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from whence.gradients.blocks import Block, Factored, Indexed
-from whence.gradients.grouped import Grouped
 
 HELD = 64 * 2**20  # bytes of written-out gradients at a time
 
@@ -93,84 +92,3 @@ class EigenBlock:
         found, inverse = places.flatten().unique(return_inverse=True)
         entries = block.values.new_zeros(len(found), i).index_add_(0, inverse, block.values.reshape(k * t, i))
         return found // block.rows, found % block.rows, entries if self.columns is None else entries @ self.columns[0]
-
-
-@dataclass(frozen=True, eq=False)
-class Moments:
-    """Sums over examples and positions of what a layer was given, and of what its output changes; their product approximates its curvature."""
-
-    rows: Tensor  # (g, o, o), or (g, o) where only the diagonal is kept
-    columns: Tensor  # (g, i, i), or (g, i)
-    positions: float  # the weight of all positions
-
-    def __add__(self, other: "Moments") -> "Moments":
-        return Moments(self.rows + other.rows, self.columns + other.columns, self.positions + other.positions)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All that it holds, by name."""
-        return {"rows": self.rows, "columns": self.columns, "positions": torch.tensor(self.positions, dtype=torch.float64)}
-
-    @classmethod
-    def of(cls, tensors: Mapping[str, Tensor], device: torch.device) -> "Moments":
-        """The moments that :meth:`tensors` gave."""
-        return cls(tensors["rows"].to(device), tensors["columns"].to(device), float(tensors["positions"]))
-
-    def eigen(self, parts: int = 1) -> EigenBlock:
-        """The bases of both sides, each side in so many diagonal blocks, with the products of their eigenvalues."""
-        rows, left = _basis(self.rows, parts)
-        columns, right = _basis(self.columns, parts)
-        return EigenBlock(rows, columns, left[:, :, None] * right[:, None, :] / (self.positions or 1.0))
-
-
-WIDEST = 4096  # columns of a layer without factors beyond which only the diagonal of its curvature is kept
-DOUBLE = 2048  # sides up to which eigenvectors are found in float64
-
-
-def moments(block: Block, weights: Tensor) -> Moments:
-    """The moments of a batch's rows, each of weight w (k,).
-
-    Positions at which nothing changes, such as padding, are left out of sequences. Rows without factors give the second
-    moments of their own rows and columns, which is exact where they have one row.
-    """
-    if isinstance(block, Factored):
-        return _factored(block.inputs[:, None], block.outputs[:, None], weights)
-    if isinstance(block, Grouped):
-        return _factored(block.inputs, block.outputs, weights)
-    if isinstance(block, Indexed):
-        live = (block.values != 0).any(2) * weights[:, None]
-        counts = weights.new_zeros(block.rows).index_add_(0, block.tokens.flatten(), live.flatten())
-        values = block.values.flatten(0, 1)
-        return Moments(counts[None], (values.T @ (values * weights.repeat_interleave(block.values.shape[1])[:, None]))[None], float(live.sum()))
-    matrices = block.dense()
-    weighed = matrices * weights[:, None, None]
-    columns = (weighed.flatten(0, 1).T @ matrices.flatten(0, 1) if matrices.shape[2] <= WIDEST else (weighed * matrices).sum((0, 1)))[None]
-    flat = matrices.transpose(0, 1).flatten(1)
-    rows = (weighed.transpose(0, 1).flatten(1) @ flat.T)[None]
-    return Moments(rows, columns, float(rows.diagonal(dim1=1, dim2=2).sum()))
-
-
-def _factored(inputs: Tensor, outputs: Tensor, weights: Tensor) -> Moments:
-    """From a (k, g, T, i) and d (k, g, T, o)."""
-    live = (outputs != 0).any(3) if inputs.shape[2] > 1 else outputs.new_ones(outputs.shape[:3], dtype=torch.bool)
-    weighed = live * weights[:, None, None]  # (k, g, T)
-
-    def gram(side: Tensor) -> Tensor:
-        flat = torch.mul(side, weighed.sqrt()[..., None], out=side.new_empty(side.shape))  # one copy, whatever the order in memory
-        flat = flat.transpose(0, 1).flatten(1, 2)
-        return flat.mT @ flat
-
-    return Moments(gram(outputs), gram(inputs), float(weighed.sum()) / inputs.shape[1])
-
-
-def _basis(moment: Tensor, parts: int) -> tuple[Tensor | None, Tensor]:
-    """Eigenvectors and eigenvalues of each group's moment; None and the entries themselves where it is a diagonal."""
-    if moment.dim() == 2:
-        return None, moment
-    basis, found = torch.zeros_like(moment), []
-    for piece in torch.arange(moment.shape[1], device=moment.device).tensor_split(min(parts, moment.shape[1])):
-        places = slice(int(piece[0]), int(piece[-1]) + 1)
-        block = moment[:, places, places]
-        values, vectors = torch.linalg.eigh(block.double() if len(piece) <= DOUBLE else block)
-        basis[:, places, places] = vectors.to(moment.dtype)
-        found.append(values.clamp_min(0).to(moment.dtype))
-    return basis, torch.cat(found, 1)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from whence.curvature.block_eigen import MEASURING, BlockEigen, EigenCurvature, measured, passes, restored
-from whence.curvature.eigen_block import Moments, moments
+from whence.curvature.block_eigen import MEASURING, BlockEigen, EigenCurvature, Passes, measured, restored
+from whence.curvature.moments import Moments, Sum
 from whence.curvature.outputs import DrawnTargets, LossCurvature, OutputCurvature
 from whence.errors import UsageError
 from whence.gradients import Gradients
@@ -61,31 +61,31 @@ def _fitted(problem: Problem, of: OutputCurvature, parts: int, keep: Keep | None
     if parts < 1:
         raise UsageError(f"blocks={parts} is no number of blocks; give 1 or more.")
     gradients = Gradients(problem)
+    passes = Passes(problem, gradients, of, again=corrected)
     with torch.no_grad():
         found = keep.found() if keep else None
         if found and found[0] == MEASURING:
             blocks = restored(found[2], len(gradients.layout.blocks), problem.device)
         else:
-            blocks = tuple(total.eigen(parts) for total in _summed(problem, gradients, of, keep))
-        if corrected:
-            blocks = measured(problem, gradients, of, blocks, keep)
-    return BlockEigen(problem, gradients.layout, blocks).penalised()
+            blocks = tuple(total.eigen(parts) for total in _summed(passes, keep))
+        fitted = measured(passes, blocks, keep) if corrected else BlockEigen(problem, gradients.layout, blocks)
+    return fitted.penalised()
 
 
-def _summed(problem: Problem, gradients: Gradients, of: OutputCurvature, keep: Keep | None) -> list[Moments]:
+def _summed(passes: Passes, keep: Keep | None) -> list[Moments]:
     """The moments of each layer over all examples."""
-    sums: list[Moments] = []
-    found, done = keep.found() if keep else None, 0
+    sums, done = [Sum() for _ in passes.gradients.layout.blocks], 0
+    found = keep.found() if keep else None
     if found and found[0] == SUMMING:
-        sums, done = [Moments.of(under(str(k), found[2]), problem.device) for k in range(len(gradients.layout.blocks))], found[1]
+        sums, done = [Sum(Moments.of(under(str(k), found[2]), passes.problem.device)) for k in range(len(sums))], found[1]
 
     def state() -> dict[str, Tensor]:
-        return {name: value for k, total in enumerate(sums) for name, value in beneath(str(k), total.tensors()).items()}
+        return {name: value for k, total in enumerate(sums) for name, value in beneath(str(k), total.moments().tensors()).items()}
 
-    for number, weights, halves in passes(problem, gradients, of, SUMMING, done, factors=True):
-        for rows in halves:
-            parts = [moments(block, weights) for block in rows.blocks]
-            sums = [total + part for total, part in zip(sums, parts, strict=True)] if sums else parts
+    for number, weights, halves in passes.batches(SUMMING, done):
+        for half in halves:
+            for total, block in zip(sums, half.rows(factors=True).blocks, strict=True):
+                total.add(block, weights)
         if keep:
             keep.note(SUMMING, number + 1, state)
-    return sums
+    return [total.moments() for total in sums]

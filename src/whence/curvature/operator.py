@@ -97,16 +97,18 @@ class External(Operator):
         try:
             return self._multiplied(vectors)
         except (RuntimeError, ValueError, TypeError) as error:
+            reason = str(error).strip().split("\n")[0]
             raise UsageError(
-                f"The given curvature does not multiply a {tuple(vectors.shape)} matrix ({error}); it must be {self.size} × {self.size}."
+                f"The given curvature does not multiply a {tuple(vectors.shape)} matrix ({reason}); it must be {self.size} × {self.size}."
             ) from error
 
     def _multiplied(self, vectors: Tensor) -> Tensor:
-        try:
-            found = self.matrix @ vectors
-        except TypeError:  # matrices of numpy and scipy take arrays alone
-            found = self.matrix @ vectors.cpu().numpy()
-        return torch.as_tensor(found).to(vectors)
+        with torch.enable_grad():  # its products may take derivatives of their own
+            try:
+                found = self.matrix @ vectors.detach()
+            except TypeError:  # matrices of numpy and scipy take arrays alone
+                found = self.matrix @ vectors.detach().cpu().numpy()
+        return torch.as_tensor(found).detach().to(vectors)
 
     def dense(self) -> Tensor:
         return written_out(self)

@@ -70,7 +70,9 @@ class LossCurvature(OutputCurvature):
         if count > MOST:
             raise UsageError(f"The exact sum over {count:,} outputs takes as many backward passes; give samples= a number.")
         values, vectors = torch.linalg.eigh(self.matrix(problem, outputs, batch))
-        halves = vectors * values.clamp_min(0).sqrt()[:, None, :]
+        # An eigenvalue that is 0, as softmax has, comes out as rounding of either sign: it must be 0 for all examples alike.
+        least = count * torch.finfo(values.dtype).eps * values[:, -1:]
+        halves = vectors * values.where(values > least, 0).clamp_min(0).sqrt()[:, None, :]
         for column in halves.unbind(2):
             yield column.reshape(outputs.shape)
 

@@ -1,7 +1,7 @@
 """Per-example gradients of a whole batch from one forward and one backward pass, as factors of each layer."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from whence.gradients.rows import BlockShape, Rows, cat
 from whence.gradients.tape import Tape
 from whence.objective import PerExample
 from whence.problem import Problem
+from whence.tree import leaves
 
 CACHED = 24 * 2**20  # bytes of a batch beyond which a CPU waits for memory: a CNN of 28 x 28 images is 1.5 times slower at four times that
 
@@ -62,16 +63,13 @@ class Gradients:
             tape.backward(checked(outputs, batch.targets).sum())
         return self._rows(tape, batch, plain)
 
-    def pulled_back(self, batch: Batch, cotangents: Callable[[Tensor], Iterable[Tensor]], *, factors: bool = False) -> Iterator[Rows]:
-        """Jᵢᵀuᵢ of each example as rows, for one u after the other: ``cotangents`` makes them from the outputs, in their shape.
-
-        With ``factors`` every layer that has factors gives them, however long they are.
-        """
+    def pulled_back(self, batch: Batch, cotangents: Callable[[Tensor], Iterable[Tensor]]) -> Iterator["Recorded"]:
+        """Jᵢᵀuᵢ of each example, for one u after the other: ``cotangents`` makes them from the outputs, in their shape."""
         tape, outputs = self._forward(batch)
         for cotangent in cotangents(outputs.detach()):
             with torch.enable_grad():
                 tape.backward((outputs * cotangent).sum(), keep=True)
-            yield self._rows(tape, replace(batch, targets=cotangent), _weighed, factors=factors)
+            yield Recorded(self, tape.settled(), replace(batch, targets=cotangent))
 
     def jacobian(self, batch: Batch) -> tuple[Tensor, Rows]:
         """Outputs flattened to (B, C), and the gradient of each of them as B·C rows, an example's C one after the other."""
@@ -137,6 +135,24 @@ class Gradients:
         """The block of a layer that these numbers do not depend on."""
         zero = torch.zeros((), dtype=self.problem.dtype, device=self.problem.device)
         return Dense(zero.expand(size, shape.rows, sum(shape.columns)))
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """What the passes through the model left of one batch: all that its rows need, without the model."""
+
+    gradients: Gradients
+    tape: Tape
+    batch: Batch  # with the cotangents as targets
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.tape.nbytes + sum(leaf.nbytes for leaf in leaves((self.batch.inputs, self.batch.targets)))
+
+    def rows(self, *, factors: bool = False) -> Rows:
+        """Jᵢᵀuᵢ as rows; with ``factors`` every layer that has factors gives them, however long they are."""
+        return self.gradients._rows(self.tape, self.batch, _weighed, factors=factors)
 
 
 def _entry(column: int, outputs: Tensor, targets: Any) -> Tensor:

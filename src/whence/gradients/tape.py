@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -75,6 +76,12 @@ class Tape:
             found[:] = [None] * len(found)
         if total.requires_grad:
             torch.autograd.grad(total, self.anchor, retain_graph=keep, allow_unused=True)
+
+    def settled(self) -> "Tape":
+        """What stands there now, without the graph that it came from."""
+        found = copy(self)
+        found.changed, found.last = {path: list(changed) for path, changed in self.changed.items()}, None
+        return found
 
     @property
     def nbytes(self) -> int:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -38,9 +37,7 @@ class ConvolutionRule(LayerRule):
             if self.names.get("weight") not in shape.names:
                 found.append(Dense(_bias(d, use.size)))
             elif not written:
-                seen = _seen(module, x)
-                seen = torch.cat([seen, seen.new_ones(*seen.shape[:2], 1, positions)], 2) if len(shape.names) == 2 else seen
-                one = module.groups == 1
+                seen, one = _seen(module, x, ones=len(shape.names) == 2), module.groups == 1
                 found.append(Factored(seen[:, 0].mT, d[:, 0].mT) if one else Grouped(seen.mT, d.mT))
             else:
                 matrix = _written(module, x, d, i, bias=len(shape.names) == 2)
@@ -59,10 +56,16 @@ def _written(module: Any, x: Tensor, d: Tensor, i: int, *, bias: bool) -> Tensor
     return matrix.flatten(1, 2)
 
 
-def _seen(module: Any, x: Tensor) -> Tensor:
-    """(B', groups, i, T): what the kernel sees at each position, written out."""
+def _seen(module: Any, x: Tensor, *, ones: bool = False) -> Tensor:
+    """(B', groups, i, T): what the kernel sees at each position, written out; with ``ones`` a row of them below."""
     seen = patches(padded(module, x), module.kernel_size, module.stride, module.dilation)
-    return seen.reshape(len(x), module.groups, -1, prod(seen.shape[2 + len(module.kernel_size) :]))
+    seen = seen.unflatten(1, (module.groups, -1))
+    sides, axes = seen.shape[2 : 3 + len(module.kernel_size)], seen.shape[3 + len(module.kernel_size) :]
+    i = prod(sides)
+    found = seen.new_empty(len(x), module.groups, i + ones, prod(axes))
+    found[:, :, i:] = 1
+    found[:, :, :i].view(seen.shape).copy_(seen)
+    return found
 
 
 def _bias(d: Tensor, size: int) -> Tensor:
@@ -88,8 +91,3 @@ def patches(x: Tensor, kernel: Sequence[int], stride: Sequence[int], dilation: S
     for axis in range(count):
         x = x.unfold(2 + axis, dilation[axis] * (kernel[axis] - 1) + 1, stride[axis])[..., :: dilation[axis]]
     return x.permute(0, 1, *range(2 + count, 2 + 2 * count), *range(2, 2 + count))
-
-
-def with_ones(x: Tensor) -> Tensor:
-    """(B, i, T) with a row of ones put below."""
-    return torch.cat([x, x.new_ones(len(x), 1, x.shape[2])], 1)

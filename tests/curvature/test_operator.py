@@ -41,3 +41,24 @@ def test_a_foreign_matrix_of_the_wrong_size_is_refused() -> None:
     with pytest.raises(wh.UsageError, match="must be 5 × 5"):
         External(torch.eye(4, dtype=p.dtype), p).dense()
     assert External(np.eye(5), p).dense().shape == (5, 5)
+
+
+def test_a_foreign_matrix_may_take_derivatives_of_its_own() -> None:
+    class Double:
+        def __matmul__(self, vectors: torch.Tensor) -> torch.Tensor:
+            points = torch.zeros_like(vectors, requires_grad=True)
+            return torch.autograd.grad((points * 2 * vectors).sum(), points)[0]
+
+    p = problem("ridge").problem
+    with torch.no_grad():
+        torch.testing.assert_close(External(Double(), p).dense(), 2 * torch.eye(5, dtype=p.dtype))
+
+
+def test_a_foreign_matrix_that_fails_is_told_in_one_line() -> None:
+    class Broken:
+        def __matmul__(self, vectors: torch.Tensor) -> torch.Tensor:
+            raise RuntimeError("no such product\nframe 1\nframe 2")
+
+    with pytest.raises(wh.UsageError, match="no such product\\); it must be 5 × 5") as told:
+        External(Broken(), problem("ridge").problem).dense()
+    assert "\n" not in str(told.value)

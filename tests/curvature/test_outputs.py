@@ -36,6 +36,15 @@ def test_halves_make_the_matrix(of: LossCurvature | DrawnTargets | GivenTargets)
     torch.testing.assert_close(torch.einsum("kbi,kbj->bij", halves, halves), of.matrix(p, outputs, batch))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_what_softmax_leaves_flat_is_0_for_every_example_alike(dtype: torch.dtype) -> None:
+    X, y = torch.randn(200, 4, dtype=torch.float64), torch.randint(0, 3, (200,))
+    p = wh.Problem.of(torch.nn.Linear(4, 3).double().eval(), wh.cross_entropy(), (X, y)).to(dtype)
+    batch = reference.whole(p)
+    halves = list(LossCurvature().halves(p, p.outputs(batch.inputs).detach(), batch))
+    assert [int((half != 0).any(1).sum()) for half in halves] == [0, 200, 200]
+
+
 @pytest.mark.parametrize("name", ["softmax", "logistic", "ridge"])
 def test_the_mean_over_draws_is_the_loss_curvature(name: str) -> None:
     p, outputs, batch = outputs_of(name)

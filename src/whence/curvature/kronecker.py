@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from whence.curvature.block_eigen import MEASURING, BlockEigen, EigenCurvature, Passes, measured, restored
-from whence.curvature.moments import Moments, Sum
+from whence.curvature.moments import Grams, Moments, Sum, eigen_blocks
 from whence.curvature.outputs import DrawnTargets, LossCurvature, OutputCurvature
 from whence.errors import UsageError
 from whence.gradients import Gradients
@@ -67,7 +67,7 @@ def _fitted(problem: Problem, of: OutputCurvature, parts: int, keep: Keep | None
         if found and found[0] == MEASURING:
             blocks = restored(found[2], len(gradients.layout.blocks), problem.device)
         else:
-            blocks = tuple(total.eigen(parts) for total in _summed(passes, keep))
+            blocks = eigen_blocks(_summed(passes, keep), parts)
         fitted = measured(passes, blocks, keep) if corrected else BlockEigen(problem, gradients.layout, blocks)
     return fitted.penalised()
 
@@ -84,8 +84,9 @@ def _summed(passes: Passes, keep: Keep | None) -> list[Moments]:
 
     for number, weights, halves in passes.batches(SUMMING, done):
         for half in halves:
-            for total, block in zip(sums, half.rows(factors=True).blocks, strict=True):
-                total.add(block, weights)
+            rows, grams = half.rows(factors=True), Grams()
+            for total, block in zip(sums, rows.blocks, strict=True):
+                total.add(block, weights, grams)
         if keep:
             keep.note(SUMMING, number + 1, state)
     return [total.moments() for total in sums]

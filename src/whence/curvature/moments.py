@@ -1,7 +1,8 @@
 """Kronecker factors of a layer: sums over examples and positions of what it was given, and of what its output changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from whence.curvature.eigen_block import EigenBlock
 from whence.gradients.blocks import Block, Factored, Indexed
 from whence.gradients.grouped import Grouped
+from whence.progress import track
 
 WIDEST = 4096  # columns of a layer without factors beyond which only the diagonal of its curvature is kept
 DOUBLE = 2048  # sides up to which eigenvectors are found in float64
@@ -24,10 +26,6 @@ class Moments:
     columns: Tensor  # (g, i, i), or (g, i)
     positions: float  # the weight of all positions
 
-    def add(self, other: "Moments") -> "Moments":
-        """Both; these are overwritten."""
-        return Moments(self.rows.add_(other.rows), self.columns.add_(other.columns), self.positions + other.positions)
-
     def tensors(self) -> dict[str, Tensor]:
         """All that it holds, by name."""
         return {"rows": self.rows, "columns": self.columns, "positions": torch.tensor(self.positions, dtype=torch.float64)}
@@ -37,11 +35,21 @@ class Moments:
         """The moments that :meth:`tensors` gave."""
         return cls(tensors["rows"].to(device), tensors["columns"].to(device), float(tensors["positions"]))
 
-    def eigen(self, parts: int = 1) -> EigenBlock:
-        """The bases of both sides, each side in so many diagonal blocks, with the products of their eigenvalues."""
-        rows, left = _basis(self.rows, parts)
-        columns, right = _basis(self.columns, parts)
-        return EigenBlock(rows, columns, left[:, :, None] * right[:, None, :] / (self.positions or 1.0))
+
+class Grams:
+    """Products Σ ssᵀ of the sides of a batch's layers, once for all that were given the same: query, key and value."""
+
+    def __init__(self) -> None:
+        self.found: dict[Any, list[tuple[Tensor, Tensor]]] = {}
+
+    def of(self, side: Tensor, weights: Tensor) -> Tensor:
+        """Σ w ssᵀ over examples and positions (g, s, s), of (k, g, T, s) with weights (k, g, T); not to be written to."""
+        known = self.found.setdefault((side.data_ptr(), side.shape, side.stride()), [])
+        for own, gram in known:
+            if torch.equal(own, weights):
+                return gram
+        known.append((weights, _gram(side, weights)))
+        return known[-1][1]
 
 
 class Sum:
@@ -51,10 +59,10 @@ class Sum:
         self.total = total
         self.waiting: list[tuple[Factored, Tensor]] = []
 
-    def add(self, block: Block, weights: Tensor) -> None:
-        """Another batch's rows, each of weight w (k,)."""
+    def add(self, block: Block, weights: Tensor, grams: Grams) -> None:
+        """Another batch's rows, each of weight w (k,); ``grams`` of all layers' blocks of this batch."""
         if not (isinstance(block, Factored) and block.inputs.shape[1] == 1):
-            self._take(moments(block, weights))
+            self._take(moments(block, weights, grams))
             return
         self.waiting.append((block, weights))
         if sum(len(block) for block, _ in self.waiting) >= TOGETHER:
@@ -70,22 +78,24 @@ class Sum:
         if self.waiting:
             inputs, outputs, weights = zip(*((block.inputs, block.outputs, weights) for block, weights in self.waiting), strict=True)
             self.waiting = []
-            self._take(moments(Factored(torch.cat(inputs), torch.cat(outputs)), torch.cat(weights)))
+            self._take(moments(Factored(torch.cat(inputs), torch.cat(outputs)), torch.cat(weights), Grams()))
 
     def _take(self, found: Moments) -> None:
-        self.total = found if self.total is None else self.total.add(found)
+        if self.total is None:  # what others may share is not written to
+            self.total = Moments(torch.zeros_like(found.rows), torch.zeros_like(found.columns), 0.0)
+        self.total = Moments(self.total.rows.add_(found.rows), self.total.columns.add_(found.columns), self.total.positions + found.positions)
 
 
-def moments(block: Block, weights: Tensor) -> Moments:
+def moments(block: Block, weights: Tensor, grams: Grams) -> Moments:
     """The moments of a batch's rows, each of weight w (k,).
 
     Positions at which nothing changes, such as padding, are left out of sequences. Rows without factors give the second
     moments of their own rows and columns, which is exact where they have one row.
     """
     if isinstance(block, Factored):
-        return _factored(block.inputs[:, None], block.outputs[:, None], weights)
+        return _factored(block.inputs[:, None], block.outputs[:, None], weights, grams)
     if isinstance(block, Grouped):
-        return _factored(block.inputs, block.outputs, weights)
+        return _factored(block.inputs, block.outputs, weights, grams)
     if isinstance(block, Indexed):
         live = (block.values != 0).any(2) * weights[:, None]
         counts = weights.new_zeros(block.rows).index_add_(0, block.tokens.flatten(), live.flatten())
@@ -99,15 +109,15 @@ def moments(block: Block, weights: Tensor) -> Moments:
     return Moments(rows, columns, float(rows.diagonal(dim1=1, dim2=2).sum()))
 
 
-def _factored(inputs: Tensor, outputs: Tensor, weights: Tensor) -> Moments:
+def _factored(inputs: Tensor, outputs: Tensor, weights: Tensor, grams: Grams) -> Moments:
     """From a (k, g, T, i) and d (k, g, T, o)."""
     live = (outputs != 0).any(3) if inputs.shape[2] > 1 else outputs.new_ones(outputs.shape[:3], dtype=torch.bool)
     weighed = live * weights[:, None, None]  # (k, g, T)
-    return Moments(_gram(outputs, weighed), _gram(inputs, weighed), float(weighed.sum()) / inputs.shape[1])
+    return Moments(grams.of(outputs, weighed), grams.of(inputs, weighed), float(weighed.sum()) / inputs.shape[1])
 
 
 def _gram(side: Tensor, weights: Tensor) -> Tensor:
-    """Σ w ssᵀ over examples and positions (g, s, s), of (k, g, T, s) with weights (k, g, T)."""
+    """Each pair of columns once, some columns at a time."""
     k, g, positions, size = side.shape
     by_columns = side.new_empty(g, size, k, positions)  # as patches lie in memory
     torch.mul(side, weights.sqrt()[..., None], out=by_columns.permute(2, 0, 3, 1))
@@ -120,7 +130,28 @@ def _gram(side: Tensor, weights: Tensor) -> Tensor:
     return found
 
 
-def _basis(moment: Tensor, parts: int) -> tuple[Tensor | None, Tensor]:
+Basis = tuple[Tensor | None, Tensor]
+
+
+def eigen_blocks(found: Sequence[Moments], parts: int = 1) -> tuple[EigenBlock, ...]:
+    """The bases of both sides of each layer, each side in so many diagonal blocks, with the products of their eigenvalues."""
+    known: list[tuple[Tensor, Basis]] = []
+
+    def basis(moment: Tensor) -> Basis:
+        for other, done in known:
+            if other.shape == moment.shape and torch.equal(other, moment):  # layers that were given the same
+                return done
+        known.append((moment, _basis(moment, parts)))
+        return known[-1][1]
+
+    blocks = []
+    for layer in track(found, "fitting eigenvectors", len(found), True):
+        (rows, left), (columns, right) = basis(layer.rows), basis(layer.columns)
+        blocks.append(EigenBlock(rows, columns, left[:, :, None] * right[:, None, :] / (layer.positions or 1.0)))
+    return tuple(blocks)
+
+
+def _basis(moment: Tensor, parts: int) -> Basis:
     """Eigenvectors and eigenvalues of each group's moment; None and the entries themselves where it is a diagonal."""
     if moment.dim() == 2:
         return None, moment

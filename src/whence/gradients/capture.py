@@ -106,8 +106,9 @@ class Gradients:
 
     def _rows(self, tape: Tape, batch: Batch, plain: PerExample, *, factors: bool = False) -> Rows:
         found: dict[BlockShape, list[Block]] = {shape: [] for shape in self.layout.blocks}
+        made: dict[Any, Tensor] = {}
         for rule in self.coverage.rules:
-            for shape, block in (tape.blocks(rule, len(batch), factors=factors) or {}).items():
+            for shape, block in (tape.blocks(rule, len(batch), factors=factors, made=made) or {}).items():
                 found[shape].append(block)
         rest = self.coverage.mapped or self.coverage.looped
         if rest:

@@ -96,15 +96,18 @@ class Tape:
         same = outputs.data_ptr() == last.data_ptr() and outputs._version == version == last._version
         return same and outputs.numel() == last.numel() and len(outputs) == len(last)
 
-    def blocks(self, rule: LayerRule, size: int, *, factors: bool = False) -> dict[BlockShape, Block] | None:
-        """The layer's blocks for a batch, summed over its uses; None where they are not one row per example."""
+    def blocks(self, rule: LayerRule, size: int, *, factors: bool = False, made: dict[Any, Tensor] | None = None) -> dict[BlockShape, Block] | None:
+        """The layer's blocks for a batch, summed over its uses; None where they are not one row per example.
+
+        ``made`` holds what the rules of a pass make for each other.
+        """
         prefix = f"{rule.module}." if rule.module else ""
         own = {name.removeprefix(prefix): value for name, value in self.problem.state.items() if name.startswith(prefix)}
         found: dict[BlockShape, list[Block]] = {}
         for (arguments, keywords), gradient in zip(self.given[rule.module], self.changed[rule.module], strict=True):
             if gradient is None:
                 continue
-            use = Use(size, arguments, keywords, gradient, own, factors).turned(self.batch_dims.get(rule.module, 0))
+            use = Use(size, arguments, keywords, gradient, own, factors, {} if made is None else made).turned(self.batch_dims.get(rule.module, 0))
             blocks = rule.blocks(self.modules[rule.module], use)
             if blocks is None or any(len(block) != size for block in blocks):
                 return None

@@ -1,13 +1,12 @@
 """Linear layers, over any number of positions: the gradient is Σₜ outer(dₜ, aₜ), kept as factors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from whence.gradients.blocks import Block, Dense, Factored
-from whence.gradients.layers.rule import LayerRule, Use, matrix_shapes
+from whence.gradients.layers.rule import LayerRule, Use, matrix_shapes, with_ones
 from whence.gradients.rows import BlockShape
 
 
@@ -30,15 +29,18 @@ class LinearRule(LayerRule):
         inputs, gradient = use.inputs, use.gradient
         if inputs.dim() < 2 or len(inputs) % use.size or len(gradient) % use.size:
             return None
-        return affine_blocks(self.shapes, inputs.reshape(use.size, -1, inputs.shape[-1]), gradient.reshape(use.size, -1, gradient.shape[-1]))
+        inputs, gradient = inputs.reshape(use.size, -1, inputs.shape[-1]), gradient.reshape(use.size, -1, gradient.shape[-1])
+        return affine_blocks(self.shapes, inputs, gradient, use.with_ones)
 
 
-def affine_blocks(shapes: tuple[BlockShape, ...], inputs: Tensor, gradient: Tensor) -> tuple[Block, ...]:
+def affine_blocks(
+    shapes: tuple[BlockShape, ...], inputs: Tensor, gradient: Tensor, widened: Callable[[Tensor], Tensor] = with_ones
+) -> tuple[Block, ...]:
     """The blocks of :func:`matrix_shapes` from a (B, T, i) and d (B, T, o)."""
     found: list[Block] = []
     for shape in shapes:
         if len(shape.names) == 2:
-            found.append(Factored(torch.cat([inputs, inputs.new_ones(*inputs.shape[:2], 1)], 2), gradient))
+            found.append(Factored(widened(inputs), gradient))
         elif shape.columns == (1,) and shape.names[0].endswith("bias"):
             found.append(Dense(gradient.sum(1)[:, :, None]))
         else:

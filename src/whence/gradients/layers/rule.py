@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from whence.gradients.blocks import Block
@@ -21,11 +22,19 @@ class Use:
     gradient: Tensor
     own: Mapping[str, Tensor]  # the module's parameters and buffers at the problem's θ, by their local names
     factors: bool = False  # factors are wanted even where they are larger than what they stand for
+    made: dict[Any, Tensor] = field(default_factory=dict)  # what uses of this pass have made that others may want too
 
     @property
     def inputs(self) -> Tensor:
         """The first argument."""
         return self.arguments[0] if self.arguments else next(iter(self.keywords.values()))
+
+    def with_ones(self, inputs: Tensor) -> Tensor:
+        """These (B, T, i), which :attr:`inputs` were given as, with a column of ones: one tensor for all layers that were given the same."""
+        key = self.inputs.data_ptr(), self.inputs.shape, self.inputs.stride(), inputs.shape
+        if key not in self.made:
+            self.made[key] = with_ones(inputs)
+        return self.made[key]
 
     def turned(self, dim: int) -> "Use":
         """The same with the examples along the first dimension instead of this one."""
@@ -69,3 +78,8 @@ def matrix_shapes(names: Mapping[str, str], shared: frozenset[str], rows: int, c
         return (BlockShape((weight, bias), rows, (columns, 1), transposed),)
     shapes = (BlockShape((weight,), rows, (columns,), transposed),) if weight is not None else ()
     return shapes + ((BlockShape((bias,), rows, (1,)),) if bias is not None else ())
+
+
+def with_ones(inputs: Tensor) -> Tensor:
+    """(B, T, i) with a column of ones."""
+    return torch.cat([inputs, inputs.new_ones(*inputs.shape[:2], 1)], 2)

@@ -229,3 +229,21 @@ def test_a_method_of_its_own_can_be_asked_about_all_queries() -> None:
     method = wh.RandomScores(seed=3)
     one = wh.attribute(method, case.problem, case.queries, aggregate=True)
     torch.testing.assert_close(one.values, wh.attribute(method, case.problem, case.queries).values.sum(0, keepdim=True))
+
+
+def test_what_a_solver_warns_of_stands_beside_the_scores(tmp_path: Path) -> None:
+    case = problem("softmax")
+    method = wh.InfluenceFunction(wh.IHVP(wh.GaussNewton(), wh.CG(max_iterations=1)))
+    with pytest.warns(wh.SolverWarning, match="allow more iterations"):
+        scores = wh.attribute(method, case.problem, case.queries)
+    assert len(scores.notes) == 1 and "relative residual" in scores.notes[0]
+    assert scores.top(2).notes == scores.notes == scores.grouped({"all": scores.train_ids}).notes
+    assert scores.notes[0].split(";")[0] in wh.report(tmp_path / "report.html", scores=scores).read_text()
+    with pytest.warns(wh.SolverWarning):
+        streamed = wh.attribute(method, case.problem, case.queries, out=tmp_path / "scores.zarr")
+    with pytest.warns(wh.SolverWarning):
+        best = wh.attribute(method, case.problem, case.queries, top=2)
+    assert streamed.notes == best.notes == scores.notes and best.opponents is not None and best.opponents.notes == scores.notes
+    best.save(tmp_path / "best.zarr")
+    assert wh.TopScores.open(tmp_path / "best.zarr").notes == scores.notes
+    assert wh.attribute(wh.InfluenceFunction(), case.problem, case.queries).notes == ()

@@ -103,3 +103,12 @@ def test_random_scores_and_a_fitted_solver_need_nothing_before() -> None:
 def test_parameters_of_the_method_are_those_of_the_plan() -> None:
     p, queries = wide()
     assert [layer.name for layer in wh.plan(wh.TracIn([p.state], parameters="2.*"), p, queries).layers] == ["2"]
+
+
+def test_a_fitted_ihvp_says_what_it_approximates_and_how_well() -> None:
+    p, queries = wide()
+    fitted = wh.IHVP(wh.EKFAC(), wh.Eigen()).fit(p)
+    said = wh.plan(wh.InfluenceFunction(fitted), p, queries).approximated
+    assert "2.weight" in said and "relative error 0.00" in said and said in str(wh.plan(wh.RelatIF(fitted), p, queries))
+    assert wh.plan(wh.InfluenceFunction(wh.IHVP(wh.EKFAC(), wh.Eigen(tolerance=0)).fit(p)), p, queries).approximated == ""
+    assert "taken as" not in str(wh.plan(wh.GradientDot(), p, queries))

@@ -1,6 +1,9 @@
 """The one loop: prepare the queries once, stream the training data past them, keep what was asked for."""
 
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -16,6 +19,7 @@ from whence.methods.method import FittedMethod, Method
 from whence.problem import Problem
 from whence.progress import track
 from whence.scores import By, Groups, Scores, TopScores, group_ids, other_end, positions_of, rank_key
+from whence.solvers import SolverWarning
 from whence.store import ArrayWriter
 from whence.tree import all_finite
 
@@ -61,7 +65,7 @@ def attribute(
     if top is not None and top < 1:
         raise UsageError(f"top={top} asks for no examples; give a number of 1 or more.")
     asked, scored = problem.examples(queries), problem.train if ids is None else problem.train.select(ids)
-    with torch.no_grad():
+    with torch.no_grad(), _listening() as notes:
         fitted = method.fit(problem)
         prepare = fitted.prepare_sum if aggregate else fitted.prepare
         score = prepare(problem.batches(asked, size=fitted.size))
@@ -69,8 +73,10 @@ def attribute(
         names = np.array(["all queries"]) if aggregate else asked.ids
         named = (names, fitted.unit, repr(method))
         if top is not None:
-            return _best(blocks, scored.ids, min(top, len(scored)), by, named, problem.fingerprint())
-        return _table(blocks, names, scored.ids, (fitted.unit, repr(method), problem.fingerprint()), groups, out)
+            best = _best(blocks, scored.ids, min(top, len(scored)), by, named, problem.fingerprint())
+            other = None if best.opponents is None else replace(best.opponents, notes=tuple(notes))
+            return replace(best, opponents=other, notes=tuple(notes))
+        return _table(blocks, names, scored.ids, (fitted.unit, repr(method), problem.fingerprint()), groups, out, notes)
 
 
 def self_influence(method: Method, problem: Problem, *, ids: Any = None, progress: bool = True) -> Tensor:
@@ -85,6 +91,26 @@ def self_influence(method: Method, problem: Problem, *, ids: Any = None, progres
             found[torch.from_numpy(positions)] = values.cpu()
         assert found is not None  # examples are never empty
         return found
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    """What solvers warn of meanwhile, to stand beside the scores; it is warned of all the same."""
+    told: list[str] = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", SolverWarning)
+        show = warnings.showwarning
+
+        def noted(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if issubclass(category, SolverWarning):
+                told.append(str(message))
+            else:
+                show(message, category, *rest)
+
+        warnings.showwarning = noted
+        yield told
+    for text in told:
+        warnings.warn(text, SolverWarning, stacklevel=4)
 
 
 def _stream(
@@ -130,7 +156,7 @@ def _halving(score: Callable[[Batch], Tensor]) -> Callable[[Batch], Tensor]:
 
 def _table(
     blocks: Iterator[tuple[np.ndarray, Tensor]], query_ids: np.ndarray, train_ids: np.ndarray, described: tuple[str, str, str],
-    groups: Groups | None, out: str | Path | None,
+    groups: Groups | None, out: str | Path | None, notes: list[str],
 ) -> Scores:  # fmt: skip
     """The dense table, in memory or on disk; with groups, their sums."""
     names = train_ids
@@ -142,7 +168,7 @@ def _table(
         for column, ids in enumerate(named.values()):
             members[torch.from_numpy(positions_of(ids, train_ids, "training")), column] = 1
     if out is not None and members is None:
-        return _streamed(blocks, query_ids, train_ids, described, out)
+        return _streamed(blocks, query_ids, train_ids, described, out, notes)
     table: Tensor | None = None
     for positions, values in blocks:
         if table is None:
@@ -152,15 +178,16 @@ def _table(
         else:
             table += values.cpu() @ members[torch.from_numpy(positions)].to(values.dtype)
     assert table is not None  # examples are never empty
-    scores = Scores(table, query_ids, names, *described)
+    scores = Scores(table, query_ids, names, *described, tuple(notes))
     if out is not None:
         scores.save(out)
     return scores
 
 
 def _streamed(
-    blocks: Iterator[tuple[np.ndarray, Tensor]], query_ids: np.ndarray, train_ids: np.ndarray, described: tuple[str, str, str], out: str | Path
-) -> Scores:
+    blocks: Iterator[tuple[np.ndarray, Tensor]], query_ids: np.ndarray, train_ids: np.ndarray, described: tuple[str, str, str],
+    out: str | Path, notes: list[str],
+) -> Scores:  # fmt: skip
     """The dense table written to disk block by block."""
     writer, array = ArrayWriter(out, "scores"), None
     try:
@@ -171,7 +198,7 @@ def _streamed(
             if array is None:
                 array = writer.create("values", (len(query_ids), len(train_ids)), block.dtype)
             array.oindex[:, positions] = block
-        writer.close(dict(zip(("unit", "method", "fingerprint"), described, strict=True)))
+        writer.close({**dict(zip(("unit", "method", "fingerprint"), described, strict=True)), "notes": notes})
     except BaseException:
         writer.abandon()
         raise

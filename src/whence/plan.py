@@ -28,7 +28,8 @@ class Plan:
 
     ``passes``: forward and backward passes over the training data to score them, ``query_passes`` over the queries. ``fitting``: what comes before,
     in words, "" for nothing; ``seconds`` leaves it out, ``memory`` (bytes at the peak, beside the model and the data) does not. ``disk``: bytes of
-    ``out``, before compression. ``layers``: the contraction of each layer for one batch of training examples.
+    ``out``, before compression. ``layers``: the contraction of each layer for one batch of training examples. ``approximated``: what a fitted IHVP
+    does not take exactly, with the measured error, "" for nothing.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Plan:
     disk: int
     fitting: str
     layers: tuple[LayerPlan, ...]
+    approximated: str = ""
 
     def __str__(self) -> str:
         facts = {
@@ -50,9 +52,10 @@ class Plan:
             + (", and for fitting " + self.fitting if self.fitting else ""),
             "memory": f"about {self.memory / 1e6:,.0f} MB beside model and data",
             "disk": f"{self.disk / 1e6:,.0f} MB" if self.disk else "none",
+            "taken as": self.approximated,
         }
         lines = [f"{self.method}: {self.queries:,} queries, {self.examples:,} training examples"]
-        lines += [f"  {name:<8}{text}" for name, text in facts.items()]
+        lines += [f"  {name:<9}{text}" for name, text in facts.items() if text]
         alike: dict[tuple[object, ...], list[str]] = {}
         for layer in self.layers:
             alike.setdefault((layer.rule, layer.shape, layer.contraction, layer.queries, layer.training), []).append(layer.name)
@@ -88,7 +91,7 @@ def plan(
     seconds = work.score * (batches * (probe.gradients + probe.products) + len(asked) / probe.batch * probe.gradients)
     memory = table * (out is None) + work.score * probe.queries + probe.training + work.bytes
     fields = (repr(method), len(asked), len(scored), probe.batch, work.score, work.score, seconds, int(memory), disk)
-    return Plan(*fields, work.fitting, probe.layers)
+    return Plan(*fields, work.fitting, probe.layers, work.approximated)
 
 
 @dataclass(frozen=True)

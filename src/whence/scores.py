@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,8 @@ class TopScores:
     """The ``k`` training examples at one end of each query's ranking, best first.
 
     ``values`` (q, k) and ``ids`` (q, k) belong together; ``opponents`` is the other end of the ranking in the same form
-    (``None`` after ranking by magnitude, which has no other end). ``fingerprint`` names the problem they were computed on.
+    (``None`` after ranking by magnitude, which has no other end). ``fingerprint`` names the problem they were computed on,
+    ``notes`` say what went less than well, such as a solver that did not reach its tolerance.
     """
 
     values: Tensor
@@ -33,6 +34,7 @@ class TopScores:
     by: By = "proponents"
     opponents: "TopScores | None" = None
     fingerprint: str = ""
+    notes: tuple[str, ...] = ()
 
     def to_pandas(self) -> pd.DataFrame:
         """One row per (query, rank): ``query_id``, ``train_id``, ``rank`` from 1, ``score``."""
@@ -62,14 +64,16 @@ class TopScores:
         shared = (arrays["query_ids"], manifest["unit"], manifest["method"])
         other = None
         if "other_values" in arrays:
-            other = cls(torch.from_numpy(arrays["other_values"]), arrays["other_ids"], *shared, ends[1], None, manifest["fingerprint"])
-        by = manifest["by"]
-        return cls(torch.from_numpy(arrays["values"]), arrays["ids"], *shared, by, other, manifest["fingerprint"])
+            other = cls(torch.from_numpy(arrays["other_values"]), arrays["other_ids"], *shared, ends[1], None, *_told(manifest))
+        return cls(torch.from_numpy(arrays["values"]), arrays["ids"], *shared, manifest["by"], other, *_told(manifest))
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """The whole table: ``values`` (queries, train), positive = proponent, rows and columns named by ids."""
+    """The whole table: ``values`` (queries, train), positive = proponent, rows and columns named by ids.
+
+    ``notes`` say what went less than well, such as a solver that did not reach its tolerance.
+    """
 
     values: Tensor
     query_ids: np.ndarray
@@ -77,6 +81,7 @@ class Scores:
     unit: str
     method: str
     fingerprint: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         expected = (len(self.query_ids), len(self.train_ids))
@@ -97,7 +102,7 @@ class Scores:
     def _named(self, best: tuple[Tensor, Tensor], by: By, other: TopScores | None) -> TopScores:
         values, positions = best
         ids = self.train_ids[positions.numpy()]
-        return TopScores(values, ids, self.query_ids, self.unit, self.method, by, other, self.fingerprint)
+        return TopScores(values, ids, self.query_ids, self.unit, self.method, by, other, self.fingerprint, self.notes)
 
     def select(self, ids: Sequence[object] | np.ndarray) -> Tensor:
         """The columns (q, m) of the given training ids, in their order."""
@@ -107,7 +112,7 @@ class Scores:
         """Sums over groups: a mapping of a name to its ids, or one name per training example."""
         named = group_ids(groups, self.train_ids)
         columns = [self.select(ids).sum(1) for ids in named.values()]
-        return Scores(torch.stack(columns, 1), self.query_ids, np.array(list(named)), self.unit, self.method, self.fingerprint)
+        return Scores(torch.stack(columns, 1), self.query_ids, np.array(list(named)), self.unit, self.method, self.fingerprint, self.notes)
 
     def to_pandas(self) -> pd.DataFrame:
         """A frame with queries as rows and training examples as columns."""
@@ -124,7 +129,7 @@ class Scores:
         arrays, manifest = read_group(path, "scores")
         _check_fingerprint(path, manifest, fingerprint)
         values = torch.from_numpy(arrays["values"])
-        return cls(values, arrays["query_ids"], arrays["train_ids"], manifest["unit"], manifest["method"], manifest["fingerprint"])
+        return cls(values, arrays["query_ids"], arrays["train_ids"], manifest["unit"], manifest["method"], *_told(manifest))
 
 
 def other_end(by: By) -> By | None:
@@ -172,11 +177,15 @@ def group_ids(groups: Groups, train_ids: np.ndarray) -> dict[str, list[object]]:
     return named
 
 
-def _manifest(scores: Scores | TopScores) -> dict[str, str]:
-    return {"unit": scores.unit, "method": scores.method, "fingerprint": scores.fingerprint}
+def _manifest(scores: Scores | TopScores) -> dict[str, Any]:
+    return {"unit": scores.unit, "method": scores.method, "fingerprint": scores.fingerprint, "notes": list(scores.notes)}
 
 
-def _check_fingerprint(path: str | Path, manifest: dict[str, str], fingerprint: str | None) -> None:
+def _told(manifest: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    return manifest["fingerprint"], tuple(manifest.get("notes", ()))
+
+
+def _check_fingerprint(path: str | Path, manifest: Mapping[str, Any], fingerprint: str | None) -> None:
     if fingerprint is not None and manifest["fingerprint"] != fingerprint:
         raise UsageError(
             f"{path} was computed on another problem ({manifest['fingerprint'][:12]}, not {fingerprint[:12]}); "

@@ -1,6 +1,7 @@
 """One run: scores, their proof by retraining, and what is printed and written of them."""
 
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from whence.methods import GradientCosine, GradientDot, InfluenceFunction, Metho
 from whence.metrics import loo_correlation
 from whence.problem import Problem
 from whence.scores import TopScores
-from whence.solvers import CG, IHVP, Exact, FittedIHVP
+from whence.solvers import CG, IHVP, Exact, FittedIHVP, SolverWarning
 from whence.truth import leave_one_out
 
 RANDOM_ROWS = 30  # left out beside the shown ones, so that the proof is not of extremes alone
@@ -42,7 +43,9 @@ def explained(case: Case, settings: Settings) -> Result:
     seconds: dict[str, float] = {}
     start = time.perf_counter()
     method, notes = _method(settings, case.problem)
-    scores = attribute(method, case.problem, case.queries)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SolverWarning)  # the scores' notes say it
+        scores = attribute(method, case.problem, case.queries)
     top = scores.top(min(settings.top, len(case.problem)))
     own = self_influence(method, case.problem)
     seconds["scores"] = time.perf_counter() - start
@@ -57,7 +60,7 @@ def explained(case: Case, settings: Settings) -> Result:
         except UsageError as error:
             no_proof = f"Retraining failed: {error}"
         seconds["proof"] = time.perf_counter() - start
-    return Result(scores, top, own, truth, proof, no_proof, seconds, notes)
+    return Result(scores, top, own, truth, proof, no_proof, seconds, (*notes, *scores.notes))
 
 
 def _method(settings: Settings, problem: Problem) -> tuple[Method, tuple[str, ...]]:

@@ -39,7 +39,7 @@ class InfluenceFunction(Method):
         """One gradient pass, after the solver's work."""
         fitting, held = self.ihvp.work(problem)
         newton = "; then C solves for each training example" if self.leverage else ""
-        return Work(problem, written=True, fitting=fitting + newton, bytes=held)
+        return Work(problem, written=True, fitting=fitting + newton, bytes=held, approximated=self.ihvp.account())
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,6 +40,7 @@ class Work:
     """What a method does with a problem, for :func:`whence.plan`: ``score`` gradient passes over the training data.
 
     ``written``: query rows are written out, not kept as factors. ``fitting``: what comes before, in words; ``bytes`` that it holds.
+    ``approximated``: what scoring does not take exactly, in words.
     """
 
     problem: Problem
@@ -48,6 +49,7 @@ class Work:
     projection: Projection | None = None
     fitting: str = ""
     bytes: int = 0
+    approximated: str = ""
 
 
 class Method(ABC):

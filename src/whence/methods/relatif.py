@@ -46,4 +46,5 @@ class RelatIF(Method):
     def work(self, problem: Problem) -> Work:
         """One gradient pass, after the solver's work; every training example is solved for too."""
         fitting, held = self.ihvp.work(problem)
-        return Work(problem, written=True, fitting=f"{fitting}; then a solve for each training example", bytes=held)
+        fitting = f"{fitting}; then a solve for each training example"
+        return Work(problem, written=True, fitting=fitting, bytes=held, approximated=self.ihvp.account())

@@ -48,7 +48,8 @@ def report(
         proof = Proof(predicted, truth.change.numpy(), truth.query_ids, np.array(list(truth.groups)), figures, truth.unit)
     lead = f"{len(scores.query_ids)} queries, {len(scores.train_ids)} training examples, scored by {scores.method}."
     cards = plain_cards(scores.top(min(top, len(scores.train_ids))), truth)
-    content = Content(title, lead, cards, scores.unit, proof, "No retraining was given.", settings={"method": scores.method, "unit": scores.unit})
+    settings = {"method": scores.method, "unit": scores.unit}
+    content = Content(title, lead, cards, scores.unit, proof, "No retraining was given.", settings=settings, notes=scores.notes)
     return write_report(path, content)
 
 

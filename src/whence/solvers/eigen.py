@@ -14,6 +14,8 @@ from whence.problem import Problem
 from whence.solvers.low_rank import LowRank, low_rank
 from whence.solvers.solver import Inverse, Solution, Solver
 
+SHOWN = 64  # outer products beyond which an account leaves a layer out
+
 
 @dataclass(frozen=True)
 class Eigen(Solver):
@@ -84,6 +86,15 @@ class EigenInverse(Inverse):
             if thin is not None:
                 return _spread(eigen.turned_factors(block), thin), True
         return Dense(eigen.scaled(block, weights)), False
+
+    def account(self) -> str:
+        """By how many outer products each layer's inverted eigenvalues are held, and how far from them, where that is what scoring takes."""
+        said = []
+        for place, shape in enumerate(self.operator.layout.blocks):
+            thin = self.low_rank(place, SHOWN) if self.tolerance > 0 and len(self.weights[place]) == 1 else None
+            if thin is not None:
+                said.append(f"{shape.names[0]} {thin.rows.shape[1]} (relative error {thin.error:.1g})")
+        return "1/(Λ + damping) as outer products, where examples have one position and it is cheaper: " + ", ".join(said) if said else ""
 
     def low_rank(self, place: int, most: int) -> LowRank | None:
         """A layer's inverted eigenvalues as at most so many outer products, weighed by the gradients' energy; None where that is too few."""

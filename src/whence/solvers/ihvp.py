@@ -98,6 +98,10 @@ class IHVP:
         """What fitting and solving take, in words, and the bytes held."""
         return self.solver.work(problem)
 
+    def account(self) -> str:
+        """What scoring approximates: not known before it is fitted."""
+        return ""
+
 
 @dataclass(frozen=True, eq=False)
 class FittedIHVP:
@@ -119,6 +123,11 @@ class FittedIHVP:
     def work(self, problem: Problem) -> tuple[str, int]:
         """What solving takes beside what is fitted already: not counted."""
         return "", 0
+
+    def account(self) -> str:
+        """What scoring approximates, in words, with the measured error."""
+        with torch.no_grad():
+            return self.inverse.account()
 
     def save(self, path: str | Path) -> Path:
         """Factors, eigenbases and settings to one safetensors file, with what they were fitted on; :meth:`IHVP.load` reads it.

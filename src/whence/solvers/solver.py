@@ -42,6 +42,10 @@ class Inverse(ABC):
         """What preparing found, to be saved; nothing where preparing is as quick as reading."""
         return {}
 
+    def account(self) -> str:
+        """What scoring will approximate, in words; nothing where it does not."""
+        return ""
+
     def apply(self, rows: Rows) -> Rows:
         """The solution for each row, as rows."""
         return rows.layout.rows(self.solve(rows.flat().T.contiguous()).x.T)

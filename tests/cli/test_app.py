@@ -135,7 +135,7 @@ def test_other_bundled_data(whence: Whence, tmp_path: Path, data: str) -> None:
     assert found["proof"]["pearson"]["value"] > 0.99 and (found["held_out"].get("accuracy", 0) > 0.9 or found["held_out"]["r2"] > 0.3)
 
 
-@pytest.mark.parametrize("method", ["leverage", "gradient-dot", "gradient-cosine", "random"])
+@pytest.mark.parametrize("method", ["leverage", "relatif", "gradient-dot", "gradient-cosine", "random"])
 def test_every_method(whence: Whence, folder: Path, tmp_path: Path, method: str) -> None:
     done = whence("explain", folder / "shop.csv", "--target", "bought", "--method", method, "--top", 2, "--out", tmp_path, folder=folder)
     assert done.returncode == 0, done.stderr

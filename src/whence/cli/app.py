@@ -31,6 +31,7 @@ class MethodName(StrEnum):
 
     influence = "influence"
     leverage = "leverage"
+    relatif = "relatif"
     gradient_dot = "gradient-dot"
     gradient_cosine = "gradient-cosine"
     random = "random"

@@ -13,9 +13,9 @@ from whence.cli.content import content_of
 from whence.cli.result import Result, Settings
 from whence.cli.show import show
 from whence.cli.write import check_folder, write_run
-from whence.curvature import GaussNewton, Hessian
+from whence.curvature import KFAC, GaussNewton, Hessian
 from whence.errors import UsageError
-from whence.methods import GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores
+from whence.methods import GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores, RelatIF
 from whence.metrics import loo_correlation
 from whence.problem import Problem
 from whence.scores import TopScores
@@ -68,13 +68,18 @@ def _method(settings: Settings, problem: Problem) -> tuple[Method, tuple[str, ..
     if settings.method in plain:
         return plain[settings.method], ()
     ihvp, notes = fitted_ihvp(problem)
+    if settings.method == "relatif":
+        return RelatIF(ihvp), notes
     return InfluenceFunction(ihvp, leverage=settings.method == "leverage"), notes
 
 
 def fitted_ihvp(problem: Problem) -> tuple[FittedIHVP, tuple[str, ...]]:
     """The Hessian itself where it is positive definite and can be written out, else Gauss-Newton; and what was done."""
     if problem.size > DENSE:
-        return IHVP(GaussNewton(), CG()).fit(problem), (f"{problem.size:,} parameters: Gauss-Newton curvature, solved by conjugate gradients.",)
+        rough = KFAC(samples=1 if problem.objective.sample else None)
+        ihvp = IHVP(GaussNewton(), CG(preconditioner=rough)).fit(problem)
+        how = f"Gauss-Newton curvature with damping {ihvp.damping:.3g}, solved by conjugate gradients preconditioned with K-FAC"
+        return ihvp, (f"{problem.size:,} parameters: {how}.",)
     try:
         return IHVP(Hessian(), Exact(), damping=0.0).fit(problem), ()
     except UsageError as error:
@@ -93,7 +98,11 @@ def _left_out(problem: Problem, top: TopScores, seed: int) -> np.ndarray:
 
 
 def _chosen(settings: Settings, result: Result) -> dict[str, str]:
-    names = {"influence": "influence function (Koh & Liang 2017)", "leverage": "influence function with leverage (one Newton step per row)"}
+    names = {
+        "influence": "influence function (Koh & Liang 2017)",
+        "leverage": "influence function with leverage (one Newton step per row)",
+        "relatif": "RelatIF (Barshan et al. 2020), influence for a given move of the model",
+    }
     return {"method": names.get(settings.method, settings.method), "unit of scores": result.scores.unit, "seed": str(settings.seed)}
 
 

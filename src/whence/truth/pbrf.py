@@ -1,5 +1,6 @@
 """The proximal Bregman response (Bae et al. 2022): what influence estimates for a network that was never trained to a minimum."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,10 @@ from whence.truth.retrain import measured
 
 DENSE = 2000  # parameters up to which the Gauss-Newton matrix is factored
 CLOSE = 1e-4  # of the solves that precondition the steps
-SLOW = 0.9  # a step that leaves more of the gradient than this is halved
+MEMORY = 10  # steps that a minimisation remembers
+ARMIJO = 1e-4  # of the fall that the slope promises: what a step must lower the objective by
+SLOW = 0.5  # of the gradient: a step that leaves less is taken, though the objective no longer resolves its fall
+KINK = 2.0**-20  # of a whole step: where no longer one lowers the objective, it has a kink, as those of ReLU
 
 
 def pbrf(
@@ -38,8 +42,9 @@ def pbrf(
     (1/N) Σⱼ wⱼ D(fⱼ(θ), fⱼ(θₛ)) - (1/N) Σ_{i∈S} wᵢ lossᵢ(θ) + ½ Σ (l2 + damping)(θ - θₛ)², with D(y, y') = loss(y) - loss(y') - ∇loss(y')ᵀ(y - y')
     and θₛ the problem's parameters, at which all is compared: outputs and parameters are to stay, but for the group's losses, which may rise.
     Influence by ``GaussNewton`` with the same ``damping`` (default: that of ``IHVP``) is its linear form, so this is the truth that it estimates
-    where retraining would find another minimum altogether. Found in float64 by chord steps, all groups at once, each step one pass for each group and
-    one solve for all, until each gradient is ``tolerance`` of its first. Raises :class:`UsageError` where ``max_steps`` do not suffice.
+    where retraining would find another minimum altogether. Found in float64 by quasi-Newton steps, all groups at once, each step one pass for each
+    group and one solve for all, until each gradient is ``tolerance`` of its first, or no step lowers the objective, as at a kink of ReLU. Raises
+    :class:`UsageError` where ``max_steps`` do not suffice.
     """
     problem, named = problem.to(torch.float64), group_ids(groups, problem.ids)
     asked = problem.examples(queries)
@@ -77,38 +82,38 @@ class Response:
         """A vector as parameters."""
         return self.layout.split(theta)
 
-    def gradients(self, thetas: Tensor, rows: Tensor) -> Tensor:
-        """The gradient of the objective of each of some groups at its θ (k, d)."""
-        found = torch.stack([self._gradient(theta, kept) for theta, kept in zip(thetas, self.kept[rows], strict=True)])
-        return found + (self.problem.l2 + torch.as_tensor(self.ihvp.damping).flatten()) * (thetas - self.start)
+    def at(self, thetas: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The objective of each of some groups at its θ (k,), and its gradient (k, d)."""
+        found = [self._at(theta, kept) for theta, kept in zip(thetas, self.kept[rows], strict=True)]
+        held, moved = self.problem.l2 + torch.as_tensor(self.ihvp.damping).flatten(), thetas - self.start
+        values = torch.stack([value for value, _ in found]) + (held * moved.square()).sum(1) / 2
+        return values, torch.stack([gradient for _, gradient in found]) + held * moved
 
     def minimised(self, tolerance: float, max_steps: int, progress: bool) -> Tensor:
-        """θ of each group (m, d)."""
-        thetas = self.start.repeat(len(self.kept), 1)
-        active, sizes = torch.arange(len(thetas)), self.start.new_ones(len(thetas))
-        gradients = self.gradients(thetas, active)
-        norms = gradients.norm(dim=1)
-        goal = tolerance * norms
+        """θ of each group (m, d), by quasi-Newton steps from (G + damping)⁻¹ for all groups at once."""
+        thetas, active = self.start.repeat(len(self.kept), 1), torch.arange(len(self.kept))
+        values, gradients = self.at(thetas, active)
+        goal, sizes, history = tolerance * gradients.norm(dim=1), self.start.new_ones(len(thetas)), History(MEMORY)
         for _ in track(range(max_steps), "proximal Bregman response", None, progress):
-            going = norms[active] > goal[active]
-            active = active[going]
+            active = active[(gradients[active].norm(dim=1) > goal[active]) & (sizes[active] > KINK)]
             if not len(active):
                 return thetas
-            gradients = gradients[going]
-            steps = self.ihvp.inverse.solve(gradients.T.contiguous()).x.T * sizes[active, None]
+            steps = history.step(gradients[active], active, self.ihvp) * sizes[active, None]
             new = thetas[active] - steps
-            found = self.gradients(new, active)
-            better = found.norm(dim=1) < SLOW * norms[active]
-            thetas[active[better]], norms[active[better]] = new[better], found[better].norm(dim=1)
-            gradients = torch.where(better[:, None], found, gradients)
-            sizes[active[~better]] /= 2
+            found, slopes = self.at(new, active)
+            falls = found <= values[active] - ARMIJO * (steps * gradients[active]).sum(1)
+            better = falls | (slopes.norm(dim=1) < SLOW * gradients[active].norm(dim=1))
+            history.note(-steps, slopes - gradients[active], active, better, len(thetas))
+            moved = active[better]
+            thetas[moved], values[moved], gradients[moved] = new[better], found[better], slopes[better]
+            sizes[active] = torch.where(better, (2 * sizes[active]).clamp_max(1), sizes[active] / 2)
         raise UsageError(
             f"{len(active)} of {len(thetas)} responses did not settle in {max_steps} steps; "
-            "raise damping=, max_steps= or tolerance=, or take smaller groups."
+            "raise damping=, max_steps= or tolerance=, or take smaller groups; smooth activations settle sooner than ReLU."
         )
 
-    def _gradient(self, theta: Tensor, kept: Tensor) -> Tensor:
-        total = torch.zeros_like(theta)
+    def _at(self, theta: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        total, gradient = theta.new_zeros(()), torch.zeros_like(theta)
         with torch.enable_grad():
             values = {name: value.clone().requires_grad_() for name, value in self.parameters(theta).items()}
             for batch, slope in self.slopes:
@@ -116,8 +121,39 @@ class Response:
                 losses = self.problem.losses(outputs, batch) * kept[torch.from_numpy(batch.positions)]
                 objective = (batch.weights * (losses - (outputs * slope).flatten(1).sum(1))).sum() / self.problem.normaliser
                 found = torch.autograd.grad(objective, list(values.values()), materialize_grads=True)
-                total += torch.cat([piece.reshape(-1) for piece in found])
-        return total
+                total = total + objective.detach()
+                gradient += torch.cat([piece.reshape(-1) for piece in found])
+        return total, gradient
+
+
+class History:
+    """What the last few steps of m minimisations taught of their curvature: limited-memory BFGS (Nocedal 1980), all at once."""
+
+    def __init__(self, most: int) -> None:
+        self.pairs: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=most)  # steps, changes of gradient (m, d), 1 / their products (m,)
+
+    def note(self, steps: Tensor, changes: Tensor, active: Tensor, taken: Tensor, count: int) -> None:
+        """Steps and changes (k, d) of the active minimisations; those not taken, or along which the curvature is not positive, teach nothing."""
+        products = (steps * changes).sum(1)
+        useful = taken & (products > 0)
+        scales = torch.where(useful, 1 / products.where(useful, products.new_ones(())), products.new_zeros(()))
+
+        def spread(found: Tensor) -> Tensor:
+            return found.new_zeros(count, *found.shape[1:]).index_copy(0, active, found)
+
+        self.pairs.append((spread(steps), spread(changes), spread(scales)))
+
+    def step(self, gradients: Tensor, active: Tensor, inverse: FittedIHVP) -> Tensor:
+        """The quasi-Newton step against each gradient (k, d)."""
+        pairs = [(steps[active], changes[active], scales[active]) for steps, changes, scales in self.pairs]
+        found, along = gradients, []
+        for steps, changes, scales in reversed(pairs):
+            along.append(scales * (steps * found).sum(1))
+            found = found - along[-1][:, None] * changes
+        found = inverse.inverse.solve(found.T.contiguous()).x.T
+        for (steps, changes, scales), share in zip(pairs, reversed(along), strict=True):
+            found = found + (share - scales * (changes * found).sum(1))[:, None] * steps
+        return found
 
 
 def _slope(problem: Problem, batch: Batch) -> Tensor:

@@ -23,10 +23,12 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/exact.py
 	.venv-bench/bin/python benchmarks/tracin.py
 	.venv-bench/bin/python benchmarks/ekfac.py
+	.venv-bench/bin/python benchmarks/solvers.py
 	.venv-bench/bin/python benchmarks/gradients.py
 	.venv-bench/bin/python benchmarks/million.py
 	.venv-bench/bin/python benchmarks/projection.py
 	.venv-bench/bin/python benchmarks/mislabelled.py
+	.venv-bench/bin/python benchmarks/arnoldi_labels.py
 
 clean:
 	rm -rf .venv .venv-bench site build dist

@@ -74,10 +74,16 @@ def drawn(pool: wh.datasets.Images, images: int, seed: int) -> Data:
     """Images of the pool, a tenth of them with another digit's label."""
     random = torch.Generator().manual_seed(seed)
     places = torch.randperm(len(pool.y), generator=random)[:images]
-    y, flipped = pool.y[places].clone(), torch.zeros(images, dtype=torch.bool)
-    flipped[torch.randperm(images, generator=random)[: round(FLIPPED * images)]] = True
-    y[flipped] = (y[flipped] + torch.randint(1, 10, (int(flipped.sum()),), generator=random)) % 10
+    y, flipped = with_flips(pool.y[places], round(FLIPPED * images), random)
     return Data(pool.X[places].flatten(1), y, flipped)
+
+
+def with_flips(y: Tensor, count: int, random: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The labels, ``count`` of them another digit's, each of the nine as likely; and which."""
+    y, flipped = y.clone(), torch.zeros(len(y), dtype=torch.bool)
+    flipped[torch.randperm(len(y), generator=random)[:count]] = True
+    y[flipped] = (y[flipped] + torch.randint(1, 10, (count,), generator=random)) % 10
+    return y, flipped
 
 
 def trained(name: str, data: Data, epochs: int, seed: int) -> tuple[MLP, wh.CheckpointRecorder]:

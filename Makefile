@@ -23,6 +23,7 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/exact.py
 	.venv-bench/bin/python benchmarks/tracin.py
 	.venv-bench/bin/python benchmarks/ekfac.py
+	.venv-bench/bin/python benchmarks/faithful.py
 	.venv-bench/bin/python benchmarks/solvers.py
 	.venv-bench/bin/python benchmarks/gradients.py
 	.venv-bench/bin/python benchmarks/million.py

@@ -1,14 +1,60 @@
 """Gauss-Newton equals its definition, is never negative, and is the Hessian where outputs are linear in θ."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from helpers import reference
+from helpers.layers import layer_problem
 from helpers.problems import CONVEX, NAMES, problem
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 import whence as wh
 from whence.curvature.draws import drawn_targets
+from whence.curvature.gauss_newton import pushed_forward, pushed_twice
+from whence.curvature.twice import Kernels, differentiable_twice
+
+FUSED = [
+    "embedding bag, mean", "embedding bag, weighted sum", "embedding bag, max", "lstm", "gru, batch second", "self-attention, masks",
+    "transformer encoder", "weight norm",
+]  # fmt: skip
+
+
+class Doubled(torch.autograd.Function):
+    """2x by hand, whose backward pass has no derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return 2 * x
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+        return 2 * grad
+
+
+class DoubledForward(Doubled):
+    """The same with a forward mode."""
+
+    @staticmethod
+    def jvp(ctx: Any, along: Tensor) -> Tensor:  # type: ignore[override]
+        return 2 * along
+
+
+class ByHand(nn.Module):
+    def __init__(self, function: Any) -> None:
+        super().__init__()
+        self.first, self.function, self.last = nn.Linear(4, 3), function, nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(torch.tanh(self.function.apply(self.first(x))))
+
+
+def by_hand(function: Any) -> wh.Problem:
+    X, y = torch.randn(12, 4, dtype=torch.float64), torch.arange(12) % 3
+    return wh.Problem.of(ByHand(function).double().eval(), wh.cross_entropy(l2=0.01), (X, y))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,3 +99,40 @@ def test_the_fisher_of_many_draws_is_the_gauss_newton_matrix() -> None:
     p = problem("mlp").problem
     true = wh.GaussNewton().fit(p).dense()
     assert (wh.Fisher(samples=500).fit(p).dense() - true).norm() < 0.1 * true.norm()
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_layers_with_kernels_of_their_own(name: str) -> None:
+    p = layer_problem(name)
+    true = reference.gauss_newton(p)
+    torch.testing.assert_close(wh.GaussNewton().fit(p).dense(), true, rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(wh.GaussNewton().fit(p.to(torch.float32)).dense().double(), true, rtol=1e-4, atol=1e-5 * float(true.abs().max()))
+    g = reference.gradients(p)
+    torch.testing.assert_close(wh.EmpiricalFisher().fit(p).dense(), g.T @ g / len(p), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", [*FUSED, "mlp", "conv2d, two groups", "batch norm of images"])
+def test_forward_mode_gives_the_same_products(name: str) -> None:
+    p = layer_problem(name)
+    batch, tangents = reference.whole(p), [torch.randn(3, *value.shape, dtype=p.dtype) for value in p.parameters.values()]
+    with differentiable_twice(Kernels.UNFUSED):
+        parameters = {key: value.clone().requires_grad_() for key, value in p.parameters.items()}
+        outputs = p.outputs(batch.inputs, parameters)
+        found, true = (push(p, batch, tangents, parameters, outputs) for push in (pushed_forward, pushed_twice))
+    torch.testing.assert_close(found, true)
+
+
+def test_a_layer_whose_backward_pass_has_no_derivative_is_taken_forward() -> None:
+    p = by_hand(DoubledForward)
+    torch.testing.assert_close(wh.GaussNewton().fit(p).dense(), reference.gauss_newton(p), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("curvature", [wh.GaussNewton(), wh.Fisher(), wh.EmpiricalFisher(), wh.Hessian()], ids=repr)
+def test_a_layer_that_goes_neither_way_is_refused_with_what_to_do(curvature: wh.Curvature) -> None:
+    p = by_hand(Doubled)
+    with pytest.raises(wh.UsageError, match=r"use EKFAC\(\).*leave the layer out through parameters=") as told:
+        curvature.fit(p)
+    assert "\n" not in str(told.value)
+    assert curvature.fit(p.restricted("last.*")).dense().isfinite().all()
+    scores = wh.attribute(wh.InfluenceFunction(wh.IHVP(wh.EKFAC(), wh.Eigen())), p, (torch.randn(2, 4), torch.tensor([0, 1])))
+    assert scores.values.isfinite().all()

@@ -1,9 +1,13 @@
 """The Hessian equals autograd's dense one."""
 
+from typing import Any
+
 import pytest
 import torch
 from helpers import reference
+from helpers.layers import layer_problem
 from helpers.problems import NAMES, problem
+from torch import Tensor, nn
 
 import whence as wh
 
@@ -16,3 +20,45 @@ def test_equals_the_dense_reference(name: str) -> None:
     vectors = torch.randn(p.size, 40, dtype=p.dtype)
     torch.testing.assert_close(operator @ vectors, true @ vectors, rtol=1e-9, atol=1e-10)
     torch.testing.assert_close(operator @ vectors[:, 0], true @ vectors[:, 0], rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["embedding bag, mean", "embedding bag, weighted sum", "lstm", "self-attention", "weight norm"])
+def test_layers_whose_second_derivatives_torch_lacks_or_gets_wrong(name: str) -> None:
+    p = layer_problem(name)
+    found, true = wh.Hessian().fit(p).dense(), reference.hessian_by_differences(p)
+    torch.testing.assert_close(found, true, rtol=1e-6, atol=1e-8 * float(true.abs().max()) + 1e-9)
+
+
+def test_weight_norm_is_right_where_there_is_no_room_to_prove_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("whence.curvature.products.COPY", 2**60)
+    p = layer_problem("weight norm")
+    torch.testing.assert_close(wh.Hessian().fit(p).dense(), reference.hessian_by_differences(p), rtol=1e-6, atol=1e-8)
+
+
+class Frozen(torch.autograd.Function):
+    """x² with a backward pass that takes the slope as constant."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+        return 2 * ctx.saved_tensors[0].detach() * grad
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_second_derivatives_that_are_not_those_of_the_gradient_are_refused(dtype: torch.dtype) -> None:
+    class Squared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = nn.Linear(4, 3), nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(torch.tanh(Frozen.apply(self.first(x))))  # type: ignore[arg-type]
+
+    p = wh.Problem.of(Squared().to(dtype).eval(), wh.cross_entropy(), (torch.randn(8, 4), torch.arange(8) % 2))
+    with pytest.raises(wh.UsageError, match=r"at first.weight are not those of the gradient\); use EKFAC\(\) or GaussNewton\(\)"):
+        wh.Hessian().fit(p)
+    assert wh.GaussNewton().fit(p).dense().isfinite().all()

@@ -1,8 +1,17 @@
 """Cotangents pulled back many at a time."""
 
-import torch
+from typing import Any
 
-from whence.curvature.products import pull_back
+import pytest
+import torch
+from helpers.problems import problem
+from torch import Tensor
+
+import whence as wh
+from whence.batch import Batch
+from whence.curvature.hessian import hessian_product
+from whence.curvature.products import Risk, Route, pull_back
+from whence.curvature.twice import Kernels
 
 
 def test_pull_back_is_the_transposed_jacobian() -> None:
@@ -34,3 +43,28 @@ def test_an_operation_that_cannot_be_batched_is_taken_one_by_one() -> None:
     cotangents = torch.randn(5, 4, dtype=torch.float64)
     (found,) = pull_back([Double.apply(x)], [x], [cotangents])  # type: ignore[list-item]
     torch.testing.assert_close(found, 2 * cotangents)
+
+
+def test_the_first_route_without_a_fault_is_taken_and_the_first_fault_told() -> None:
+    p = problem("mlp").problem
+
+    def broken(problem: wh.Problem, batch: Batch, tangents: list[Tensor]) -> list[Tensor]:
+        raise NotImplementedError("no derivative of this.\nMore about it")
+
+    def without_float64(*_: Any) -> str:
+        raise TypeError("no float64 here")
+
+    bad, wrong, good = Route(broken, lambda *_: ""), Route(hessian_product, lambda *_: "it is wrong"), Route(hessian_product, without_float64)
+    assert Risk.of(p, [Route(hessian_product, lambda *_: "")], False).kernels == Kernels.ALL
+    risk = Risk.of(p, [bad, wrong, good], False)
+    assert risk.product is hessian_product and risk.kernels == Kernels.COMPOSED
+    with pytest.raises(wh.UsageError, match=r"\(no derivative of this\); use EKFAC\(\) or KFAC\(\), or leave"):
+        Risk.of(p, [bad, wrong], False)
+    with pytest.raises(wh.UsageError, match=r"\(it is wrong\)"):
+        Risk.of(p, [wrong], False)
+
+
+def test_what_is_wrong_with_the_model_itself_is_not_taken_for_a_missing_derivative() -> None:
+    p = wh.Problem.of(torch.nn.Linear(5, 3).eval(), wh.cross_entropy(), (torch.randn(4, 4), torch.arange(4) % 3))
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        Risk.of(p, [Route(hessian_product, lambda *_: "")], False)

@@ -1,17 +1,24 @@
 """Gauss-Newton and Fisher matrices: curvature of the loss in the outputs, pulled back through the model (Schraudolph 2002)."""
 
+import warnings
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from whence.batch import Batch
 from whence.curvature.head import head_operator
 from whence.curvature.operator import Curvature, Operator
 from whence.curvature.outputs import DrawnTargets, GivenTargets, LossCurvature, OutputCurvature
-from whence.curvature.products import Risk, pull_back
+from whence.curvature.products import Risk, Route, directions, pull_back
 from whence.problem import Problem
+
+SLACK = 1e-6  # of the products' length, for rounding
+Push = Callable[[Problem, Batch, list[Tensor], dict[str, Tensor], Tensor], Tensor]
 
 
 class PulledBack(Curvature):
@@ -24,12 +31,11 @@ class PulledBack(Curvature):
 
     def fit(self, problem: Problem) -> Operator:
         """The operator at the problem's parameters."""
-        of = self.of
-
-        def product(problem: Problem, batch: Batch, tangents: list[Tensor]) -> list[Tensor]:
-            return pulled_product(problem, batch, tangents, of)
-
-        return head_operator(problem, of) or Risk(problem, product, semidefinite=of.semidefinite(problem))
+        head = head_operator(problem, self.of)
+        if head is not None:
+            return head
+        routes = [Route(partial(pulled_product, of=self.of, push=push), partial(not_adjoint, push=push)) for push in (pushed_twice, pushed_forward)]
+        return Risk.of(problem, routes, self.of.semidefinite(problem))
 
 
 @dataclass(frozen=True)
@@ -73,13 +79,47 @@ class EmpiricalFisher(PulledBack):
         return GivenTargets()
 
 
-def pulled_product(problem: Problem, batch: Batch, tangents: list[Tensor], of: OutputCurvature) -> list[Tensor]:
-    """Σᵢ wᵢ JᵢᵀSᵢJᵢ V: J V as the derivative of uᵀJ by u, then back through S and Jᵀ."""
-    parameters = {name: value.clone().requires_grad_() for name, value in problem.parameters.items()}
-    outputs, values = problem.outputs(batch.inputs, parameters), list(parameters.values())
+def pulled_product(problem: Problem, batch: Batch, tangents: list[Tensor], of: OutputCurvature, push: Push) -> list[Tensor]:
+    """Σᵢ wᵢ JᵢᵀSᵢJᵢ V: J V by ``push``, then back through S and Jᵀ."""
+    parameters, outputs = _recorded(problem, batch)
     bend = of.bend(problem, outputs.detach(), batch)
-    dummy = torch.zeros_like(outputs, requires_grad=True)
-    backward = torch.autograd.grad(outputs, values, dummy, create_graph=True, materialize_grads=True)
-    pushed = pull_back(backward, [dummy], tangents)[0].detach()
+    pushed = push(problem, batch, tangents, parameters, outputs)
     weights = batch.weights.view(-1, *[1] * (outputs.dim() - 1))
-    return pull_back([outputs], values, [bend(pushed) * weights])
+    return pull_back([outputs], list(parameters.values()), [bend(pushed) * weights])
+
+
+def pushed_twice(_: Problem, __: Batch, tangents: list[Tensor], parameters: dict[str, Tensor], outputs: Tensor) -> Tensor:
+    """J V (k, B, ...) as the derivative of uᵀJ by u, all of V at once; forward mode is no faster for one vector, and slower for many."""
+    dummy = torch.zeros_like(outputs, requires_grad=True)
+    backward = torch.autograd.grad(outputs, list(parameters.values()), dummy, create_graph=True, materialize_grads=True)
+    return pull_back(backward, [dummy], tangents)[0].detach()
+
+
+def pushed_forward(problem: Problem, batch: Batch, tangents: list[Tensor], parameters: dict[str, Tensor], outputs: Tensor) -> Tensor:
+    """The same in forward mode, one vector at a time: for layers whose backward pass has no derivative."""
+    found = []
+    with warnings.catch_warnings(action="ignore"):  # torch's own, of how it was built
+        for directions in zip(*tangents, strict=True):
+            with forward_ad.dual_level():
+                duals = [forward_ad.make_dual(value, along) for value, along in zip(parameters.values(), directions, strict=True)]
+                moved = problem.outputs(batch.inputs, dict(zip(parameters, duals, strict=True)))
+                tangent = forward_ad.unpack_dual(moved).tangent
+                found.append(torch.zeros_like(outputs) if tangent is None else tangent.detach())
+    return torch.stack(found)
+
+
+def not_adjoint(problem: Problem, batch: Batch, push: Push) -> str:
+    """What ``push`` gives must be J V by what Jᵀ is: uᵀ(J v) = (Jᵀu)ᵀv. Backward passes that torch takes as constant give too little, in silence."""
+    parameters, outputs = _recorded(problem, batch)
+    tangents, u = directions(problem, 1), torch.randn(outputs.shape, generator=torch.Generator().manual_seed(1)).to(outputs)
+    pushed = push(problem, batch, tangents, parameters, outputs)[0]
+    pulled = pull_back([outputs], list(parameters.values()), [u[None]])
+    gap = (u * pushed).sum() - torch.stack([(part * along).sum() for part, along in zip(pulled, tangents, strict=True)]).sum()
+    size = max(float(pushed.norm()), *(float(part.norm()) for part in pulled))
+    return "a backward pass in it has no derivative" if abs(float(gap)) > SLACK * size else ""
+
+
+def _recorded(problem: Problem, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+    """The parameters, and the outputs as a function of them."""
+    parameters = {name: value.clone().requires_grad_() for name, value in problem.parameters.items()}
+    return parameters, problem.outputs(batch.inputs, parameters)

@@ -9,8 +9,11 @@ from whence.batch import Batch
 from whence.curvature.head import head_operator
 from whence.curvature.operator import Curvature, Operator
 from whence.curvature.outputs import LossCurvature
-from whence.curvature.products import Risk, pull_back
+from whence.curvature.products import Risk, Route, directions, pull_back
 from whence.problem import Problem
+
+STEP = 1e-8  # of differences, in float64: so short that hardly a ReLU turns over
+SLACK, NOISE = 1e-3, 1e-5  # of the products' length, and of the gradient's, that is rounding
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,37 @@ class Hessian(Curvature):
     """
 
     def fit(self, problem: Problem) -> Operator:
-        """The operator at the problem's parameters."""
-        return head_operator(problem, LossCurvature()) or Risk(problem, hessian_product, semidefinite=False)
+        """The operator at the problem's parameters. Raises :class:`UsageError` where torch's second derivatives are missing or wrong."""
+        head = head_operator(problem, LossCurvature())
+        return head or Risk.of(problem, [Route(hessian_product, unlike_differences, "GaussNewton()")], semidefinite=False)
 
 
 def hessian_product(problem: Problem, batch: Batch, tangents: list[Tensor]) -> list[Tensor]:
     """Σᵢ wᵢ ∇²lossᵢ V by differentiating the gradient against V."""
-    parameters = {name: value.clone().requires_grad_() for name, value in problem.parameters.items()}
-    total = (problem.losses(problem.outputs(batch.inputs, parameters), batch) * batch.weights).sum()
-    values = list(parameters.values())
+    total, values = _total(problem, batch)
     first = torch.autograd.grad(total, values, create_graph=True, materialize_grads=True)
     return pull_back(first, values, tangents)
+
+
+def unlike_differences(problem: Problem, batch: Batch) -> str:
+    """∇²loss v must be what the gradient changes by along v: torch's second derivatives are wrong in places, by hand written ones more often."""
+    along = directions(problem, 1)
+
+    def gradient(step: float) -> tuple[Tensor, ...]:
+        moved = {name: value + step * part[0] for (name, value), part in zip(problem.parameters.items(), along, strict=True)}
+        return torch.autograd.grad(*_total(problem.at(moved), batch), materialize_grads=True)
+
+    products = [part[0] for part in hessian_product(problem, batch, along)]
+    least = NOISE * max(float(part.norm()) for part in gradient(0.0))
+    for name, product, high, low in zip(problem.names, products, gradient(STEP), gradient(-STEP), strict=True):
+        change = (high - low) / (2 * STEP)
+        gap, size = float((change - product).norm()), float(change.norm() + product.norm())
+        if gap > SLACK * size + least:
+            return f"the second derivatives it gives at {name} are not those of the gradient"
+    return ""
+
+
+def _total(problem: Problem, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+    """Σᵢ wᵢ lossᵢ, and the parameters that it is a function of."""
+    parameters = {name: value.clone().requires_grad_() for name, value in problem.parameters.items()}
+    return (problem.losses(problem.outputs(batch.inputs, parameters), batch) * batch.weights).sum(), list(parameters.values())

@@ -1,26 +1,48 @@
 """Products with second derivatives, many vectors at once, by reverse-mode passes alone (no vmap over the user's model)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from whence.batch import Batch
 from whence.curvature.operator import Operator, estimated_trace, written_out
+from whence.curvature.twice import Kernels, differentiable_twice
+from whence.errors import UsageError
+from whence.memory import out_of_memory
 from whence.problem import Problem
 
 Product = Callable[[Problem, Batch, list[Tensor]], list[Tensor]]
 STEP = 32  # vectors pulled back through one graph at a time
+COPY = 4 * 8  # bytes for each number of a model in float64, with its gradients
+FEW = 2  # examples that a product is proved on
 
 
 class Risk(Operator):
-    """(1/N) Σᵢ wᵢ Cᵢ + diag(l2), where ``product`` gives Σᵢ wᵢ Cᵢ V over a batch."""
+    """(1/N) Σᵢ wᵢ Cᵢ + diag(l2), where ``product`` gives Σᵢ wᵢ Cᵢ V over a batch; ``kernels`` are those it needs."""
 
-    def __init__(self, problem: Problem, product: Product, semidefinite: bool) -> None:
-        self.problem, self.product, self.semidefinite = problem, product, semidefinite
+    def __init__(self, problem: Problem, product: Product, semidefinite: bool, kernels: Kernels = Kernels.ALL) -> None:
+        self.problem, self.product, self.semidefinite, self.kernels = problem, product, semidefinite, kernels
+
+    @classmethod
+    def of(cls, problem: Problem, routes: Sequence["Route"], semidefinite: bool) -> "Risk":
+        """By the first route that torch can take through the model and that gives what it should. Raises :class:`UsageError` where none does."""
+        batch = next(problem.batches(size=FEW))
+        with torch.no_grad():
+            problem.outputs(batch.inputs)  # what fails here is no matter of derivatives
+        reasons = []
+        for route in routes:
+            for kernels in Kernels:
+                wrong = route.fault(problem, batch, kernels)
+                if not wrong:
+                    return cls(problem, route.product, semidefinite, kernels)
+                reasons.append(wrong)
+        raise UsageError(
+            f"torch cannot take this curvature through the model ({reasons[0]}); use EKFAC() or {routes[0].instead}, "
+            "or leave the layer out through parameters=."
+        )
 
     def apply(self, vectors: Tensor) -> Tensor:
         return torch.cat([self._apply(part) for part in vectors.split(STEP, dim=1)], 1)
@@ -33,7 +55,7 @@ class Risk(Operator):
             weights=problem.weights[torch.from_numpy(positions).to(problem.device)],
             normaliser=problem.normaliser * share,
         )
-        return Risk(some, self.product, self.semidefinite)
+        return Risk(some, self.product, self.semidefinite, self.kernels)
 
     def dense(self) -> Tensor:
         return written_out(self)
@@ -47,10 +69,44 @@ class Risk(Operator):
         tangents = [part.reshape(-1, *shape) for part, shape in zip(parts, shapes, strict=True)]
         total = self.problem.l2[:, None] * vectors
         for batch in self.problem.batches():
-            with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
+            with differentiable_twice(self.kernels):
                 found = self.product(self.problem, batch, tangents)
             total = total + torch.cat([piece.reshape(len(piece), -1) for piece in found], 1).T / self.problem.normaliser
         return total
+
+
+@dataclass(frozen=True)
+class Route:
+    """A product and what proves it: ``check`` says in words what is wrong with it on a batch, or nothing. ``instead``: another curvature to use."""
+
+    product: Product
+    check: Callable[[Problem, Batch], str]
+    instead: str = "KFAC()"
+
+    def fault(self, problem: Problem, batch: Batch, kernels: Kernels) -> str:
+        """Why it cannot be taken; empty where it can. What has no room or device for a proof is taken without, never with all kernels."""
+        unproved = "unproved" if kernels == Kernels.ALL else ""
+        try:
+            with differentiable_twice(kernels):
+                self.product(problem, batch, directions(problem, 1))
+        except RuntimeError as error:
+            if out_of_memory(error):
+                raise
+            return str(error).strip().split("\n")[0].rstrip(".")
+        if COPY * sum(value.numel() for value in problem.state.values()) > problem.budget:
+            return unproved
+        try:
+            exact = problem.to(torch.float64)  # where rounding is no excuse
+            with differentiable_twice(kernels):
+                return self.check(exact, next(exact.batches(size=FEW)))
+        except (RuntimeError, TypeError, ValueError):  # a device or a model without float64
+            return unproved
+
+
+def directions(problem: Problem, k: int) -> list[Tensor]:
+    """k random directions in the shape of each parameter, the same each time."""
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(k, *value.shape, generator=generator).to(value) for value in problem.parameters.values()]
 
 
 def pull_back(outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Tensor], *, create_graph: bool = False) -> list[Tensor]:

@@ -35,6 +35,13 @@ def test_weight_norm_is_right_where_there_is_no_room_to_prove_it(monkeypatch: py
     torch.testing.assert_close(wh.Hessian().fit(p).dense(), reference.hessian_by_differences(p), rtol=1e-6, atol=1e-8)
 
 
+def test_units_that_stand_where_relu_turns_over_are_no_fault() -> None:
+    model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)).double().eval()
+    nn.init.zeros_(model[0].bias)
+    p = wh.Problem.of(model, wh.cross_entropy(), (torch.zeros(6, 4), torch.arange(6) % 3))
+    torch.testing.assert_close(wh.Hessian().fit(p).dense(), reference.hessian(p), rtol=1e-9, atol=1e-11)
+
+
 class Frozen(torch.autograd.Function):
     """x² with a backward pass that takes the slope as constant."""
 

@@ -12,6 +12,7 @@ from whence.curvature.outputs import LossCurvature
 from whence.curvature.products import Risk, Route, directions, pull_back
 from whence.problem import Problem
 
+AWAY = 1e-3  # from the problem's own parameters, at which units may stand where ReLU turns over: on inputs and biases of 0
 STEP = 1e-8  # of differences, in float64: so short that hardly a ReLU turns over
 SLACK, NOISE = 1e-3, 1e-5  # of the products' length, and of the gradient's, that is rounding
 
@@ -41,11 +42,13 @@ def unlike_differences(problem: Problem, batch: Batch) -> str:
     """∇²loss v must be what the gradient changes by along v: torch's second derivatives are wrong in places, by hand written ones more often."""
     along = directions(problem, 1)
 
-    def gradient(step: float) -> tuple[Tensor, ...]:
-        moved = {name: value + step * part[0] for (name, value), part in zip(problem.parameters.items(), along, strict=True)}
-        return torch.autograd.grad(*_total(problem.at(moved), batch), materialize_grads=True)
+    def at(step: float) -> Problem:
+        return problem.at({name: value + step * part[0] for (name, value), part in zip(problem.parameters.items(), along, strict=True)})
 
-    products = [part[0] for part in hessian_product(problem, batch, along)]
+    def gradient(step: float) -> tuple[Tensor, ...]:
+        return torch.autograd.grad(*_total(at(AWAY + step), batch), materialize_grads=True)
+
+    products = [part[0] for part in hessian_product(at(AWAY), batch, along)]
     least = NOISE * max(float(part.norm()) for part in gradient(0.0))
     for name, product, high, low in zip(problem.names, products, gradient(STEP), gradient(-STEP), strict=True):
         change = (high - low) / (2 * STEP)

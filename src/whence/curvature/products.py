@@ -17,6 +17,7 @@ from whence.problem import Problem
 Product = Callable[[Problem, Batch, list[Tensor]], list[Tensor]]
 STEP = 32  # vectors pulled back through one graph at a time
 COPY = 4 * 8  # bytes for each number of a model in float64, with its gradients
+UNPROVED = "unproved"
 FEW = 2  # examples that a product is proved on
 
 
@@ -39,8 +40,9 @@ class Risk(Operator):
                 if not wrong:
                     return cls(problem, route.product, semidefinite, kernels)
                 reasons.append(wrong)
+        reason = next(reason for reason in reasons if reason != UNPROVED)
         raise UsageError(
-            f"torch cannot take this curvature through the model ({reasons[0]}); use EKFAC() or {routes[0].instead}, "
+            f"torch cannot take this curvature through the model ({reason}); use EKFAC() or {routes[0].instead}, "
             "or leave the layer out through parameters=."
         )
 
@@ -85,7 +87,7 @@ class Route:
 
     def fault(self, problem: Problem, batch: Batch, kernels: Kernels) -> str:
         """Why it cannot be taken; empty where it can. What has no room or device for a proof is taken without, never with all kernels."""
-        unproved = "unproved" if kernels == Kernels.ALL else ""
+        unproved = UNPROVED if kernels == Kernels.ALL else ""
         try:
             with differentiable_twice(kernels):
                 self.product(problem, batch, directions(problem, 1))

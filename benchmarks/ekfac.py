@@ -180,6 +180,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--quick", action="store_true")
     arguments.add_argument("--rounds", type=int, default=3)
+    arguments.add_argument("--models", nargs="+", choices=("MLP", "CNN"), default=("MLP", "CNN"))
     arguments.add_argument("--threads", type=int, help="2, and 1 with --quick")
     arguments.add_argument("--peer-batch", type=int, default=500, help="images in each of kronfluence's batches (500)")
     arguments.add_argument("--out", type=Path, default=Path("benchmarks/results"))
@@ -195,10 +196,9 @@ def main() -> None:
     results: list[Result] = []
     limits: dict[str, Limit] = {}
     agreements: dict[str, dict[str, float]] = {}
-    for task in tasks(images, queries, epochs, quick):
-        if task.name in ("MLP", "CNN"):
-            found, limits[task.name], agreements[task.name] = measured(task, engines, settings.rounds)
-            results += found
+    for task in tasks(images, queries, epochs, quick, settings.models):
+        found, limits[task.name], agreements[task.name] = measured(task, engines, settings.rounds)
+        results += found
     shown = pd.DataFrame([{**vars(r), "seconds": r.seconds, "slowest": max(r.rounds)} for r in results])
     print(shown[["model", "engine", "what", "seconds", "slowest"]].to_string(index=False, float_format="{:.3g}".format), "\n")
     bars = checks(results, limits, agreements, quick)

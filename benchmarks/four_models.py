@@ -5,7 +5,7 @@ of two blocks over 16 patches of 7 × 7 pixels, its projections written out. The
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -139,13 +139,13 @@ def built(name: str, quick: bool) -> nn.Module:
     return Transformer(7, (1, 7), 6, 1) if quick else Transformer(28, (7, 7), 48, 2)
 
 
-def tasks(images: int, queries: int, checkpoints: int, quick: bool) -> list[Task]:
-    """Each model trained on the first ``images`` images by SGD, a checkpoint at the end of each epoch."""
+def tasks(images: int, queries: int, checkpoints: int, quick: bool, names: Sequence[str] = NAMES) -> list[Task]:
+    """Each model of ``names`` trained on the first ``images`` images by SGD, a checkpoint at the end of each epoch."""
     parts = [wh.datasets.mnist(part, limit=limit) for part, limit in (("train", images), ("test", queries))]
     (X, y), (Xq, yq) = ((part.X.float().reshape(-1, 1, 28, 28), part.y) for part in parts)
     if quick:
         X, Xq = avg_pool2d(X, 4), avg_pool2d(Xq, 4)
-    return [trained(name, built(name, quick), (X, y), (Xq, yq), checkpoints) for name in NAMES]
+    return [trained(name, built(name, quick), (X, y), (Xq, yq), checkpoints) for name in names]
 
 
 def trained(name: str, model: nn.Module, train: tuple[Tensor, Tensor], queries: tuple[Tensor, Tensor], checkpoints: int) -> Task:

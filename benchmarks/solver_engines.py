@@ -121,8 +121,9 @@ def dattri_engines(images: int, queries: int) -> list[Engine]:
             return cross_entropy(torch.func.functional_call(model, parameters, batch[0]), batch[1].long())
 
         attributor = made(AttributionTask(loss, model, model.state_dict()), **settings)
-        fit, _ = seconds(lambda: attributor.cache(loader(task)))  # one batch, since it adds the solutions of several up
-        scoring, values = seconds(lambda: attributor.attribute(loader(task), asked))
+        with torch.no_grad():  # without it LiSSA keeps the graph of every step
+            fit, _ = seconds(lambda: attributor.cache(loader(task)))  # one batch, since it adds the solutions of several up
+            scoring, values = seconds(lambda: attributor.attribute(loader(task), asked))
         return fit, scoring, values.T / len(task.y)
 
     lissa = {"batch_size": SAMPLE, "recursion_depth": DEPTH, "scaling": SCALE, "damping": L2 / SCALE}

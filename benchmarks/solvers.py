@@ -101,6 +101,7 @@ def timed(task: Task, small: Task, found: list[Engine], rounds: int, below: floa
                 result.note = f"{type(error).__name__}: {error}".splitlines()[0]
                 continue
             if turn:
+                print(f"round {turn}, {engine.name}: {fit + scoring:.3g} s", flush=True)
                 result.fits.append(fit)
                 result.rounds.append(fit + scoring)
                 result.error, result.correlation = accuracy(values.double().numpy(), known[result.images])
@@ -167,6 +168,7 @@ def chart(results: list[Result]) -> alt.TopLevelMixin:
 
 def report(results: list[Result], closer: dict[str, dict[str, Any]], bound: Limit, facts: dict[str, Any], out: Path) -> None:
     """Print the table and the bars, and keep the numbers and the chart."""
+    print()
     shown = pd.DataFrame([{**result.row(), "slowest": max(result.rounds, default=None)} for result in results])
     columns = ["engine", "images", "queries", "fit", "seconds", "slowest", "error", "correlation", "iterations", "residual", "note"]
     forms = {"error": "{:.1e}", "residual": "{:.1e}", "iterations": "{:.0f}"}

@@ -44,7 +44,7 @@ def test_a_negative_diagonal_is_refused_without_damping() -> None:
     entries = wh.Diagonal(wh.Hessian()).fit(p)
     worst = float(entries.dense().diagonal().min())
     if worst < 0:
-        with pytest.raises(wh.UsageError, match="give a damping"):
+        with pytest.raises(wh.UsageError, match="give a larger damping"):
             wh.Eigen().fit(entries, -worst / 2)
 
 

@@ -56,7 +56,7 @@ def test_only_a_curvature_with_eigenvalues_above_zero_will_do() -> None:
         wh.IHVP(wh.GaussNewton(), wh.Eigen()).fit(p)
     model = nn.Linear(4, 3).double().eval()
     flat = wh.Problem.of(model, wh.cross_entropy(), (torch.ones(5, 4, dtype=torch.float64), torch.arange(5) % 3))
-    with pytest.raises(wh.UsageError, match="eigenvalues of 0; give a damping above 0"):
+    with pytest.raises(wh.UsageError, match="eigenvalues of 0 or below; give a damping above 0"):
         wh.IHVP(wh.EKFAC(), wh.Eigen(), damping=0.0).fit(flat)
     scores = wh.attribute(wh.InfluenceFunction(wh.IHVP(wh.EKFAC(), wh.Eigen())), flat, (torch.ones(2, 4, dtype=torch.float64), torch.arange(2)))
     assert torch.isfinite(scores.values).all()

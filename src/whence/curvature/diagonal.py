@@ -35,8 +35,11 @@ class Diagonal(EigenCurvature):
             if isinstance(self.of, PulledBack):
                 passes = Passes(problem, gradients, self.of.of, again=False)
                 return measured(passes, _flat(gradients.layout, problem.l2.new_zeros(())), keep).penalised()
-            entries = gradients.layout.rows(_diagonal(self.of.fit(problem))[None])
-            return BlockEigen(problem, gradients.layout, tuple(EigenBlock(None, None, block.dense()) for block in entries.blocks))
+            operator = self.of.fit(problem)
+            entries = gradients.layout.rows(_diagonal(operator)[None])
+            found = BlockEigen(problem, gradients.layout, tuple(EigenBlock(None, None, block.dense()) for block in entries.blocks))
+            found.semidefinite = operator.semidefinite
+            return found
 
 
 @dataclass(frozen=True)

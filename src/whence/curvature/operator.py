@@ -49,7 +49,7 @@ class Operator(ABC):
         if self.positive_definite:
             return 0.0
         mean = self.mean_eigenvalue()
-        if not mean > 0:
+        if not 0 < mean < float("inf"):
             raise UsageError(f"The curvature's mean eigenvalue is {mean:.2g}, so no damping follows from it; give damping= yourself.")
         return 0.1 * mean
 

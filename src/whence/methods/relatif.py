@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from whence.batch import Batch
@@ -39,7 +40,8 @@ class RelatIF(Method):
         ihvp, gradients = self.ihvp.fit(problem), Gradients(problem)
 
         def factor(_: Batch, rows: Rows) -> Tensor:
-            return reciprocal(ihvp.quadratic(rows, POWERS[self.variant]).clamp_min(0).sqrt())
+            moved = ihvp.quadratic(rows, POWERS[self.variant])
+            return reciprocal(moved.clamp_min(0).sqrt()).where(torch.isfinite(moved), torch.nan)  # an overflow is no score of 0: it is refused
 
         return Solved("arbitrary", gradients.size, gradients, ihvp, factor)
 

@@ -12,7 +12,7 @@ from whence.errors import UsageError
 from whence.problem import Problem
 from whence.solvers.eigen import Eigen
 from whence.solvers.exact import Exact
-from whence.solvers.solver import Inverse, Solution, Solver, SolverWarning, relative_residual
+from whence.solvers.solver import Inverse, Solution, Solver, SolverWarning, relative_residual, remedy
 
 BLOCK = 128  # right-hand sides that share one space
 
@@ -110,7 +110,7 @@ class BlockCG(Inverse):
     def _factor(self, matrix: Tensor) -> Tensor:
         factor, failed = torch.linalg.cholesky_ex((matrix + matrix.T) / 2)
         if int(failed):
-            raise UsageError("CG met a direction of negative or no curvature; use GaussNewton(), or a larger damping.")
+            raise UsageError(f"CG met a direction of negative or no curvature; {remedy(self.operator)}.")
         return factor
 
 
@@ -120,6 +120,8 @@ def _rough(operator: Operator, damping: float | Tensor) -> Inverse:
 
 def _orthonormal(vectors: Tensor) -> Tensor:
     """An orthonormal basis of the columns; directions that repeat others are dropped."""
+    if not vectors.shape[1]:
+        return vectors
     scaled = vectors / vectors.norm(dim=0).clamp_min(torch.finfo(vectors.dtype).tiny)
     basis, sizes, _ = torch.linalg.svd(scaled, full_matrices=False) if scaled.shape[1] <= 1 else _gram_basis(scaled)
     return basis[:, sizes > sizes.max() * 10 * torch.finfo(vectors.dtype).eps]

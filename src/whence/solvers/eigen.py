@@ -13,6 +13,7 @@ from whence.gradients.blocks import Block
 from whence.problem import Problem
 from whence.solvers.low_rank import LowRank, low_rank
 from whence.solvers.solver import Inverse, Solution, Solver
+from whence.tree import all_finite
 
 SHOWN = 64  # outer products beyond which an account leaves a layer out
 
@@ -32,9 +33,9 @@ class Eigen(Solver):
         if not isinstance(operator, BlockEigen):
             raise UsageError(f"{type(operator).__name__} does not carry its eigenvalues, as KFAC() and EKFAC() do; use Exact() or CG().")
         damped = operator.damped(damping)
-        least = torch.finfo(operator.problem.dtype).eps * max(float(values.max()) for values in damped)
-        if any(not bool((values > least).all()) for values in damped):
-            raise UsageError("The curvature has eigenvalues of 0; give a damping above 0, or leave damping=None.")
+        undamped = not bool((torch.as_tensor(damping) > 0).all())
+        for values in damped:
+            _check(values, undamped)
         return EigenInverse(operator, tuple(1 / values for values in damped), self.tolerance)
 
     def work(self, problem: Problem) -> tuple[str, int]:
@@ -100,6 +101,18 @@ class EigenInverse(Inverse):
         """A layer's inverted eigenvalues as at most so many outer products, weighed by the gradients' energy; None where that is too few."""
         eigen, weights = self.operator.blocks[place], self.weights[place]
         return low_rank(weights[0], eigen.values[0].sum(1), eigen.values[0].sum(0), self.tolerance, most)
+
+
+def _check(values: Tensor, undamped: bool) -> None:
+    """A layer's eigenvalues, damping and all, must have an inverse; without damping those that rounding leaves of 0 count as 0."""
+    if not all_finite(values):
+        raise UsageError("The curvature is not finite; look for outputs or inputs that overflow.")
+    least = torch.finfo(values.dtype).eps * float(values.max()) if undamped else 0.0
+    if not bool((values > least).all()):
+        fix = "give a damping above 0, or leave damping=None" if undamped else "give a larger damping"
+        raise UsageError(f"The curvature has eigenvalues of 0 or below; {fix}.")
+    if not all_finite(1 / values):
+        raise UsageError(f"The curvature is so small that its inverse overflows in {values.dtype}; give a larger damping.")
 
 
 def _spread(turned: Factored, thin: LowRank) -> Factored:

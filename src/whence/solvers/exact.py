@@ -9,9 +9,10 @@ from torch import Tensor
 from whence.curvature import Operator
 from whence.errors import UsageError
 from whence.problem import Problem
-from whence.solvers.solver import Inverse, Solution, Solver, relative_residual
+from whence.solvers.solver import Inverse, Solution, Solver, relative_residual, remedy
 from whence.tree import all_finite
 
+ROUNDING = 4  # times the floating type's resolution: what is left of a diagonal entry, by the entries before it, that rounding alone may leave
 SPECTRUM = 4000  # the largest dimension whose smallest eigenvalue is looked up for an error message
 
 
@@ -33,11 +34,11 @@ class Exact(Solver):
             )
         matrix = operator.dense().double()
         matrix.diagonal().add_(damping.flatten() if isinstance(damping, Tensor) else damping)
+        if not all_finite(matrix):
+            raise UsageError("The curvature is not finite; look for outputs or inputs that overflow.")
         factor, failed = torch.linalg.cholesky_ex(matrix)
-        if int(failed) or not all_finite(factor):
-            raise UsageError(
-                f"The curvature is not positive definite{_smallest(matrix)}; use GaussNewton(), a larger damping, or l2 on every parameter."
-            )
+        if int(failed) or bool((factor.diagonal().square() <= ROUNDING * torch.finfo(problem.dtype).eps * matrix.diagonal()).any()):
+            raise UsageError(f"The curvature is not positive definite{_smallest(matrix)}; {remedy(operator)}.")
         return Cholesky(factor, operator, damping)
 
     def prepared(self, operator: Operator, damping: float | Tensor, tensors: Mapping[str, Tensor]) -> Inverse:

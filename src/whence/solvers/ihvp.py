@@ -19,6 +19,7 @@ from whence.solvers.exact import Exact
 from whence.solvers.saved import made, plain
 from whence.solvers.solver import Inverse, Solution, Solver
 from whence.store import Keep, beneath, read_tensors, under, write_tensors
+from whence.tree import all_finite
 
 KIND = "fitted IHVP"
 
@@ -140,8 +141,11 @@ class FittedIHVP:
         return write_tensors(path, KIND, tensors, {**self.settings._manifest(self.operator.problem), "curve": curve})
 
     def solve(self, rows: Rows) -> Solution:
-        """(C + damping I)⁻¹ of each row, with how it went; x is (d, k)."""
-        return self.inverse.solve(rows.flat().T.contiguous())
+        """(C + damping I)⁻¹ of each row, with how it went; x is (d, k). Raises :class:`UsageError` where that overflows."""
+        solution = self.inverse.solve(rows.flat().T.contiguous())
+        if not all_finite(solution.x):
+            raise UsageError("The curvature is so small that solutions overflow; give a larger damping, or take the problem in float64.")
+        return solution
 
     def apply(self, rows: Rows) -> Rows:
         """(C + damping I)⁻¹ of each row, as rows."""

@@ -46,6 +46,11 @@ class LiSSA(Solver):
         """Find the scale."""
         sampling = Sampling(operator, self.batch_size, self.seed)
         scale = self.scale or _scale(operator, sampling) + float(torch.as_tensor(damping).max())
+        if not torch.finfo(operator.problem.dtype).tiny < scale < float("inf"):
+            raise UsageError(
+                f"The curvature that LiSSA found is {scale:.2g} at most, so no scale follows from it; "
+                "give a larger damping, or look for outputs that overflow."
+            )
         return Neumann(self, operator, damping, scale)
 
     def work(self, problem: Problem) -> tuple[str, int]:
@@ -107,9 +112,10 @@ class Neumann(Inverse):
             if step % LOOK == 0 or step == self.settings.depth - 1:
                 grown = found.norm(dim=0)
                 if not bool((grown <= 2 * (step + 2) * most).all()):
+                    fix = "" if self.operator.semidefinite else "GaussNewton(), "
                     raise UsageError(
                         f"LiSSA diverges at step {step} with scale {self.scale:.3g}: some sample of the curvature has an eigenvalue below 0 or above "
-                        "twice that; use GaussNewton(), a larger damping, scale= or batch_size=."
+                        f"twice that; use {fix}a larger damping, scale= or batch_size=."
                     )
         return found / self.scale
 
@@ -125,6 +131,4 @@ def _scale(operator: Operator, sampling: Sampling) -> float:
         for _ in range(STEPS):
             basis = torch.linalg.qr(matrix @ basis)[0]
         largest = max(largest, float(torch.linalg.eigvalsh(basis.T @ (matrix @ basis)).abs().max()))
-    if not 0 < largest < float("inf"):
-        raise UsageError("The curvature is 0 or not finite everywhere that LiSSA looked, so no scale follows from it; give LiSSA(scale=...).")
     return largest

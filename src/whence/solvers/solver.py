@@ -19,7 +19,7 @@ class SolverWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """x (d, k) of (C + damping I) x = v, and how it was reached: relative residual ‖v - (C + damping I)x‖ / ‖v‖ of each column.
+    """x (d, k) of (C + damping I) x = v, and how it was reached: relative residual ‖v - (C + damping I)x‖ / ‖v‖ of each column, or of the first few.
 
     ``details`` are a solver's own figures by name, such as the scale that LiSSA found.
     """
@@ -73,8 +73,9 @@ class Blockwise(Inverse):
     def solve(self, vectors: Tensor) -> Solution:
         pieces = [vectors[places] for places in self.operator.places]
         found = [part.solve(piece) for part, piece in zip(self.parts, pieces, strict=True)]
-        left = torch.stack([solution.residual * piece.norm(dim=0) for solution, piece in zip(found, pieces, strict=True)])
-        sizes = vectors.norm(dim=0)
+        told = min(len(solution.residual) for solution in found)  # some solvers look at a few columns alone
+        left = torch.stack([solution.residual[:told] * piece[:, :told].norm(dim=0) for solution, piece in zip(found, pieces, strict=True)])
+        sizes = vectors[:, :told].norm(dim=0)
         residual = left.norm(dim=0) / sizes.where(sizes > 0, sizes.new_ones(()))
         x = self.operator.joined([solution.x for solution in found])
         details = {f"{name}, group {number}": value for number, solution in enumerate(found) for name, value in solution.details.items()}
@@ -114,6 +115,11 @@ def _apart(operator: Blocks, damping: float | Tensor) -> list[tuple[Operator, fl
     """Each group's operator and damping."""
     own = [damping[places] if isinstance(damping, Tensor) else damping for places in operator.places]
     return list(zip(operator.parts, own, strict=True))
+
+
+def remedy(operator: Operator) -> str:
+    """What to do about a matrix that is not positive definite: rounding alone brings one about that is semi-definite by construction."""
+    return f"use {'' if operator.semidefinite else 'GaussNewton(), '}a larger damping, or l2 on every parameter"
 
 
 def relative_residual(left: Tensor, vectors: Tensor) -> Tensor:

@@ -155,15 +155,20 @@ def checks(results: list[Result], closer: dict[str, dict[str, Any]], bound: Limi
 
 def chart(results: list[Result]) -> alt.TopLevelMixin:
     """Error against seconds, both logarithmic, a labelled dot for each engine."""
-    rows = [{"engine": r.engine, "seconds": r.seconds, "error": r.error} for r in results if r.seconds and r.error]
-    table = pd.DataFrame([{**row, "whose": row["engine"].split()[0], "label": row["engine"].split(" ", 1)[1]} for row in rows])
-    base = alt.Chart(table).encode(
-        x=alt.X("seconds:Q", scale=alt.Scale(type="log", nice=False, padding=30), title="seconds, fit and scores"),
-        y=alt.Y("error:Q", scale=alt.Scale(type="log", padding=20), title="relative error of the scores", axis=alt.Axis(format="~e")),
-        color=alt.Color("whose:N", scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())), legend=alt.Legend(title=None)),
+    most, rows = max(r.images for r in results), []
+    for r in sorted((r for r in results if r.seconds and r.error), key=lambda r: (round(np.log10(r.error or 1)), r.seconds)):
+        library, name = r.engine.split(" ", 1)
+        label = name if r.images == most else f"{name}, {r.images:,} images"
+        rows.append({"library": library, "seconds": r.seconds, "error": r.error, "label": label, "above": len(rows) % 2})
+    base = alt.Chart(alt.InlineData(values=rows)).encode(
+        x=alt.X("seconds:Q", scale=alt.Scale(type="log", padding=60), title="seconds, fit and scores", axis=alt.Axis(tickCount=5)),
+        y=alt.Y("error:Q", scale=alt.Scale(type="log", padding=20), title="relative error of the scores", axis=alt.Axis(format="~e", tickCount=7)),
+        color=alt.Color("library:N", scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())), legend=alt.Legend(title=None)),
     )  # fmt: skip
-    labels = base.mark_text(align="left", dx=7, fontSize=9).encode(text="label:N")
-    return alt.layer(base.mark_circle(size=70, opacity=1), labels).properties(width=620, height=420, title="Solvers: accuracy and seconds")
+    labels = [base.transform_filter(alt.datum.above == side).mark_text(align="left", dx=6, dy=5 - 12 * side, fontSize=9) for side in (0, 1)]
+    dots = base.mark_circle(size=70, opacity=1)
+    shown = alt.layer(dots, *(one.encode(text="label:N") for one in labels))
+    return shown.properties(width=620, height=420, title="Solvers: accuracy and seconds")
 
 
 def report(results: list[Result], closer: dict[str, dict[str, Any]], bound: Limit, facts: dict[str, Any], out: Path) -> None:

@@ -1,5 +1,6 @@
 """Curvatures without any coupling between parameters: the diagonal of another one, and none at all."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from whence.curvature.block_eigen import BlockEigen, EigenCurvature, Passes, mea
 from whence.curvature.eigen_block import EigenBlock
 from whence.curvature.gauss_newton import GaussNewton, PulledBack
 from whence.curvature.operator import Curvature, Operator
+from whence.errors import UsageError
 from whence.gradients import Gradients, Layout
 from whence.problem import Problem
 from whence.progress import track
@@ -37,9 +39,30 @@ class Diagonal(EigenCurvature):
                 return measured(passes, _flat(gradients.layout, problem.l2.new_zeros(())), keep).penalised()
             operator = self.of.fit(problem)
             entries = gradients.layout.rows(_diagonal(operator)[None])
-            found = BlockEigen(problem, gradients.layout, tuple(EigenBlock(None, None, block.dense()) for block in entries.blocks))
-            found.semidefinite = operator.semidefinite
-            return found
+            blocks = tuple(EigenBlock(None, None, block.dense()) for block in entries.blocks)
+            return Signed(problem, gradients.layout, blocks, operator.semidefinite)
+
+    def restore(self, problem: Problem, tensors: Mapping[str, Tensor]) -> BlockEigen:
+        found = super().restore(problem, tensors)
+        return found if isinstance(self.of, PulledBack) else Signed(problem, found.layout, found.blocks)
+
+
+class Signed(BlockEigen):
+    """Entries that may be below 0."""
+
+    def __init__(self, problem: Problem, layout: Layout, blocks: tuple[EigenBlock, ...], semidefinite: bool = False) -> None:
+        super().__init__(problem, layout, blocks)
+        self.semidefinite = semidefinite
+
+    def default_damping(self) -> float | Tensor:
+        """As ever; what follows from a mean below 0 would take more away."""
+        for shape, block in zip(self.layout.blocks, self.blocks, strict=True):
+            mean = float(block.values.double().mean())
+            if mean < 0:
+                raise UsageError(
+                    f"The mean of the diagonal at {shape.names[0]} is {mean:.2g}, so no damping follows from it; give damping= yourself."
+                )
+        return super().default_damping()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from whence.problem import Problem
 from whence.solvers.eigen import Eigen
 from whence.solvers.exact import Exact
 from whence.solvers.solver import Inverse, Solution, Solver, SolverWarning, relative_residual, remedy
+from whence.tree import all_finite
 
 BLOCK = 128  # right-hand sides that share one space
 
@@ -85,7 +86,7 @@ class BlockCG(Inverse):
         active = (residual.norm(dim=0) > 0).nonzero()[:, 0]
         directions = _orthonormal(self._precondition(residual[:, active]))
         iterations = 0
-        while len(active) and iterations < self.max_iterations:
+        while len(active) and directions.shape[1] and iterations < self.max_iterations:
             products = self.operator @ directions + self.damping * directions
             factor = self._factor(directions.T @ products)
             step = torch.cholesky_solve(directions.T @ residual[:, active], factor)
@@ -120,6 +121,8 @@ def _rough(operator: Operator, damping: float | Tensor) -> Inverse:
 
 def _orthonormal(vectors: Tensor) -> Tensor:
     """An orthonormal basis of the columns; directions that repeat others are dropped."""
+    if not all_finite(vectors):
+        raise UsageError("CG's products overflow; give a larger damping, or take the problem in float64.")
     if not vectors.shape[1]:
         return vectors
     scaled = vectors / vectors.norm(dim=0).clamp_min(torch.finfo(vectors.dtype).tiny)

@@ -57,11 +57,12 @@ def chosen_damping(curvature: Curvature | Matrix, solver: Solver, problem: Probl
     seen, held = (problem.subset(problem.ids[np.sort(half)]) for half in np.array_split(order, 2))
     operator = curvature.fit(seen) if isinstance(curvature, Curvature) else External(curvature, seen)
     vectors, truth = _gradients(held), GaussNewton().fit(held)
-    values, scores = [], []
+    values, scores, refused = [], [], ""
     for multiple in track(MULTIPLES, "choosing the damping", len(MULTIPLES)):
         try:
             x = solver.fit(operator, damping_of(operator, multiple)).solve(vectors).x
-        except UsageError:  # not definite at so little damping
+        except UsageError as error:  # not definite at so little damping
+            refused = str(error)
             values.append(math.inf)
             scores.append(None)
             continue
@@ -69,7 +70,8 @@ def chosen_damping(curvature: Curvature | Matrix, solver: Solver, problem: Probl
         values.append(-gain if math.isfinite(gain) else math.inf)
         scores.append(vectors.T @ x)
     if not math.isfinite(min(values)):
-        raise UsageError("No damping up to 3 x the mean eigenvalue makes the curvature one that can be solved; use GaussNewton().")
+        reason = refused.replace("The ", "the ", 1) or "solutions overflow; give damping= a number."
+        raise UsageError(f"No damping up to {MULTIPLES[-1]:g} x the mean eigenvalue serves: {reason}")
     return DampingCurve(MULTIPLES, tuple(values), tuple(_agreements(scores, int(np.argmin(values)))))
 
 

@@ -25,6 +25,7 @@ from whence.metrics import LooCorrelation, loo_correlation
 from whence.objective import Objective, binary_cross_entropy, cross_entropy, next_token, smooth_hinge, squared_error
 from whence.plan import Plan, plan
 from whence.problem import Problem
+from whence.ranking import MMD, DivineSelection, FacilityLocation, FisherSelection, SumRedundancy, TradeOff, divine, fisher_kernel_select
 from whence.report import report
 from whence.scores import Scores, TopScores
 from whence.solvers import CG, IHVP, Arnoldi, DampingCurve, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
@@ -33,10 +34,11 @@ from whence.truth import Outcomes, Run, leave_one_out, pbrf, retrain_without, tr
 __version__ = "0.1.0"
 
 __all__ = [
-    "CG", "EKFAC", "IHVP", "KFAC", "Arnoldi", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature",
-    "DampingCurve", "Diagonal", "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton",
-    "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective", "Operator",
-    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn",
-    "UsageError", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation",
-    "next_token", "pbrf", "plan", "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
+    "CG", "EKFAC", "IHVP", "KFAC", "MMD", "Arnoldi", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature",
+    "DampingCurve", "Diagonal", "DivineSelection", "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "FacilityLocation", "Fisher",
+    "FisherSelection", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA",
+    "LooCorrelation", "Method", "Objective", "Operator", "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores",
+    "Solver", "SolverWarning", "SumRedundancy", "TopScores", "TracIn", "TradeOff", "UsageError", "attribute", "binary_cross_entropy",
+    "cooks_distance", "cross_entropy", "datasets", "divine", "fisher_kernel_select", "leave_one_out", "loo_correlation", "next_token", "pbrf",
+    "plan", "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from whence.ranking.kernel import Kernel
 class Spread(ABC):
     """R over one kernel. ``state`` (n,) is what the examples ``chosen`` so far leave behind.
 
-    ``first`` (n,) is what R gains by each example alone, where gains are dear and R is submodular, so that it gains no more by it later. None elsewhere.
+    ``first`` (n,) is what R gains by each example alone, where gains are dear and R is submodular, so that later ones are no larger. None elsewhere.
     """
 
     kernel: Kernel

@@ -53,7 +53,7 @@ def test_the_default_keeps_nine_tenths_of_the_influence(form: Diversity) -> None
 @pytest.mark.parametrize("form", FORMS, ids=repr)
 def test_diversity_rises_and_influence_falls_with_gamma_on_average(form: Diversity) -> None:
     curves = []
-    for seed in range(8):
+    for seed in range(12):
         scores, X = bunched(seed)
         curves.append(wh.divine(scores, X, 10, diversity=form, gamma=0).curve)
     influence, diversity, distance = (np.mean([getattr(curve, name) for curve in curves], 0) for name in ("influence", "diversity", "distance"))

@@ -124,3 +124,12 @@ def test_what_cannot_be_chosen_is_refused() -> None:
     ):
         with pytest.raises(wh.UsageError, match=message):
             wh.divine(scores, X, m, **settings)  # type: ignore[arg-type]
+
+
+def test_diversity_is_of_the_set_and_no_example_comes_twice() -> None:
+    """A public version scores γ by the whole pool's mean distance, so never uses any; another chooses an example twice from a table of similarities."""
+    scores, X = bunched(2)
+    for form in FORMS:
+        found = wh.divine(scores, X, 20, diversity=form, memory="1GB")
+        assert found.gamma > GRID[1] and len(set(found.curve.diversity)) > 5 and len(set(found.curve.distance)) > 5
+        assert len(set(found.ids.tolist())) == 20

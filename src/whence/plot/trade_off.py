@@ -17,5 +17,5 @@ def trade_off(selection: DivineSelection, *, width: int = 420, height: int = 260
     path = alt.Chart(inline(frame)).mark_line(point=alt.OverlayMarkDef(color=NEUTRAL, size=30), color=NEUTRAL)
     used = alt.Chart(inline(frame[frame["γ"] == selection.gamma].assign(label=f"γ = {selection.gamma:.3g}")))
     marked = used.mark_circle(size=110, opacity=1, color=PROPONENT).encode(x=x, y=y, tooltip=shown)
-    label = used.mark_text(align="left", baseline="bottom", dx=8, dy=-4, color=PROPONENT).encode(x=x, y=y, text="label:N")
+    label = used.mark_text(align="right", baseline="top", dx=-8, dy=4, color=PROPONENT).encode(x=x, y=y, text="label:N")
     return alt.layer(path.encode(x=x, y=y, order="γ:Q", tooltip=shown), marked, label).properties(width=width, height=height)

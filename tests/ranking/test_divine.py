@@ -127,7 +127,7 @@ def test_what_cannot_be_chosen_is_refused() -> None:
 
 
 def test_diversity_is_of_the_set_and_no_example_comes_twice() -> None:
-    """A public version scores γ by the whole pool's mean distance, so never uses any; another chooses an example twice from a table of similarities."""
+    """A public version scores γ by the whole pool's mean distance, so never uses any; another chooses twice from a table."""
     scores, X = bunched(2)
     for form in FORMS:
         found = wh.divine(scores, X, 20, diversity=form, memory="1GB")

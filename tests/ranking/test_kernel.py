@@ -53,6 +53,9 @@ def test_what_cannot_be_compared_is_refused() -> None:
         ("all examples are the same", torch.ones(3, 2), None),
         ("give a number above 0", torch.randn(3, 2), 0.0),
         ("give a number above 0", torch.randn(3, 2), float("inf")),
+        ("scale the features", torch.randn(3, 2).double() * 1e200, None),
+        ("scale the features", torch.randn(3, 2), 1e-200),
+        ("scale the features", torch.randn(3, 2), 1e200),
     ):
         with pytest.raises(wh.UsageError, match=message):
             Kernel.of(features, np.arange(3), bandwidth, 0, None)

@@ -42,7 +42,10 @@ class Kernel:
         if bandwidth is not None and not (math.isfinite(bandwidth) and bandwidth > 0):
             raise UsageError(f"bandwidth={bandwidth} is no distance; give a number above 0, or None for the median.")
         rows = rows - rows.mean(0)
-        return cls(rows, rows.square().sum(1), _median(rows, ids, seed) if bandwidth is None else float(bandwidth), memory)
+        squares, bandwidth = rows.square().sum(1), _median(rows, ids, seed) if bandwidth is None else float(bandwidth)
+        if not all_finite(squares) or not 0 < bandwidth * bandwidth < math.inf:
+            raise UsageError("Squared distances of the features, or of bandwidth=, are beyond the range of numbers; scale the features.")
+        return cls(rows, squares, bandwidth, memory)
 
     def __len__(self) -> int:
         return len(self.rows)

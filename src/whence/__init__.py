@@ -20,7 +20,19 @@ from whence.errors import UsageError
 from whence.estimate import Estimate
 from whence.examples import Examples
 from whence.gradients import Projection
-from whence.methods import CheckpointWarning, GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores, RelatIF, TracIn, cooks_distance
+from whence.methods import (
+    CheckpointWarning,
+    GradientCosine,
+    GradientDot,
+    InfluenceFunction,
+    Method,
+    RandomScores,
+    RelatIF,
+    SGDInfluence,
+    TracIn,
+    UnrolledInfluence,
+    cooks_distance,
+)  # fmt: skip
 from whence.metrics import LooCorrelation, loo_correlation
 from whence.objective import Objective, binary_cross_entropy, cross_entropy, next_token, smooth_hinge, squared_error
 from whence.plan import Plan, plan
@@ -28,7 +40,7 @@ from whence.problem import Problem
 from whence.report import report
 from whence.scores import Scores, TopScores
 from whence.solvers import CG, IHVP, Arnoldi, DampingCurve, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
-from whence.truth import Outcomes, Run, leave_one_out, pbrf, retrain_without, train
+from whence.truth import Outcomes, Run, RunRecorder, leave_one_out, pbrf, retrain_without, train
 
 __version__ = "0.1.0"
 
@@ -36,7 +48,8 @@ __all__ = [
     "CG", "EKFAC", "IHVP", "KFAC", "Arnoldi", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature",
     "DampingCurve", "Diagonal", "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton",
     "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective", "Operator",
-    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn",
-    "UsageError", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation",
-    "next_token", "pbrf", "plan", "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
+    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "RunRecorder", "SGDInfluence", "Scores", "Solver",
+    "SolverWarning", "TopScores", "TracIn", "UnrolledInfluence", "UsageError", "attribute", "binary_cross_entropy", "cooks_distance",
+    "cross_entropy", "datasets", "leave_one_out", "loo_correlation", "next_token", "pbrf", "plan", "plot", "report", "retrain_without",
+    "self_influence", "smooth_hinge", "squared_error", "train",
 ]  # fmt: skip

@@ -161,7 +161,8 @@ class Problem:
                 if reset is not None:
                     reset()
                 elif own:
-                    raise UsageError(f"{type(module).__name__} has no reset_parameters() to draw {own[0]!r} anew; give start=, (problem, seed) -> problem.")
+                    raise UsageError(f"{type(module).__name__} cannot draw {own[0]!r} anew; give start=, a function (problem, seed) -> problem.")
+
         return self.at({name: value for name, value in model.named_parameters() if name in self.names})
 
     def restricted(self, parameters: str | Sequence[str] | None) -> "Problem":

@@ -34,7 +34,7 @@ Back = Callable[[Replay, int, State, State], tuple[State, Tensor]]
 
 @dataclass(frozen=True, eq=False)
 class UnrolledInfluence(Method):
-    """-wᵢ ∂f_q(θ_T(w))/∂wᵢ, w the examples' weights in every loss that they entered: what leaving i out of this very run does to the query, to first order.
+    """-wᵢ ∂f_q(θ_T(w))/∂wᵢ, w the weights in every loss that examples entered: what leaving i out of this very run does, to first order.
 
     ``run`` comes from a trainer with ``record=True`` (:func:`whence.train.sgd`, :func:`whence.train.adam`) or a :class:`whence.RunRecorder`; the
     problem stands at its end. Positive = proponent; ``unit`` as :class:`whence.InfluenceFunction`'s. It predicts retraining with the same seed, where
@@ -119,9 +119,12 @@ def followed(replay: Replay, t: int, state: State, u: State, kernels: Kernels) -
         total = replay.problem.losses(replay.problem.outputs(batch.inputs, parameters), batch) @ shares
         first = torch.autograd.grad(total, list(parameters.values()), create_graph=True, materialize_grads=True)
         gradient = torch.cat([piece.detach().reshape(-1) for piece in first]) + recording.penalty * state[0]
+        replay.check(t, state, gradient)
         (by_theta, *rest), c = recording.rule.pull_back(state, gradient, step.rate, t, u)
         *bent, moved = products.pull_back(first, [*parameters.values(), shares], list(split(replay.problem, c).values()))
-    by_theta = by_theta + torch.cat([piece.reshape(len(c), -1) for piece in bent], 1) + recording.penalty * c
+    by_theta = torch.addcmul(by_theta, c, recording.penalty)
+    for place, piece in zip(split(replay.problem, by_theta).values(), bent, strict=True):
+        place += piece
     return (by_theta, *rest), moved * shares.detach()
 
 

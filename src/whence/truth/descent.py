@@ -11,11 +11,11 @@ from torch import Tensor
 from whence.errors import UsageError
 from whence.problem import Problem
 from whence.progress import track
+from whence.tree import all_finite
 from whence.truth.recording import Recording, Step, batch_of, split, step_gradient
 from whence.truth.rules import Rule, State
 from whence.truth.run import Run
 from whence.truth.schedules import Constant, Schedule
-from whence.tree import all_finite
 
 Start = Callable[[Problem, int], Problem]
 
@@ -37,8 +37,8 @@ class Descent:
     The order of the rows is drawn anew each epoch with the seed, from the data as they were before anything was left out: what is left out is
     missing from its batches, whose divisor stays (that of ``problem.without``; a problem with an N of its own has its own). ``start`` is
     :func:`fresh`, :func:`present` or a function (problem, seed) -> problem. ``checkpoints`` states are kept, evenly, the last among them; with
-    ``record`` about √T states, so that :class:`whence.UnrolledInfluence` can follow the run backwards. Raises :class:`UsageError` where the loss
-    is not finite.
+    ``record`` all states that fit, at least about √T, so that :class:`whence.UnrolledInfluence` can follow the run backwards. Raises
+    :class:`UsageError` where training diverges.
     """
 
     rule: Rule
@@ -60,7 +60,7 @@ class Descent:
         begun = self.start(begun, seed)
         theta = torch.cat([value.reshape(-1) for value in begun.parameters.values()])
         batches = list(self._batches(begun, seed))
-        marks = _marks(len(batches), round(sqrt(len(batches)))) if self.record else set()
+        marks = self._kept(begun, len(batches)) if self.record else set()
         shown = _marks(len(batches), self.checkpoints)
         state, penalty, steps = self.rule.start(theta), begun.l2, []
         kept: dict[int, State] = {0: state} if self.record else {}
@@ -68,7 +68,11 @@ class Descent:
         for t, (positions, divisor) in enumerate(track(batches, f"training, seed {seed}", len(batches), progress)):
             rate = self.learning_rate * self.schedule(t, len(batches))
             steps.append(Step(begun.ids[positions], rate, divisor))
-            state = self.rule.step(state, self._gradient(begun, state[0], positions, divisor) + penalty * state[0], rate, t)
+            try:
+                gradient = self._gradient(begun, state[0], positions, divisor)
+            except UsageError as error:
+                raise UsageError(f"Training with seed {seed} failed at step {t} ({error}); where it diverges, lower the learning rate.") from error
+            state = self.rule.step(state, gradient + penalty * state[0], rate, t)
             if t + 1 in marks:
                 kept[t + 1] = state
             if t + 1 in shown:
@@ -77,6 +81,11 @@ class Descent:
             raise UsageError(f"Training with seed {seed} diverged; lower the learning rate.")
         record = Recording(self.rule, begun.names, tuple(steps), kept, penalty) if self.record else None
         return Run(_named(begun, state[0]), tuple(shot for shot, _ in shots), tuple(rate for _, rate in shots), record)
+
+    def _kept(self, problem: Problem, steps: int) -> set[int]:
+        """All steps where their states fit into an eighth of the memory budget, otherwise about √T."""
+        fitting = problem.budget // 8 // ((1 + self.rule.buffers) * problem.size * problem.dtype.itemsize)
+        return _marks(steps, steps if fitting > steps else ceil(sqrt(steps)))
 
     def _gradient(self, problem: Problem, theta: Tensor, positions: np.ndarray, divisor: float) -> Tensor:
         return step_gradient(problem, theta, batch_of(problem, positions), divisor) if len(positions) else torch.zeros_like(theta)

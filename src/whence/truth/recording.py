@@ -64,23 +64,23 @@ class Replay:
     positions: tuple[np.ndarray, ...]
 
     def backwards(self) -> Iterator[tuple[int, State]]:
-        """(t, the state before step t) from the last step to the first, taken again from the states kept.
-
-        Raises :class:`UsageError` where that does not come back to the states that were recorded.
-        """
+        """(t, the state before step t) from the last step to the first; those between the states kept come from taking the steps again."""
         rule, steps, kept = self.recording.rule, self.recording.steps, self.recording.kept
-        marks = sorted(kept)
-        for start, end in reversed(list(pairwise(marks))):
+        for start, end in reversed(list(pairwise(sorted(kept)))):
             states = [kept[start]]
             for t in range(start, end - 1):
                 states.append(rule.step(states[-1], self.gradient(states[-1][0], t), steps[t].rate, t))
-            last = rule.step(states[-1], self.gradient(states[-1][0], end - 1), steps[end - 1].rate, end - 1)
-            if not _close(last[0], kept[end][0]):
-                raise UsageError(
-                    f"Taking steps {start} to {end - 1} again does not lead to the recorded weights; each step's loss must be the problem's own over "
-                    "the examples named, without dropout, batch norm in train mode, augmentation, clipping or mixed precision."
-                )
             yield from ((t, states[t - start]) for t in range(end - 1, start - 1, -1))
+
+    def check(self, t: int, state: State, gradient: Tensor) -> None:
+        """Step t, where it ends at a state kept, must lead there. Raises :class:`UsageError` where it does not."""
+        if t + 1 in self.recording.kept:
+            arrived = self.recording.rule.step(state, gradient, self.recording.steps[t].rate, t)[0]
+            if not _close(arrived, self.recording.kept[t + 1][0]):
+                raise UsageError(
+                    f"Step {t}, taken again, does not lead to the recorded weights; each step's loss must be the problem's own over the examples "
+                    "named, without dropout, batch norm in train mode, augmentation, clipping or mixed precision."
+                )
 
     def batch(self, t: int) -> Batch:
         """The examples of step t."""

@@ -78,7 +78,7 @@ class Adam(Rule):
 
     def step(self, state: State, gradient: Tensor, rate: Rate, count: int) -> State:
         theta, first, second = self._moments(state, gradient)
-        size, root = self._sizes(second, count)
+        size, _ = self._sizes(second, count)
         return theta * (1 - rate * self.decay) - rate * first / (self._unbiased(0, count) * size), first, second
 
     def pull_back(self, state: State, gradient: Tensor, rate: Rate, count: int, cotangents: State) -> tuple[State, Tensor]:

@@ -32,7 +32,7 @@ def adam(
 ) -> Descent:  # fmt: skip
     """Adam (Kingma & Ba 2015), with ``decay`` AdamW (:class:`whence.truth.descent.Descent`).
 
-    The objective's l2 is part of the gradient, as ``weight_decay`` of ``torch.optim.Adam`` is; ``decay`` is apart from it and no term of any objective.
+    The objective's l2 is part of the gradient, as ``weight_decay`` of ``torch.optim.Adam`` is; ``decay`` is apart from it, a term of no objective.
     """
     return Descent(Adam(betas, eps, eps_root, decay), epochs, learning_rate, batch_size, schedule, start, checkpoints, record)
 

@@ -6,9 +6,11 @@ from whence.methods.influence_function import InfluenceFunction
 from whence.methods.method import FittedMethod, InnerProduct, Method
 from whence.methods.random_scores import RandomScores
 from whence.methods.relatif import RelatIF
+from whence.methods.sgd_influence import SGDInfluence
 from whence.methods.tracin import CheckpointWarning, TracIn
+from whence.methods.unrolled_influence import UnrolledInfluence
 
 __all__ = [
     "CheckpointWarning", "FittedMethod", "GradientCosine", "GradientDot", "InfluenceFunction", "InnerProduct", "Method", "RandomScores", "RelatIF",
-    "TracIn", "cooks_distance",
+    "SGDInfluence", "TracIn", "UnrolledInfluence", "cooks_distance",
 ]  # fmt: skip

@@ -21,7 +21,53 @@ from whence.estimate import Estimate
 from whence.examples import Examples
 from whence.gradients import Projection
 from whence.methods import CheckpointWarning, GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores, RelatIF, TracIn, cooks_distance
-from whence.metrics import LooCorrelation, loo_correlation
+from whence.metrics import (
+    Agreement,
+    Brittleness,
+    Difference,
+    Inclusion,
+    Lds,
+    ListChance,
+    LooCorrelation,
+    MislabelDetection,
+    RemovalCurves,
+    SignalToNoise,
+    Stability,
+    agreement,
+    benjamini_hochberg,
+    brittleness,
+    class_detection,
+    distinct_top,
+    fagin,
+    holm,
+    icc,
+    inclusion,
+    jaccard,
+    kendall,
+    kendall_w,
+    kuncheva,
+    lds,
+    list_chance,
+    loo_correlation,
+    marked_detection,
+    mean_kendall,
+    mislabel_detection,
+    ndcg,
+    nogueira,
+    overlap,
+    pearson,
+    randomised_model,
+    rbo,
+    removal_curves,
+    repeatability,
+    runs_for_reliability,
+    runs_needed,
+    sign_agreement,
+    signal_to_noise,
+    spearman,
+    stability,
+    weighted_kendall,
+)  # fmt: skip
 from whence.objective import Objective, binary_cross_entropy, cross_entropy, next_token, smooth_hinge, squared_error
 from whence.plan import Plan, plan
 from whence.problem import Problem
@@ -33,10 +79,16 @@ from whence.truth import Outcomes, Run, leave_one_out, pbrf, retrain_without, tr
 __version__ = "0.1.0"
 
 __all__ = [
-    "CG", "EKFAC", "IHVP", "KFAC", "Arnoldi", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature",
-    "DampingCurve", "Diagonal", "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton",
-    "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective", "Operator",
-    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn",
-    "UsageError", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation",
-    "next_token", "pbrf", "plan", "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
+    "CG", "EKFAC", "IHVP", "KFAC", "Agreement", "Arnoldi", "BlockDiagonal", "Brittleness", "Checkpoint", "CheckpointRecorder",
+    "CheckpointWarning", "Curvature", "DampingCurve", "Diagonal", "Difference", "Eigen", "EmpiricalFisher", "Estimate", "Exact",
+    "Examples", "Fisher", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot", "Hessian", "Identity", "Inclusion",
+    "InfluenceFunction", "Lds", "LiSSA", "ListChance", "LooCorrelation", "Method", "MislabelDetection", "Objective", "Operator",
+    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "RemovalCurves", "Run", "Scores", "SignalToNoise", "Solver",
+    "SolverWarning", "Stability", "TopScores", "TracIn", "UsageError", "agreement", "attribute", "benjamini_hochberg",
+    "binary_cross_entropy", "brittleness", "class_detection", "cooks_distance", "cross_entropy", "datasets", "distinct_top", "fagin",
+    "holm", "icc", "inclusion", "jaccard", "kendall", "kendall_w", "kuncheva", "lds", "leave_one_out", "list_chance", "loo_correlation",
+    "marked_detection", "mean_kendall", "mislabel_detection", "ndcg", "next_token", "nogueira", "overlap", "pbrf", "pearson", "plan",
+    "plot", "randomised_model", "rbo", "removal_curves", "repeatability", "report", "retrain_without", "runs_for_reliability",
+    "runs_needed", "self_influence", "sign_agreement", "signal_to_noise", "smooth_hinge", "spearman", "squared_error", "stability",
+    "train", "weighted_kendall",
 ]  # fmt: skip

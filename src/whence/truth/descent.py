@@ -1,8 +1,10 @@
 """Training by gradient descent on batches: deterministic, so that the same run without some examples differs by them alone."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import ceil, sqrt
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from whence.truth.recording import Recording, Step, batch_of, split, step_gradie
 from whence.truth.rules import Rule, State
 from whence.truth.run import Run
 from whence.truth.schedules import Constant, Schedule
+from whence.truth.together import CHUNK, Together
 
 Start = Callable[[Problem, int], Problem]
 
@@ -81,6 +84,30 @@ class Descent:
             raise UsageError(f"Training with seed {seed} diverged; lower the learning rate.")
         record = Recording(self.rule, begun.names, tuple(steps), kept, penalty) if self.record else None
         return Run(_named(begun, state[0]), tuple(shot for shot, _ in shots), tuple(rate for _, rate in shots), record)
+
+    def without(
+        self, problem: Problem, groups: Sequence[Any], *, seed: int = 0, normalise: bool = False, progress: bool = True
+    ) -> Iterator[Run]:  # fmt: skip
+        """The run without each group of ids, as they are done: stacked where torch can stack this model, otherwise in turn; equal to rounding."""
+        begun = self.start(replace(problem, train=problem.train.in_memory()), seed)
+        theta = torch.cat([value.reshape(-1) for value in begun.parameters.values()])
+        models = Together.of(begun, groups, normalise)
+        if self.record or self.checkpoints or not models.possible(theta):
+            reduced = (problem.without(ids) for ids in groups)
+            each = (self(one.renormalised() if normalise else one, seed) for one in reduced)
+            yield from track(each, f"retraining, seed {seed}", len(groups), progress)
+            return
+        batches = list(self._batches(begun, seed))
+        steps = (t for _ in range(0, len(groups), CHUNK) for t in range(len(batches)))
+        told = track(steps, f"retraining {len(groups)} together, seed {seed}", -(-len(groups) // CHUNK) * len(batches), progress)
+        for some in models.chunks():
+            state = self.rule.start(theta.repeat(len(some), 1))
+            for t in islice(told, len(batches)):
+                rate = self.learning_rate * self.schedule(t, len(batches))
+                state = self.rule.step(state, some.gradients(state[0], *batches[t]) + begun.l2 * state[0], rate, t)
+            if not all_finite(state[0]):
+                raise UsageError(f"Training with seed {seed} diverged; lower the learning rate.")
+            yield from (Run(_named(begun, one)) for one in state[0])
 
     def _kept(self, problem: Problem, steps: int) -> set[int]:
         """All steps where their states fit into an eighth of the memory budget, otherwise about √T."""

@@ -20,7 +20,23 @@ from whence.errors import UsageError
 from whence.estimate import Estimate
 from whence.examples import Examples
 from whence.gradients import Projection
-from whence.methods import CheckpointWarning, GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores, RelatIF, TracIn, cooks_distance
+from whence.methods import (
+    CheckpointWarning,
+    Datamodels,
+    DataValues,
+    GradientCosine,
+    GradientDot,
+    InfluenceFunction,
+    Method,
+    RandomScores,
+    RelatIF,
+    TracIn,
+    cooks_distance,
+    datamodels,
+    knn_shapley,
+    loo_values,
+    tmc_shapley,
+)  # fmt: skip
 from whence.metrics import LooCorrelation, loo_correlation
 from whence.objective import Objective, binary_cross_entropy, cross_entropy, next_token, smooth_hinge, squared_error
 from whence.plan import Plan, plan
@@ -28,15 +44,16 @@ from whence.problem import Problem
 from whence.report import report
 from whence.scores import Scores, TopScores
 from whence.solvers import CG, IHVP, Arnoldi, DampingCurve, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
-from whence.truth import Outcomes, Run, leave_one_out, pbrf, retrain_without, train
+from whence.truth import Outcomes, Run, ValidationUtility, leave_one_out, pbrf, retrain_without, subset_outcomes, train
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CG", "EKFAC", "IHVP", "KFAC", "Arnoldi", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature",
-    "DampingCurve", "Diagonal", "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton",
-    "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective", "Operator",
-    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn",
-    "UsageError", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation",
-    "next_token", "pbrf", "plan", "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
+    "DampingCurve", "DataValues", "Datamodels", "Diagonal", "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP",
+    "GaussNewton", "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective",
+    "Operator", "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores",
+    "TracIn", "UsageError", "ValidationUtility", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datamodels", "datasets",
+    "knn_shapley", "leave_one_out", "loo_correlation", "loo_values", "next_token", "pbrf", "plan", "plot", "report", "retrain_without",
+    "self_influence", "smooth_hinge", "squared_error", "subset_outcomes", "tmc_shapley", "train",
 ]  # fmt: skip

@@ -48,8 +48,8 @@ def knn_shapley(
         part = slice(start, start + size)
         order = _nearest(y[part], x)
         match = (own[order] == wanted[part, None]).double()
-        match[:, :-1] -= match[:, 1:]  # m_i - m_{i+1}
-        values = torch.empty_like(match).scatter_(1, order, (match * share).flip(1).cumsum(1).flip(1))
+        falls = -match.diff(dim=1, append=match.new_zeros(len(match), 1))  # m_i - m_{i+1}
+        values = torch.empty_like(match).scatter_(1, order, (falls * share).flip(1).cumsum(1).flip(1))
         if aggregate:
             total += values.sum(0)
         else:

@@ -4,7 +4,6 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,28 +67,19 @@ def tmc_shapley(
 
     Stops once the largest standard error is at most ``tolerance`` (``relative``: times the standard deviation of the values), looked at after
     every 20 draws, or at ``max_permutations``. Orders are drawn from (``seed``, their number), so ``jobs`` processes (joblib) change nothing.
-    ``out`` is a file that keeps every order's gains; a run with the same ids, seed and settings goes on from there, after a kill or
-    to spend more permutations. Raises :class:`UsageError` where the utility is not finite.
+    ``out`` is a file that keeps how far it came, written for at most a twentieth of the time and at the end, Ctrl-C included; a run with the
+    same ids, utility of all and of none, seed, truncation and antithetic goes on from there, after a kill or to spend more permutations.
+    Raises :class:`UsageError` where the utility is not finite.
     """
     names = _named(ids)
     draws = max_permutations // 2 if antithetic else max_permutations
     if not (tolerance >= 0 and truncation >= 0 and draws >= 2):
         raise UsageError("Give a tolerance and a truncation of 0 or more, and at least 2 max_permutations (4 if antithetic), for standard errors.")
-    ends = _value(utility, names[:0]), _value(utility, names)
-    manifest = {"ids": _sealed(names), "ends": ends, "truncation": truncation, "antithetic": antithetic, "seed": seed}
-    keep = None if out is None else Keep(out, manifest, every=0.0)
-    sums = _Sums(len(names), {} if keep is None or (found := keep.found()) is None else found[2])
-    draw = partial(_drawn, utility, names, ends, truncation, antithetic, seed)
-    rounds = _rounds(draw, sums, draws, jobs, lambda: sums.settled(tolerance, relative))
-    for gains, spent in track(rounds, "orders of the data", max(0, draws - sums.count), progress):
-        sums.add(gains, spent)
-        if keep is not None:
-            keep.note("orders", sums.count, sums.tensors)
-    if out is not None:
-        Keep(out, manifest, every=0.0).note("orders", sums.count, sums.tensors)  # whatever was written a moment ago
+    game = _Game(utility, names, _value(utility, names[:0]), _value(utility, names), truncation, antithetic, seed)
+    sums = _summed(game, draws, jobs, out, lambda sums: sums.settled(tolerance, relative), progress)
     values, errors = torch.from_numpy(sums.mean), torch.from_numpy(sums.errors())
     permutations = sums.count * (2 if antithetic else 1)
-    return DataValues(values, errors, names, ends[1], ends[0], permutations, sums.spent + 2, sums.settled(tolerance, relative))
+    return DataValues(values, errors, names, game.full, game.empty, permutations, sums.spent + 2, sums.settled(tolerance, relative))
 
 
 def loo_values(utility: Utility, ids: Any, *, jobs: int | None = None, progress: bool = True) -> DataValues:
@@ -104,6 +94,46 @@ def loo_values(utility: Utility, ids: Any, *, jobs: int | None = None, progress:
     return DataValues(full - left, torch.zeros_like(left), names, full, empty, 0, len(names) + 2, True)
 
 
+@dataclass(frozen=True, eq=False)
+class _Game:
+    """A utility, its ends, and how orders are drawn and cut short."""
+
+    utility: Utility
+    names: np.ndarray
+    empty: float
+    full: float
+    truncation: float
+    antithetic: bool
+    seed: int
+
+    def draw(self, number: int) -> tuple[np.ndarray, int]:
+        """What each example adds in one order, or in the mean of it and its reverse (n,), and how many utilities that took."""
+        order = np.random.default_rng([self.seed, number]).permutation(len(self.names))
+        gains, spent = self.gains(order)
+        if not self.antithetic:
+            return gains, spent
+        other, more = self.gains(order[::-1])
+        return (gains + other) / 2, spent + more
+
+    def gains(self, order: np.ndarray) -> tuple[np.ndarray, int]:
+        gains, present = np.zeros(len(order)), np.zeros(len(order), dtype=bool)
+        before, near, reach = self.empty, 0, self.truncation * abs(self.full - self.empty)
+        for spent, place in enumerate(order[:-1], 1):
+            present[place] = True
+            now = _value(self.utility, self.names[present])
+            gains[place], before = now - before, now
+            near = near + 1 if abs(self.full - now) < reach else 0  # strict: with truncation=0 no plateau cuts an order short
+            if near > NEAR:
+                return gains, spent
+        gains[order[-1]] = self.full - before
+        return gains, len(order) - 1
+
+    def manifest(self) -> dict[str, Any]:
+        """What sums of another run must share to be gone on with."""
+        ids = hashlib.sha256("\n".join(map(str, self.names.tolist())).encode()).hexdigest()
+        return {"ids": ids, "ends": [self.empty, self.full], "cut": [self.truncation, self.antithetic], "seed": self.seed}
+
+
 class _Sums:
     """The mean gain of each example and the squares about it, one draw after another (Welford 1962)."""
 
@@ -113,10 +143,10 @@ class _Sums:
         self.count, self.spent = (int(number) for number in kept["counts"]) if kept else (0, 0)
 
     def add(self, gains: np.ndarray, spent: int) -> None:
-        self.count, self.spent = self.count + 1, self.spent + spent
-        change = gains - self.mean
-        self.mean = self.mean + change / self.count
-        self.squares = self.squares + change * (gains - self.mean)
+        change, count = gains - self.mean, self.count + 1
+        mean = self.mean + change / count
+        squares = self.squares + change * (gains - mean)
+        self.mean, self.squares, self.count, self.spent = mean, squares, count, self.spent + spent  # together: Ctrl-C may come at any call
 
     def errors(self) -> np.ndarray:
         return np.sqrt(self.squares / max(1, self.count - 1) / max(1, self.count))
@@ -129,41 +159,29 @@ class _Sums:
         return {"mean": torch.from_numpy(self.mean), "squares": torch.from_numpy(self.squares), "counts": counts}
 
 
-def _rounds(
-    draw: Callable[[int], tuple[np.ndarray, int]], sums: _Sums, last: int, jobs: int | None, settled: Callable[[], bool]
-) -> Iterator[tuple[np.ndarray, int]]:
+def _summed(game: _Game, last: int, jobs: int | None, out: str | Path | None, enough: Callable[[_Sums], bool], progress: bool) -> _Sums:
+    """Draws until there are enough, and not more than ``last``, after those that ``out`` keeps."""
+    keep = None if out is None else Keep(out, game.manifest(), every=0.0)
+    found = None if keep is None else keep.found()
+    sums = _Sums(len(game.names), {} if found is None else found[2])
+    try:
+        for gains, spent in track(_rounds(game, sums, last, jobs, enough), "orders of the data", max(0, last - sums.count), progress):
+            sums.add(gains, spent)
+            if keep is not None:
+                keep.note("orders", sums.count, sums.tensors)
+    finally:
+        if out is not None:  # by one that has not just written
+            Keep(out, game.manifest(), every=0.0).note("orders", sums.count, sums.tensors)
+    return sums
+
+
+def _rounds(game: _Game, sums: _Sums, last: int, jobs: int | None, enough: Callable[[_Sums], bool]) -> Iterator[tuple[np.ndarray, int]]:
     """Draws in order, looked at after the 20th, 40th, ... whatever run began them; a round is done before the look, so nothing runs on."""
     with Parallel(n_jobs=jobs or 1, return_as="generator") as pool:
-        while sums.count < last and not (sums.count and sums.count % ROUND == 0 and settled()):
+        while sums.count < last and not (sums.count and sums.count % ROUND == 0 and enough(sums)):
             end = min(last, (sums.count // ROUND + 1) * ROUND)
-            work: Any = pool(delayed(draw)(number) for number in range(sums.count, end))
+            work: Any = pool(delayed(game.draw)(number) for number in range(sums.count, end))
             yield from work
-
-
-def _drawn(
-    utility: Utility, names: np.ndarray, ends: tuple[float, float], truncation: float, antithetic: bool, seed: int, number: int
-) -> tuple[np.ndarray, int]:
-    order = np.random.default_rng([seed, number]).permutation(len(names))
-    gains, spent = _gains(utility, names, ends, truncation, order)
-    if not antithetic:
-        return gains, spent
-    other, more = _gains(utility, names, ends, truncation, order[::-1])
-    return (gains + other) / 2, spent + more
-
-
-def _gains(utility: Utility, names: np.ndarray, ends: tuple[float, float], truncation: float, order: np.ndarray) -> tuple[np.ndarray, int]:
-    """What each example adds as it joins those before it (n,), and how many utilities it took."""
-    gains, present = np.zeros(len(names)), np.zeros(len(names), dtype=bool)
-    (before, full), reach, near = ends, truncation * abs(ends[1] - ends[0]), 0
-    for spent, place in enumerate(order[:-1], 1):
-        present[place] = True
-        now = _value(utility, names[present])
-        gains[place], before = now - before, now
-        near = near + 1 if abs(full - now) < reach else 0  # strict: with truncation=0 no plateau cuts an order short
-        if near > NEAR:
-            return gains, spent
-    gains[order[-1]] = full - before
-    return gains, len(names) - 1
 
 
 def _value(utility: Utility, ids: np.ndarray) -> float:
@@ -178,7 +196,3 @@ def _named(ids: Any) -> np.ndarray:
     if names.ndim != 1 or not len(names) or len(np.unique(names)) < len(names):
         raise UsageError("There must be at least one id, and each id once; give an array of ids or how many there are.")
     return names
-
-
-def _sealed(names: np.ndarray) -> str:
-    return hashlib.sha256("\n".join(map(str, names.tolist())).encode()).hexdigest()

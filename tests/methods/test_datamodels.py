@@ -90,3 +90,5 @@ def test_what_cannot_be_answered_is_refused() -> None:
         wh.datamodels(made(effects), IDS, alpha=-1)
     with pytest.raises(wh.UsageError, match="is not among the 11 training ids"):
         wh.datamodels(made(effects), IDS[1:])
+    with pytest.raises(wh.UsageError, match="not finite"):
+        wh.datamodels(made(effects * torch.inf), IDS)

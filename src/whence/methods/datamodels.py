@@ -59,14 +59,17 @@ def datamodels(
     one penalty for all queries; 0 is least squares; None chooses each query's by 5-fold cross-validation (``LassoCV``).
 
     Every fit, the choice of alpha included, is made again without each fifth of the subsets and measured on it: ``fits``, with bootstrap intervals
-    over subsets. A query whose outcomes are all the same scores 0 and says so. Raises :class:`UsageError` for fewer than 20 subsets.
+    over subsets. A query whose outcomes are all the same scores 0 and says so. Raises :class:`UsageError` for fewer than 20 subsets and
+    for outcomes that are not finite.
     """
     known = np.asarray(ids)
     inside, improvement = _inclusion(outcomes, known), -outcomes.sign * outcomes.values.double().mean(0).numpy()
     m = len(inside)
     if m < FEWEST:
         raise UsageError(f"Datamodels need at least {FEWEST} subsets, and these outcomes have {m}; retrain on more.")
-    if alpha is not None and not alpha >= 0:
+    if not np.isfinite(improvement).all():
+        raise UsageError("Some outcomes are not finite; drop those subsets, or train so that it does not diverge.")
+    if alpha is not None and not 0 <= alpha < float("inf"):
         raise UsageError(f"alpha={alpha} is no penalty; give 0 or more, or None to choose it.")
     folds = np.random.default_rng(seed).permutation(m) % FOLDS
     work: Any = Parallel(n_jobs=jobs or 1, return_as="generator")(delayed(_fitted)(inside, row, alpha, folds, seed) for row in improvement)
@@ -77,9 +80,7 @@ def datamodels(
     notes += [f"The fit of query {key} did not converge; give a larger alpha." for key, model, _ in rows if model.short]
     slopes = torch.from_numpy(np.stack([model.slopes for model in models]))
     scores = Scores(slopes, outcomes.query_ids, known, outcomes.unit, f"datamodels(alpha={alpha}, subsets={m})", notes=tuple(notes))
-    intercepts, alphas = (
-        torch.tensor(values, dtype=torch.float64) for values in zip(*((each.intercept, each.alpha) for each in models), strict=True)
-    )
+    intercepts, alphas = torch.tensor([[model.intercept, model.alpha] for model in models], dtype=torch.float64).T.contiguous()
     return Datamodels(scores, tuple(_fit(key, y, model.held, seed) for key, model, y in rows), intercepts, alphas)
 
 

@@ -88,11 +88,9 @@ def _nearest(y: Tensor, x: Tensor) -> Tensor:
     ‖x‖² - 2 x·y needs one matrix product, but rounds equal distances apart as the blocks of the product fall. Where two come within
     what rounding may do, the query's row is sorted by differences instead, which are the same whatever stands beside them.
     """
-    squares = x.square().sum(1)
-    key = torch.addmm(squares, y, x.T, alpha=-2)
-    ordered, order = key.sort(dim=1, stable=True)
-    reach = (y.norm(dim=1) + squares.max().sqrt()).square()
-    error = 2 * (x.shape[1] + 4) * torch.finfo(x.dtype).eps * reach
+    lengths = x.norm(dim=1)
+    ordered, order = torch.addmm(lengths.square(), y, x.T, alpha=-2).sort(dim=1, stable=True)
+    error = 2 * (x.shape[1] + 4) * torch.finfo(x.dtype).eps * (y.norm(dim=1) + lengths.max()).square()
     close = (ordered.diff(dim=1) <= error[:, None]).any(1)
     if bool(close.any()):
         exact = torch.cdist(y[close], x, compute_mode="donot_use_mm_for_euclid_dist")

@@ -33,6 +33,7 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/arnoldi_labels.py
 	.venv-bench/bin/python benchmarks/selection.py
 	.venv-bench/bin/python benchmarks/coverage.py
+	.venv-bench/bin/python benchmarks/shapley.py
 
 clean:
 	rm -rf .venv .venv-bench site build dist

@@ -22,6 +22,8 @@ from whence.examples import Examples
 from whence.gradients import Projection
 from whence.methods import (
     CheckpointWarning,
+    Datamodels,
+    DataValues,
     GradientCosine,
     GradientDot,
     InfluenceFunction,
@@ -32,6 +34,10 @@ from whence.methods import (
     TracIn,
     UnrolledInfluence,
     cooks_distance,
+    datamodels,
+    knn_shapley,
+    loo_values,
+    tmc_shapley,
 )  # fmt: skip
 from whence.metrics import (
     Agreement,
@@ -87,21 +93,22 @@ from whence.ranking import MMD, DivineSelection, FacilityLocation, FisherSelecti
 from whence.report import report
 from whence.scores import Scores, TopScores
 from whence.solvers import CG, IHVP, Arnoldi, DampingCurve, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
-from whence.truth import Outcomes, Run, RunRecorder, leave_one_out, pbrf, retrain_without, train
+from whence.truth import Outcomes, Run, RunRecorder, ValidationUtility, leave_one_out, pbrf, retrain_without, subset_outcomes, train
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CG", "EKFAC", "IHVP", "KFAC", "MMD", "Agreement", "Arnoldi", "BlockDiagonal", "Brittleness", "Checkpoint", "CheckpointRecorder",
-    "CheckpointWarning", "Curvature", "DampingCurve", "Diagonal", "Difference", "DivineSelection", "Eigen", "EmpiricalFisher", "Estimate", "Exact",
-    "Examples", "FacilityLocation", "Fisher", "FisherSelection", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot", "Hessian",
-    "Identity", "Inclusion", "InfluenceFunction", "Lds", "LiSSA", "ListChance", "LooCorrelation", "Method", "MislabelDetection", "Objective",
-    "Operator", "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "RemovalCurves", "Run", "RunRecorder", "SGDInfluence",
-    "Scores", "SignalToNoise", "Solver", "SolverWarning", "Stability", "SumRedundancy", "TopScores", "TracIn", "TradeOff", "UnrolledInfluence",
-    "UsageError", "agreement", "attribute", "benjamini_hochberg", "binary_cross_entropy", "brittleness", "class_detection", "cooks_distance",
-    "cross_entropy", "datasets", "distinct_top", "divine", "fagin", "fisher_kernel_select", "holm", "icc", "inclusion", "jaccard", "kendall",
-    "kendall_w", "kuncheva", "lds", "leave_one_out", "list_chance", "loo_correlation", "marked_detection", "mean_kendall", "mislabel_detection",
-    "ndcg", "next_token", "nogueira", "overlap", "pbrf", "pearson", "plan", "plot", "randomised_model", "rbo", "removal_curves", "repeatability",
-    "report", "retrain_without", "runs_for_reliability", "runs_needed", "self_influence", "sign_agreement", "signal_to_noise", "smooth_hinge",
-    "spearman", "squared_error", "stability", "train", "weighted_kendall",
+    "CheckpointWarning", "Curvature", "DampingCurve", "DataValues", "Datamodels", "Diagonal", "Difference", "DivineSelection", "Eigen",
+    "EmpiricalFisher", "Estimate", "Exact", "Examples", "FacilityLocation", "Fisher", "FisherSelection", "FittedIHVP", "GaussNewton",
+    "GradientCosine", "GradientDot", "Hessian", "Identity", "Inclusion", "InfluenceFunction", "Lds", "LiSSA", "ListChance", "LooCorrelation",
+    "Method", "MislabelDetection", "Objective", "Operator", "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF",
+    "RemovalCurves", "Run", "RunRecorder", "SGDInfluence", "Scores", "SignalToNoise", "Solver", "SolverWarning", "Stability", "SumRedundancy",
+    "TopScores", "TracIn", "TradeOff", "UnrolledInfluence", "UsageError", "ValidationUtility", "agreement", "attribute", "benjamini_hochberg",
+    "binary_cross_entropy", "brittleness", "class_detection", "cooks_distance", "cross_entropy", "datamodels", "datasets", "distinct_top",
+    "divine", "fagin", "fisher_kernel_select", "holm", "icc", "inclusion", "jaccard", "kendall", "kendall_w", "knn_shapley", "kuncheva", "lds",
+    "leave_one_out", "list_chance", "loo_correlation", "loo_values", "marked_detection", "mean_kendall", "mislabel_detection", "ndcg",
+    "next_token", "nogueira", "overlap", "pbrf", "pearson", "plan", "plot", "randomised_model", "rbo", "removal_curves", "repeatability", "report",
+    "retrain_without", "runs_for_reliability", "runs_needed", "self_influence", "sign_agreement", "signal_to_noise", "smooth_hinge", "spearman",
+    "squared_error", "stability", "subset_outcomes", "tmc_shapley", "train", "weighted_kendall",
 ]  # fmt: skip

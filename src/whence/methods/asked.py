@@ -47,14 +47,14 @@ def target_classes(outputs: Tensor, batch: Batch) -> Tensor:
     """The class of each target (B,). Raises :class:`UsageError` where targets are no classes."""
     targets, count = batch.targets, class_logits(outputs).shape[1]
     if not isinstance(targets, Tensor) or targets.numel() != len(batch):
-        raise UsageError("The targets are no classes, one for each example; say which output is asked about, such as output='predicted' or output=0.")
+        raise UsageError("The targets are no classes, one for each example; give output='predicted' or the number of an output, such as output=0.")
     classes = targets.reshape(-1)
     if outputs[0].numel() == 1:
         classes = classes.where(classes != -1, torch.zeros_like(classes))
     whole = classes.long()
-    if bool(((whole != classes) | (whole < 0) | (whole >= count)).any()):
-        bad = int(((whole != classes) | (whole < 0) | (whole >= count)).nonzero()[0])
-        raise UsageError(
-            f"The target {classes[bad].item()} of example {batch.ids[bad]!s} is none of {count} classes; say output='predicted' or output=0."
-        )
+    wrong = (whole != classes) | (whole < 0) | (whole >= count)
+    if wrong.any():
+        bad = int(wrong.nonzero()[0])
+        text = f"Target {classes[bad].item()} of example {batch.ids[bad]!s} is none of {count} classes"
+        raise UsageError(f"{text}; give output='predicted' or the number of an output, such as output=0.")
     return whole

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -15,8 +14,7 @@ from whence.methods.asked import class_logits
 from whence.problem import Problem
 from whence.progress import track
 
-HALVINGS = 60  # of the step that crosses; float64 resolves no more
-ROUNDING = 100  # times the floating type's resolution and the largest logit: a gap that is none
+ROUNDING = 100  # times the floating type's resolution: what a step may add to the distance at the end
 
 Outputs = Callable[[Tensor, Tensor], Tensor]  # (points, their rows in the batch) -> logits
 
@@ -24,10 +22,11 @@ Outputs = Callable[[Tensor, Tensor], Tensor]  # (points, their rows in the batch
 def sample_boundary(problem: Problem, data: Any = None, *, norm: float = 2.0, max_steps: int = 100, progress: bool = True) -> Tensor:
     """‖δ‖_norm of the least change δ of each input found that brings it to the boundary of the class it is put in (n,); inf where none is found.
 
-    For the training examples, or others. Each step goes to the nearest of the boundaries as they look from there: from f_y to f_k along w = ∇(f_k - f_y),
-    at the distance |f_k - f_y| / ‖w‖_dual with 1/norm + 1/dual = 1; the step that crosses is halved down to the boundary. Exact for linear
-    classifiers, an upper bound otherwise. One output f stands for the logits (0, f). Small for examples that the model all but takes for another
-    class; Influenciae's score is minus this. Raises :class:`UsageError` for inputs that are not one floating tensor and outputs that are no logits.
+    For the training examples, or others. Each step goes to the nearest of the boundaries as they look from there: the one to class k lies along
+    w = ∇(f_k - f_y), at the distance |f_k - f_y| / ‖w‖_dual with 1/norm + 1/dual = 1; the step that crosses is halved down to the boundary. Exact
+    for linear classifiers, an upper bound otherwise. One output f stands for the logits (0, f). Small for examples that the model all but takes
+    for another class; Influenciae's score is minus this. Raises :class:`UsageError` for inputs that are not one floating tensor and outputs that
+    are no logits.
     """
     _check(norm, max_steps)
 
@@ -39,7 +38,7 @@ def sample_boundary(problem: Problem, data: Any = None, *, norm: float = 2.0, ma
 
 
 def weights_boundary(problem: Problem, data: Any = None, *, norm: float = 2.0, max_steps: int = 100, progress: bool = True) -> Tensor:
-    """‖Δθ‖_norm of the least change found of the chosen parameters that brings each example to the boundary of its class (n,); inf where none is found.
+    """‖Δθ‖_norm of the least change of the chosen parameters found that brings each example to its class's boundary (n,); inf where none is found.
 
     As :func:`sample_boundary`, with θ in the place of the input: each example has a Δθ of its own, and the model itself is never touched. Choose
     parameters by ``problem.restricted``. For a linear layer of two or more outputs and norm 2 it is |f_k - f_y| / (√2 ‖x̃‖), x̃ the input and 1.
@@ -81,9 +80,10 @@ def _reached(start: Tensor, at: Outputs, norm: float, max_steps: int) -> Tensor:
     for _ in range(max_steps):
         logits, jacobian = _jacobian(at, points[rows], rows)
         gaps = _gaps(logits, classes[rows])
-        arrived = gaps.amin(1) <= ROUNDING * torch.finfo(logits.dtype).eps * logits.abs().amax(1)
-        distance[rows[arrived]] = _norm(points[rows[arrived]] - start[rows[arrived]], norm)
-        step = _step(gaps, jacobian, norm)
+        step, moved = _step(gaps, jacobian, norm), _norm(points[rows] - start[rows], norm)
+        least = torch.finfo(start.dtype).eps * (ROUNDING * moved + 4 * _norm(points[rows], norm))
+        arrived = (gaps.amin(1) <= 0) | (_norm(step, norm) <= least)
+        distance[rows[arrived]] = moved[arrived]
         going = ~arrived & torch.isfinite(step).all(1)
         rows, step = rows[going], step[going]
         if not len(rows):
@@ -92,7 +92,7 @@ def _reached(start: Tensor, at: Outputs, norm: float, max_steps: int) -> Tensor:
         crossed = _gaps(at(after, rows), classes[rows]).amin(1) < 0
         over = rows[crossed]
         if len(over):
-            distance[over] = _norm(_halved(points[over], step[crossed], partial(at, rows=over), classes[over]) - start[over], norm)
+            distance[over] = _norm(_halved(points[over], step[crossed], at, over, classes[over]) - start[over], norm)
         points[rows] = after
         rows = rows[~crossed]
         if not len(rows):
@@ -119,12 +119,12 @@ def _steepest(w: Tensor, dual: float, norm: float) -> Tensor:
     return powers / _norm(powers, norm)[:, None]
 
 
-def _halved(before: Tensor, step: Tensor, at: Callable[[Tensor], Tensor], own: Tensor) -> Tensor:
+def _halved(before: Tensor, step: Tensor, at: Outputs, rows: Tensor, own: Tensor) -> Tensor:
     """The first point along the step at which the class has changed, to rounding."""
     low, high = torch.zeros_like(before[:, :1]), torch.ones_like(before[:, :1])
-    for _ in range(HALVINGS):
+    for _ in range(1 - int(math.log2(torch.finfo(before.dtype).eps))):
         middle = (low + high) / 2
-        over = (_gaps(at(before + middle * step), own).amin(1) < 0)[:, None]
+        over = (_gaps(at(before + middle * step, rows), own).amin(1) < 0)[:, None]
         low, high = torch.where(over, low, middle), torch.where(over, middle, high)
     return before + high * step
 

@@ -30,9 +30,9 @@ METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 class EmbeddingSimilarity(Method):
     """cos(e_q, eᵢ), e_q·eᵢ ("dot") or -‖e_q - eᵢ‖ ("euclidean") of embeddings; ``unit="arbitrary"``.
 
-    ``layer`` names the module whose outputs, flattened, are the embedding; None takes what the last linear layer is given. Labels and loss play no part,
-    so it cannot tell a proponent from an opponent. An embedding of zeros has cosine 0. Raises :class:`UsageError` for an unknown layer, and with None
-    where the model does not end in a linear layer.
+    ``layer`` names the module whose outputs, flattened, are the embedding; None takes what the last linear layer is given. Labels and loss play no
+    part, so it cannot tell a proponent from an opponent. An embedding of zeros has cosine 0. Raises :class:`UsageError` for an unknown layer, and
+    with None where the model does not end in a linear layer.
     """
 
     layer: str | None = None

@@ -1,4 +1,4 @@
-"""Renormalised influence (Hammoudeh & Lowd 2024): influence of gradients of length 1, so that well fitted examples are not hidden by their low loss."""
+"""Renormalised influence (Hammoudeh & Lowd 2024): gradients of length 1, so that low loss hides nobody."""
 
 from dataclasses import dataclass
 

@@ -34,9 +34,9 @@ class RepresenterL2(Method):
     Θ = Σ αᵢ fᵢᵀ, so that the scores of a query sum to the refitted logit exactly. Positive = speaks for the logit ("excitatory"). ``output`` says
     which logit: that of the query's "target", that "predicted", or one by number. ``targets="model"`` refits to the model's own outputs, by the
     loss's Bregman divergence from them (soft targets, for cross entropy); "labels" to the data's. Yeh et al. write λ‖Θ‖², so l2 = 2λ; theirs is
-    λ = 0.003. ``tolerance``: the most that sum and refitted logit may differ by. The decomposition is one of the last layer's logit, neither of the
-    loss nor of what leaving i out does, and its ranking is nearly that of classes. Raises :class:`UsageError` where the model does not end in a linear
-    layer, and where Newton's method finds no stationary point.
+    λ = 0.003. ``tolerance``: the most that sum and refitted logit may differ by. What is decomposed is the last layer's logit, neither the loss nor
+    what leaving i out does, and the ranking is nearly one of classes. Raises :class:`UsageError` where the model does not end in a linear layer, and
+    where Newton's method finds no stationary point.
     """
 
     l2: float = 0.006

@@ -1,4 +1,4 @@
-"""Representer points by a local Jacobian expansion (Sui, Wu & Sanner 2021): the last layer as a sum of what each example makes of it, without a refit."""
+"""Representer points by a local Jacobian expansion (Sui, Wu & Sanner 2021): the last layer as a sum over examples, without a refit."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -25,10 +25,10 @@ class RepresenterLJE(Method):
 
     θ is the last linear layer with its bias, θ† = θ̂ + step · (1/N) Σ wᵢ ∇lossᵢ one step of gradient ascent away, so that Σ Wᵢ = θ† - H⁻¹ ḡ is one
     Newton step back: nearly θ̂, and a query's scores sum to nearly its logit. H is that of the loss alone, all classes together. ``output`` says which
-    logit: that of the query's "target", that "predicted", or one by number; positive = speaks for it. As θ† is shared, the ranking is that of the last
-    layer's influence on the logit. Softmax leaves H singular, so ``damping=None`` adds 0.1 × its mean eigenvalue; the value stands in the fitted
-    method's ``damping``. The authors' code is followed; the formula that divides by the features is not this. Raises :class:`UsageError` where the
-    model does not end in a linear layer, or H is not positive definite with the damping given.
+    logit: that of the query's "target", that "predicted", or one by number; positive = speaks for it. As θ† is shared, the ranking is that of
+    influence on the logit, last layer alone. Softmax leaves H singular, so ``damping=None`` adds 0.1 × its mean eigenvalue; the value stands in the
+    fitted method's ``damping``. The authors' code is followed; no division by features. Raises :class:`UsageError` where the model does not end in a
+    linear layer, or H is not positive definite with the damping given.
     """
 
     step: float = 0.01

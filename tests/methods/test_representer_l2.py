@@ -90,7 +90,7 @@ def test_the_bias_is_explained_too() -> None:
     p = case.problem.at({"2.bias": torch.tensor([5.0, 0.0, -5.0], dtype=torch.float64)}).restricted("2.weight")
     fitted = RepresenterL2(l2=1e-4).fit(p)
     summed, _, own = fitted.decompose(case.queries)
-    assert fitted.theta.shape == (3, 6) and (summed.softmax(1) - own.softmax(1)).abs().max() < 1e-3 and own.softmax(1).amin() < 1e-3
+    assert fitted.theta.shape == (3, 6) and (summed.softmax(1) - own.softmax(1)).abs().max() < 0.01 and own.softmax(1).amin() < 1e-3
 
 
 def test_weights_count_and_an_example_of_weight_0_scores_0() -> None:

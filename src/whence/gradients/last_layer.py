@@ -64,9 +64,12 @@ class LastLayer:
         """
         flat = torch.cat([value.reshape(-1) for value in self.problem.parameters.values()])
         theta = self.gradients.layout.rows(flat[None]).blocks[0].dense()[0]
-        model = nn.Linear(theta.shape[1], theta.shape[0], bias=False, dtype=torch.float64, device=theta.device).eval()
+        # without the usual random start, which would move the caller's generator
+        model = nn.utils.skip_init(nn.Linear, theta.shape[1], theta.shape[0], bias=False, dtype=torch.float64, device=theta.device).eval()
+        with torch.no_grad():
+            model.weight.copy_(theta)
         found = Problem.of(model, objective, list(train), ids=self.problem.ids, weights=self.problem.weights.double(), memory=self.problem.memory)
-        return replace(found, normaliser=self.problem.normaliser).at({"weight": theta.double()})
+        return replace(found, normaliser=self.problem.normaliser)
 
 
 def _linear_layers(problem: Problem) -> list[tuple[str, ...]]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from whence.batch import Batch
 from whence.errors import UsageError
+from whence.gradients import Gradients
 from whence.gradients.functional import outputs_each
 from whence.methods.asked import class_logits
 from whence.problem import Problem
@@ -63,6 +64,7 @@ def _distances(
 ) -> Tensor:
     """The distance of each example, in batches whose Jacobians (B, C, m) fit into an eighth of the memory budget."""
     examples = problem.train if data is None else problem.examples(data)
+    Gradients(problem)  # refuses a model that mixes the examples of a batch
     with torch.no_grad():
         start, at = outputs(next(problem.batches(examples, size=1)))
         entries = start.shape[1] * at(start, torch.zeros(1, dtype=torch.int64)).shape[1]

@@ -54,6 +54,10 @@ class RepresenterL2(Method):
     def fit(self, problem: Problem) -> "FittedRepresenterL2":
         """Read the features once and refit the layer, in float64."""
         layer = LastLayer.of(problem)
+        if (needed := _bytes(layer)) > problem.budget:
+            raise UsageError(
+                f"The features take {needed / 1e9:.1f} GB and may take {problem.budget / 1e9:.1f}; use problem.subset, or raise memory=."
+            )
         size, given = layer.gradients.size, []
         for batch in track(problem.batches(size=size), "reading the last layer", -(-len(problem) // size)):
             features, outputs = layer.read(batch)
@@ -73,9 +77,7 @@ class RepresenterL2(Method):
     def work(self, problem: Problem) -> Work:
         """One pass, after the refit."""
         layer = LastLayer.of(problem)
-        outputs, size = layer.shape.numel(), layer.problem.size
-        held = 8 * len(problem) * (size // outputs + 2 * outputs)
-        return Work(layer.problem, fitting=f"a forward pass and Newton's method for {size:,} parameters", bytes=held)
+        return Work(layer.problem, fitting=f"a forward pass and Newton's method for {layer.problem.size:,} parameters", bytes=_bytes(layer))
 
     def _given(self, layer: LastLayer, features: Tensor, outputs: Tensor, batch: Batch) -> tuple[Tensor, Any]:
         """Features, and targets with the model's own slope, in float64."""
@@ -176,6 +178,12 @@ class FittedRepresenterL2(FittedMethod):
             summed, refitted, own = self.decompose(data)
         chances = [value.softmax(1) if value.shape[1] > 1 else value.sigmoid() for value in (summed, own)]
         return Fidelity(float((summed - refitted).abs().max()), _pearson("outputs", summed, own), _pearson("softmax", *chances))
+
+
+def _bytes(layer: LastLayer) -> int:
+    """What the features, slopes and αᵢ of all training examples take."""
+    outputs = layer.shape.numel()
+    return 8 * len(layer.problem) * (layer.problem.size // outputs + 2 * outputs)
 
 
 def _alpha(alone: Problem, batch: Batch, scale: float) -> Tensor:

@@ -139,9 +139,9 @@ def test_wrong_settings_are_refused() -> None:
         RepresenterL2(targets=wrong)
     with pytest.raises(wh.UsageError, match="numbers above 0"):
         RepresenterL2(l2=0.0)
-    p = problem("mlp").problem
+    large = wh.Problem.of(nn.Linear(4, 3).double().eval(), wh.cross_entropy(), data(15_000, "class"), memory=2**20)
     with pytest.raises(wh.UsageError, match="use problem.subset, or raise memory="):
-        RepresenterL2().fit(type(p)(**{**vars(p), "memory": 1000}))
+        RepresenterL2().fit(large)
     with pytest.raises(wh.UsageError, match="outputs are an nn.Linear's"):
         RepresenterL2().fit(problem("tied weight").problem)
 

@@ -55,9 +55,8 @@ class RepresenterL2(Method):
         """Read the features once and refit the layer, in float64."""
         layer = LastLayer.of(problem)
         if (needed := _bytes(layer)) > problem.budget:
-            raise UsageError(
-                f"The features take {needed / 1e9:.1f} GB and may take {problem.budget / 1e9:.1f}; use problem.subset, or raise memory=."
-            )
+            told = f"The features take {needed / 1e9:.2g} GB and may take {problem.budget / 1e9:.2g}"
+            raise UsageError(f"{told}; use problem.subset, or raise memory=.")
         size, given = layer.gradients.size, []
         for batch in track(problem.batches(size=size), "reading the last layer", -(-len(problem) // size)):
             features, outputs = layer.read(batch)

@@ -128,8 +128,8 @@ def test_where_nothing_moves_the_outputs_the_distance_is_endless() -> None:
 
 def test_a_model_that_mixes_the_examples_of_a_batch_is_refused() -> None:
     class Mixing(nn.Linear):
-        def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x - x.mean(0))
+        def forward(self, input: Tensor) -> Tensor:
+            return super().forward(input - input.mean(0))
 
     p = wh.Problem.of(Mixing(4, 3).double().eval(), wh.cross_entropy(), (torch.randn(8, 4).double(), torch.arange(8) % 3))
     for distance in (wh.sample_boundary, wh.weights_boundary):

@@ -66,8 +66,7 @@ class LastLayer:
         theta = self.gradients.layout.rows(flat[None]).blocks[0].dense()[0]
         # without the usual random start, which would move the caller's generator
         model = nn.utils.skip_init(nn.Linear, theta.shape[1], theta.shape[0], bias=False, dtype=torch.float64, device=theta.device).eval()
-        with torch.no_grad():
-            model.weight.copy_(theta)
+        model.load_state_dict({"weight": theta})
         found = Problem.of(model, objective, list(train), ids=self.problem.ids, weights=self.problem.weights.double(), memory=self.problem.memory)
         return replace(found, normaliser=self.problem.normaliser)
 

@@ -17,7 +17,7 @@ def test_outputs_are_features_times_theta_whatever_parameters_are_chosen(name: s
     p = problem(name).problem
     layer, batch = LastLayer.of(p), reference.whole(p)
     features, outputs = layer.read(batch)
-    alone = layer.alone([(features, batch.targets)], p.objective)
+    alone = layer.alone([(features, batch.targets)], [batch.positions], p.objective)
     torch.testing.assert_close(outputs, p.outputs(batch.inputs).reshape(len(batch), -1))
     torch.testing.assert_close(alone.outputs(features), outputs)
     assert alone.normaliser == p.normaliser and torch.equal(alone.weights, p.weights) and (alone.ids == p.ids).all()

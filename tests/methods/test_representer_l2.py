@@ -104,6 +104,21 @@ def test_weights_count_and_an_example_of_weight_0_scores_0() -> None:
     assert RepresenterL2(l2=L2).fit(less).fidelity().error <= 1e-8
 
 
+def test_alpha_follows_the_order_of_ids_however_the_data_are_read() -> None:
+    """A subset of a loader is read in the loader's order."""
+    X, y = data(24, "class")
+    weights = torch.rand(24).double() + 0.5
+    model, ids = nn.Linear(4, 3).double().eval(), [17, 3, 20, 8, 9, 0, 1, 2]
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X, y), batch_size=5)
+    plain, read = (wh.Problem.of(model, wh.cross_entropy(), given, weights=weights).subset(ids) for given in ((X, y), loader))
+    one, other = RepresenterL2(l2=L2).fit(plain), RepresenterL2(l2=L2).fit(read)
+    torch.testing.assert_close(other.alpha, one.alpha)
+    torch.testing.assert_close(other.importance(), one.importance())
+    torch.testing.assert_close(other.decompose()[0], one.decompose()[0])
+    scores = [wh.attribute(RepresenterL2(l2=L2), p, (X[:2], y[:2]), progress=False).values for p in (plain, read)]
+    torch.testing.assert_close(scores[1], scores[0])
+
+
 def test_a_single_logit_is_turned_round_for_class_0() -> None:
     case = problem("logistic")
     X, _ = case.queries

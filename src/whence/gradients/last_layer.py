@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -57,17 +58,19 @@ class LastLayer:
             losses = self.problem.losses(points, batch)
             return torch.autograd.grad(losses.sum(), points, materialize_grads=True)[0].reshape(len(batch), -1)
 
-    def alone(self, train: Sequence[tuple[Tensor, Any]], objective: Objective) -> Problem:
-        """The layer as a model of its own, float64 and without a bias: ``train`` holds batches of features and targets, in this problem's order.
+    def alone(self, train: Sequence[tuple[Tensor, Any]], positions: Sequence[np.ndarray], objective: Objective) -> Problem:
+        """The layer as a model of its own, float64 and without a bias: ``train`` holds batches of features and targets, and where they come from.
 
         Ids, weights and N are this problem's, and so is Θ.
         """
+        order = np.concatenate(positions)  # batches of a loader keep its order, whatever order a subset has
+        weights = self.problem.weights[torch.from_numpy(order)].double()
         flat = torch.cat([value.reshape(-1) for value in self.problem.parameters.values()])
         theta = self.gradients.layout.rows(flat[None]).blocks[0].dense()[0]
         # without the usual random start, which would move the caller's generator
         model = nn.utils.skip_init(nn.Linear, theta.shape[1], theta.shape[0], bias=False, dtype=torch.float64, device=theta.device).eval()
         model.load_state_dict({"weight": theta})
-        found = Problem.of(model, objective, list(train), ids=self.problem.ids, weights=self.problem.weights.double(), memory=self.problem.memory)
+        found = Problem.of(model, objective, list(train), ids=self.problem.ids[order], weights=weights, memory=self.problem.memory)
         return replace(found, normaliser=self.problem.normaliser)
 
 

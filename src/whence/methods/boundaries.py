@@ -83,7 +83,7 @@ def _reached(start: Tensor, at: Outputs, norm: float, max_steps: int) -> Tensor:
         logits, jacobian = _jacobian(at, points[rows], rows)
         gaps = _gaps(logits, classes[rows])
         step, moved = _step(gaps, jacobian, norm), _norm(points[rows] - start[rows], norm)
-        least = torch.finfo(start.dtype).eps * (ROUNDING * moved + 4 * _norm(points[rows], norm))
+        least = torch.finfo(start.dtype).eps * (ROUNDING * moved + 4 * _norm(points[rows], max(norm, 2.0)))
         arrived = (gaps.amin(1) <= 0) | (_norm(step, norm) <= least)
         distance[rows[arrived]] = moved[arrived]
         going = ~arrived & torch.isfinite(step).all(1)

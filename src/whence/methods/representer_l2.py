@@ -19,6 +19,7 @@ from whence.methods.method import FittedMethod, InnerProduct, Method, Score, Wor
 from whence.objective import Objective, PerExample
 from whence.problem import Problem
 from whence.progress import track
+from whence.scores import positions_of
 from whence.solvers import SolverWarning
 from whence.tree import tree_map
 from whence.truth import train
@@ -57,19 +58,20 @@ class RepresenterL2(Method):
         if (needed := _bytes(layer)) > problem.budget:
             told = f"The features take {needed / 1e9:.2g} GB and may take {problem.budget / 1e9:.2g}"
             raise UsageError(f"{told}; use problem.subset, or raise memory=.")
-        size, given = layer.gradients.size, []
+        size, given, positions = layer.gradients.size, [], []
         for batch in track(problem.batches(size=size), "reading the last layer", -(-len(problem) // size)):
             features, outputs = layer.read(batch)
             given.append(self._given(layer, features, outputs, batch))
+            positions.append(batch.positions)
         loss = FromOwn(problem.objective.loss, layer.shape)
-        alone = layer.alone(given, Objective(loss, l2=self.l2, convex=problem.objective.convex))
+        alone = layer.alone(given, positions, Objective(loss, l2=self.l2, convex=problem.objective.convex))
         longest = max(float(features.norm(dim=1).max()) for features, _ in given)
         # Θ - Σ αᵢfᵢᵀ is ∇R / l2, so logits differ by at most ‖∇R‖ ‖f‖ / l2.
         alone = alone.at(train.newton(self.tolerance * self.l2 / max(longest, 1.0))(alone, 0).parameters)
         fitted = FittedRepresenterL2.of(self, layer, alone)
-        told = fitted.fidelity().softmax
-        if told.value is not None and told.value < FAITHFUL:
-            text = f"The refitted last layer's softmax correlates with the model's at {told.value:.3f} alone; lower l2={self.l2:g} of RepresenterL2."
+        alike = fitted.fidelity().softmax.value
+        if alike is not None and alike < FAITHFUL:
+            text = f"The refitted last layer's softmax correlates with the model's at {alike:.3f} alone; lower l2={self.l2:g} of RepresenterL2."
             warnings.warn(text, SolverWarning, stacklevel=2)
         return fitted
 
@@ -145,7 +147,8 @@ class FittedRepresenterL2(FittedMethod):
         points = InnerProduct("arbitrary", size, query, given, query)
         parts = [(_alpha(alone, batch, scale), batch.inputs) for batch in alone.batches(size=size)]
         theta = torch.stack([alpha.T @ features for alpha, features in parts]).sum(0)
-        return cls(settings, layer, alone, points, torch.cat([alpha for alpha, _ in parts]).cpu(), theta, points.unit, size)
+        order = torch.from_numpy(positions_of(layer.problem.ids, alone.ids, "training"))
+        return cls(settings, layer, alone, points, torch.cat([alpha for alpha, _ in parts]).cpu()[order], theta, points.unit, size)
 
     def prepare(self, queries: Iterable[Batch]) -> Score:
         return self.points.prepare(queries)
@@ -158,18 +161,22 @@ class FittedRepresenterL2(FittedMethod):
 
     def importance(self) -> Tensor:
         """|αᵢ| of the output that each training example would ask about itself (n,): how hard it pulls, whatever the query."""
-        problem = self.layer.problem
-        asked = [directions(self.settings.output, self.layer.read(batch)[1], batch).double().cpu() for batch in problem.batches(size=self.size)]
-        return (self.alpha * torch.cat(asked)).sum(1).abs()
+        found = torch.zeros(len(self.alpha), dtype=torch.float64)
+        for batch in self.layer.problem.batches(size=self.size):
+            asked, rows = directions(self.settings.output, self.layer.read(batch)[1], batch), torch.from_numpy(batch.positions)
+            found[rows] = (self.alpha[rows] * asked.double().cpu()).sum(1).abs()
+        return found
 
     def decompose(self, data: Any = None) -> tuple[Tensor, Tensor, Tensor]:
         """(Σ scores, refitted logits, the model's own), each (k, C), for the training examples or others."""
         problem, refitted = self.layer.problem, self.alone.state["weight"]
-        found = []
-        for batch in problem.batches(None if data is None else problem.examples(data), size=self.size):
+        examples = problem.train if data is None else problem.examples(data)
+        found = torch.zeros(3, len(examples), len(refitted), dtype=torch.float64)
+        for batch in problem.batches(None if data is None else examples, size=self.size):
             features, outputs = self.layer.read(batch)
-            found.append((features.double() @ self.theta.T, features.double() @ refitted.T, outputs.double()))
-        return tuple(torch.cat(parts).cpu() for parts in zip(*found, strict=True))  # type: ignore[return-value]
+            parts = (features.double() @ self.theta.T, features.double() @ refitted.T, outputs.double())
+            found[:, torch.from_numpy(batch.positions)] = torch.stack(parts).cpu()
+        return found[0], found[1], found[2]
 
     def fidelity(self, data: Any = None) -> Fidelity:
         """Of the training examples or others."""

@@ -38,5 +38,5 @@ def test_a_single_logit_has_a_margin() -> None:
 
 
 def test_a_regression_has_none() -> None:
-    with pytest.raises(wh.UsageError, match="none of 2 classes"):
+    with pytest.raises(wh.UsageError, match="none of 2 classes; use LossScores"):
         wh.self_influence(wh.MarginScores(), problem("ridge").problem, progress=False)

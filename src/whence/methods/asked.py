@@ -43,11 +43,11 @@ def predicted_classes(outputs: Tensor) -> Tensor:
     return class_logits(outputs).argmax(1)
 
 
-def target_classes(outputs: Tensor, batch: Batch) -> Tensor:
-    """The class of each target (B,). Raises :class:`UsageError` where targets are no classes."""
+def target_classes(outputs: Tensor, batch: Batch, fix: str = "give output='predicted' or the number of an output, such as output=0") -> Tensor:
+    """The class of each target (B,). Raises :class:`UsageError` where targets are no classes, which says what to do."""
     targets, count = batch.targets, class_logits(outputs).shape[1]
     if not isinstance(targets, Tensor) or targets.numel() != len(batch):
-        raise UsageError("The targets are no classes, one for each example; give output='predicted' or the number of an output, such as output=0.")
+        raise UsageError(f"The targets are no classes, one for each example; {fix}.")
     classes = targets.reshape(-1)
     if outputs[0].numel() == 1:
         classes = classes.where(classes != -1, torch.zeros_like(classes))
@@ -55,6 +55,5 @@ def target_classes(outputs: Tensor, batch: Batch) -> Tensor:
     wrong = (whole != classes) | (whole < 0) | (whole >= count)
     if wrong.any():
         bad = int(wrong.nonzero()[0])
-        text = f"Target {classes[bad].item()} of example {batch.ids[bad]!s} is none of {count} classes"
-        raise UsageError(f"{text}; give output='predicted' or the number of an output, such as output=0.")
+        raise UsageError(f"Target {classes[bad].item()} of example {batch.ids[bad]!s} is none of {count} classes; {fix}.")
     return whole

@@ -35,7 +35,7 @@ class MarginScores(Method):
 
         def short_of(batch: Batch) -> Tensor:
             outputs = problem.outputs(batch.inputs)
-            classes, logits = target_classes(outputs, batch)[:, None], class_logits(outputs)
+            classes, logits = target_classes(outputs, batch, "use LossScores() or GradientNorm()")[:, None], class_logits(outputs)
             return logits.scatter(1, classes, -torch.inf).amax(1) - logits.gather(1, classes)[:, 0]
 
         return _Alone(problem.batch_size or 512, short_of)

@@ -78,6 +78,26 @@ def test_weights_scale_a_group_but_not_its_own_losses() -> None:
 
 
 @pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize("name", ["ridge", "ridge with weights", "ridge, l2 on the weight alone"])
+def test_newton_is_exact_for_ridge(name: str, normalise: bool) -> None:
+    case = problem(name)
+    p = case.problem.at(NEWTON(case.problem, 0).parameters)
+    truth = wh.retrain_without(p, GROUPS, case.queries, NEWTON, normalise=normalise)
+    found = wh.group_influence(p, case.queries, GROUPS, EXACT, "newton", normalise=normalise)
+    assert float((found.values - truth.change).norm() / truth.change.norm()) < 1e-10
+
+
+@pytest.mark.parametrize("name", ["ridge", "softmax", "mlp, last layer"])
+def test_newton_for_a_group_of_one_is_influence_with_leverage(name: str) -> None:
+    case = problem(name)
+    groups, method = {str(key): [key] for key in case.problem.ids}, wh.InfluenceFunction(EXACT, leverage=True)
+    found = wh.group_influence(case.problem, case.queries, groups, EXACT, "newton")
+    torch.testing.assert_close(found.values, wh.attribute(method, case.problem, case.queries).values, rtol=1e-8, atol=1e-11)
+    own = wh.group_influence(case.problem, None, groups, EXACT, "newton")
+    torch.testing.assert_close(own.values[0], wh.self_influence(method, case.problem), rtol=1e-8, atol=1e-11)
+
+
+@pytest.mark.parametrize("normalise", [False, True])
 @pytest.mark.parametrize("name", ["ridge", "ridge with weights"])
 def test_orders_stand_on_one_scale_and_approach_retraining(name: str, normalise: bool) -> None:
     """A peer's first order is n times its second. Errors of Δθ are ridge's; the query's own curvature is left out by a linear measurement."""

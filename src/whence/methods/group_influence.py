@@ -1,5 +1,6 @@
 """Influence of groups: what leaving many examples out together does to a query (Koh et al. 2019; Basu, You & Feizi 2020)."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from whence.errors import UsageError
+from whence.examples import Examples
 from whence.gradients.rows import cat, summed
 from whence.methods.gradient_dot import signed_measurements
 from whence.methods.parameter_change import Order, Step, gradient_sums
@@ -14,6 +16,7 @@ from whence.problem import Problem
 from whence.scores import Groups, Scores
 from whence.solvers import IHVP, FittedIHVP
 from whence.solvers.listening import listening
+from whence.truth.retrain import measured
 
 
 def group_influence(
@@ -30,7 +33,9 @@ def group_influence(
     """∇m_qᵀΔθ_S of each query and group S (q, m): the worsening of the query's measurement if the whole group is left out.
 
     Δθ is that of :func:`whence.parameter_change`, so that all orders are on one scale, "loss change" or "measurement change": 1 is the sum of
-    the members' influences, 2 adds how they bend each other's (at most half of the training weight), "newton" takes the whole step.
+    the members' influences, 2 adds how they bend each other's (at most half of the training weight). "newton" takes the whole step and measures
+    there, m_q(θ + Δθ_S) - m_q(θ), as ``InfluenceFunction(leverage=True)`` does for one example: exact for linear regression.
+
     ``groups`` is a mapping of a name to ids, or one name per training example, such as a column of a table or the class labels. N stays;
     ``normalise=True`` divides by the weight that remains. ``queries=None`` asks each group about itself: the rise of its members' summed loss, one
     row "itself", which for a group of one is its self-influence. ``aggregate=True`` sums over the queries: one row "all queries".
@@ -49,15 +54,28 @@ def group_influence(
 
 
 def _asked(step: Step, queries: Any, aggregate: bool, progress: bool) -> tuple[np.ndarray, Tensor]:
-    asked = step.problem.examples(queries)
-    measured = (signed_measurements(step.gradients, batch) for batch in step.problem.batches(asked, size=step.gradients.size))
-    rows = summed(measured) if aggregate else cat(measured)
+    asked, changes = step.problem.examples(queries), step.changes(progress)
     names = np.array(["all queries"]) if aggregate else asked.ids
-    return names, rows.dot(step.gradients.layout.rows(step.changes(progress)))
+    if step.order == "newton":
+        rises = torch.stack([_rise(step.problem, step, change, asked) for change in changes], 1) * step.problem.objective.sign
+        return names, rises.sum(0, keepdim=True) if aggregate else rises
+    found = (signed_measurements(step.gradients, batch) for batch in step.problem.batches(asked, size=step.gradients.size))
+    rows = summed(found) if aggregate else cat(found)
+    return names, rows.dot(step.gradients.layout.rows(changes))
 
 
 def _own(step: Step, progress: bool) -> Tensor:
     """The members' losses count once each, whatever their weights in training, as in self-influence."""
-    once = torch.ones_like(step.problem.weights)
-    rises = gradient_sums(step.gradients, step.problem.train, list(step.members.values()), once, progress)
-    return (rises * step.changes(progress)).sum(1)[None]
+    problem, changes, groups = step.problem, step.changes(progress), list(step.members.values())
+    if step.order == "newton":
+        plain = replace(problem, objective=replace(problem.objective, measurement=None))
+        return torch.stack([_rise(plain, step, *each).sum() for each in zip(changes, map(problem.train.take, groups), strict=True)])[None]
+    rises = gradient_sums(step.gradients, problem.train, groups, torch.ones_like(problem.weights), progress)
+    return (rises * changes).sum(1)[None]
+
+
+def _rise(problem: Problem, step: Step, change: Tensor, asked: Examples) -> Tensor:
+    """m(θ + Δθ) - m(θ) of each example asked about."""
+    pieces = step.gradients.layout.split(change)
+    stepped = {name: value + pieces[name] for name, value in problem.parameters.items()}
+    return measured(problem, stepped, asked) - measured(problem, problem.parameters, asked)

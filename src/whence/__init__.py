@@ -38,6 +38,7 @@ from whence.metrics import LooCorrelation, loo_correlation
 from whence.objective import Objective, binary_cross_entropy, cross_entropy, next_token, smooth_hinge, squared_error
 from whence.plan import Plan, plan
 from whence.problem import Problem
+from whence.ranking import adaptive_greedy
 from whence.report import report
 from whence.scores import Scores, TopScores
 from whence.solvers import CG, IHVP, Arnoldi, DampingCurve, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
@@ -50,7 +51,7 @@ __all__ = [
     "DampingCurve", "Diagonal", "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton",
     "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective",
     "Operator", "Outcomes", "ParameterChange", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver",
-    "SolverWarning", "TopScores", "TracIn", "UsageError", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy",
-    "datasets", "group_influence", "leave_one_out", "loo_correlation", "next_token", "parameter_change", "pbrf", "plan", "plot", "report",
-    "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
+    "SolverWarning", "TopScores", "TracIn", "UsageError", "adaptive_greedy", "attribute", "binary_cross_entropy", "cooks_distance",
+    "cross_entropy", "datasets", "group_influence", "leave_one_out", "loo_correlation", "next_token", "parameter_change", "pbrf", "plan",
+    "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
 ]  # fmt: skip

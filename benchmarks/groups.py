@@ -40,6 +40,7 @@ import whence as wh
 from whence.gradients import Gradients
 
 LEAST, MOST, COHERENT, QUERIES, L2 = 0.0025, 0.25, (0.2, 0.4), 10, 0.01
+TOLERANCE = 1e-12  # of the gradient norm: some groups have effects of 1e-8
 ORDERS = {"first": 1, "second": 2, "Newton": "newton"}
 RANDOM, CLASS, WINDOW, FEATURES, GRADIENTS, TAILS = (
     "random",
@@ -70,7 +71,7 @@ class Task:
     @classmethod
     def of(cls, name: str, model: nn.Module, objective: wh.Objective, X: Tensor, y: Tensor, trained_on: int) -> "Task":
         problem = wh.Problem.of(model.double().eval(), objective, (X[:trained_on], y[:trained_on]))
-        problem = problem.at(wh.train.newton()(problem, 0).parameters)
+        problem = problem.at(wh.train.newton(TOLERANCE)(problem, 0).parameters)
         losses = objective.loss(problem.outputs(X[trained_on:]), y[trained_on:])
         asked = trained_on + losses.argsort(descending=True, stable=True)[:QUERIES]
         queries, ihvp, gradients = (X[asked], y[asked]), wh.IHVP(wh.Hessian(), wh.Exact()).fit(problem), Gradients(problem)
@@ -84,7 +85,7 @@ class Kept:
     """Newton's method; ``runs`` are what it trained last."""
 
     def __init__(self) -> None:
-        self.newton, self.runs = wh.train.newton(), []
+        self.newton, self.runs = wh.train.newton(TOLERANCE), []
 
     def __call__(self, problem: wh.Problem, seed: int) -> wh.Run:
         return self.newton(problem, seed)

@@ -66,7 +66,7 @@ def test_a_group_against_itself(name: str) -> None:
         for column, (name_, ids) in enumerate(GROUPS.items()):
             asked = wh.group_influence(p, p.train.select(ids), {name_: ids}, ihvp, order, aggregate=True)
             torch.testing.assert_close(found.values[0, column], asked.values[0, 0])
-    assert found.query_ids.tolist() == ["itself"] and found.unit == "loss change"
+    assert own.query_ids.tolist() == ["itself"] and own.unit == "loss change"
     with pytest.raises(wh.UsageError, match="leave aggregate out"):
         wh.group_influence(p, None, GROUPS, aggregate=True)
 
@@ -107,11 +107,9 @@ def test_orders_stand_on_one_scale_and_approach_retraining(name: str, normalise:
     p = p.at(NEWTON(p, 0).parameters)
     groups = {"few": GROUPS["few"], "one": GROUPS["one"]}
     truth = wh.retrain_without(p, groups, case.queries, NEWTON, normalise=normalise)
-    errors = []
-    for order in ORDERS:
-        found = wh.group_influence(p, case.queries, groups, EXACT, order, normalise=normalise)
-        errors.append(float((found.values - truth.change).norm() / truth.change.norm()))
-    assert found.unit == "measurement change" and errors[0] < 0.6 and errors[1] < 0.5 * errors[0] and errors[2] < 1e-9
+    found = [wh.group_influence(p, case.queries, groups, EXACT, order, normalise=normalise) for order in ORDERS]
+    errors = [float((one.values - truth.change).norm() / truth.change.norm()) for one in found]
+    assert found[0].unit == "measurement change" and errors[0] < 0.6 and errors[1] < 0.5 * errors[0] and errors[2] < 1e-9
 
 
 def test_a_measurement_that_is_better_when_higher_is_turned_round() -> None:

@@ -185,9 +185,8 @@ class Step:
     def _bends(self) -> list[tuple[Operator, float]]:
         """Operators of which a group's part can be had, and the factor by which it leaves: Gauss-Newton for what is no mean over examples."""
         own, settings = self.ihvp.operator, self.ihvp.settings.curvature
-        apart = isinstance(settings, Curvature) and own.on(np.arange(1)) is not own
-        curvature = settings if apart else GaussNewton()
-        whole = own if apart else curvature.fit(self.problem)
+        curvature = settings if isinstance(settings, Curvature) and own.on(np.arange(1)) is not own else GaussNewton()
+        whole = own if curvature is settings else curvature.fit(self.problem)
         if self.altered is None:
             return [(whole, 1 - self.weight)]
         return [(whole, 1.0), (curvature.fit(self._altered(self.members.values())), -1.0)]

@@ -6,9 +6,11 @@ from whence.methods.cooks_distance import cooks_distance
 from whence.methods.datamodels import Datamodels, datamodels
 from whence.methods.embedding_similarity import EmbeddingSimilarity
 from whence.methods.gradient_dot import GradientCosine, GradientDot
+from whence.methods.group_influence import group_influence
 from whence.methods.influence_function import InfluenceFunction
 from whence.methods.knn_shapley import knn_shapley
 from whence.methods.method import FittedMethod, InnerProduct, Method
+from whence.methods.parameter_change import ParameterChange, parameter_change
 from whence.methods.random_scores import RandomScores
 from whence.methods.relatif import RelatIF
 from whence.methods.renormalised_influence import RenormalisedInfluence
@@ -21,7 +23,7 @@ from whence.methods.unrolled_influence import UnrolledInfluence
 
 __all__ = [
     "CheckpointWarning", "DataValues", "Datamodels", "EmbeddingSimilarity", "FittedMethod", "GradientCosine", "GradientDot", "GradientNorm",
-    "InfluenceFunction", "InnerProduct", "LossScores", "MarginScores", "Method", "RandomScores", "RelatIF", "RenormalisedInfluence",
-    "RepresenterL2", "RepresenterLJE", "SGDInfluence", "TracIn", "UnrolledInfluence", "cooks_distance", "datamodels", "knn_shapley", "loo_values",
-    "sample_boundary", "tmc_shapley", "weights_boundary",
+    "InfluenceFunction", "InnerProduct", "LossScores", "MarginScores", "Method", "ParameterChange", "RandomScores", "RelatIF",
+    "RenormalisedInfluence", "RepresenterL2", "RepresenterLJE", "SGDInfluence", "TracIn", "UnrolledInfluence", "cooks_distance", "datamodels",
+    "group_influence", "knn_shapley", "loo_values", "parameter_change", "sample_boundary", "tmc_shapley", "weights_boundary",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ def test_the_quick_form_writes_numbers_and_a_chart(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     kept = json.loads((tmp_path / "coverage.json").read_text())
     assert kept["quick"] and {row["metric"] for row in kept["coverage"]} >= {"Nogueira", "LDS", "auc", "removal above random"}
-    assert all(0 < row["width"] and abs(row["bias"]) < row["width"] for row in kept["coverage"])
+    assert all(row["width"] > 0 and abs(row["bias"]) < row["width"] for row in kept["coverage"])
     assert [row["at least"] for row in kept["coverage"]].count(0.93) == 6 and len(kept["chance"]) == 25
     assert all(np.isfinite(row["found"]) for row in kept["chance"]) and "open" in done.stdout
     assert (tmp_path / "coverage.png").read_bytes().startswith(b"\x89PNG")

@@ -30,7 +30,9 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/million.py
 	.venv-bench/bin/python benchmarks/projection.py
 	.venv-bench/bin/python benchmarks/mislabelled.py
+	.venv-bench/bin/python benchmarks/representers.py
 	.venv-bench/bin/python benchmarks/arnoldi_labels.py
+	.venv-bench/bin/python benchmarks/groups.py
 	.venv-bench/bin/python benchmarks/selection.py
 	.venv-bench/bin/python benchmarks/coverage.py
 	.venv-bench/bin/python benchmarks/shapley.py

@@ -24,20 +24,32 @@ from whence.methods import (
     CheckpointWarning,
     Datamodels,
     DataValues,
+    EmbeddingSimilarity,
     GradientCosine,
     GradientDot,
+    GradientNorm,
     InfluenceFunction,
+    LossScores,
+    MarginScores,
     Method,
+    ParameterChange,
     RandomScores,
     RelatIF,
+    RenormalisedInfluence,
+    RepresenterL2,
+    RepresenterLJE,
     SGDInfluence,
     TracIn,
     UnrolledInfluence,
     cooks_distance,
     datamodels,
+    group_influence,
     knn_shapley,
     loo_values,
+    parameter_change,
+    sample_boundary,
     tmc_shapley,
+    weights_boundary,
 )  # fmt: skip
 from whence.metrics import (
     Agreement,
@@ -89,7 +101,17 @@ from whence.metrics import (
 from whence.objective import Objective, binary_cross_entropy, cross_entropy, next_token, smooth_hinge, squared_error
 from whence.plan import Plan, plan
 from whence.problem import Problem
-from whence.ranking import MMD, DivineSelection, FacilityLocation, FisherSelection, SumRedundancy, TradeOff, divine, fisher_kernel_select
+from whence.ranking import (
+    MMD,
+    DivineSelection,
+    FacilityLocation,
+    FisherSelection,
+    SumRedundancy,
+    TradeOff,
+    adaptive_greedy,
+    divine,
+    fisher_kernel_select,
+)  # fmt: skip
 from whence.report import report
 from whence.scores import Scores, TopScores
 from whence.solvers import CG, IHVP, Arnoldi, DampingCurve, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
@@ -100,15 +122,17 @@ __version__ = "0.1.0"
 __all__ = [
     "CG", "EKFAC", "IHVP", "KFAC", "MMD", "Agreement", "Arnoldi", "BlockDiagonal", "Brittleness", "Checkpoint", "CheckpointRecorder",
     "CheckpointWarning", "Curvature", "DampingCurve", "DataValues", "Datamodels", "Diagonal", "Difference", "DivineSelection", "Eigen",
-    "EmpiricalFisher", "Estimate", "Exact", "Examples", "FacilityLocation", "Fisher", "FisherSelection", "FittedIHVP", "GaussNewton",
-    "GradientCosine", "GradientDot", "Hessian", "Identity", "Inclusion", "InfluenceFunction", "Lds", "LiSSA", "ListChance", "LooCorrelation",
-    "Method", "MislabelDetection", "Objective", "Operator", "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF",
-    "RemovalCurves", "Run", "RunRecorder", "SGDInfluence", "Scores", "SignalToNoise", "Solver", "SolverWarning", "Stability", "SumRedundancy",
-    "TopScores", "TracIn", "TradeOff", "UnrolledInfluence", "UsageError", "ValidationUtility", "agreement", "attribute", "benjamini_hochberg",
-    "binary_cross_entropy", "brittleness", "class_detection", "cooks_distance", "cross_entropy", "datamodels", "datasets", "distinct_top",
-    "divine", "fagin", "fisher_kernel_select", "holm", "icc", "inclusion", "jaccard", "kendall", "kendall_w", "knn_shapley", "kuncheva", "lds",
-    "leave_one_out", "list_chance", "loo_correlation", "loo_values", "marked_detection", "mean_kendall", "mislabel_detection", "ndcg",
-    "next_token", "nogueira", "overlap", "pbrf", "pearson", "plan", "plot", "randomised_model", "rbo", "removal_curves", "repeatability", "report",
-    "retrain_without", "runs_for_reliability", "runs_needed", "self_influence", "sign_agreement", "signal_to_noise", "smooth_hinge", "spearman",
-    "squared_error", "stability", "subset_outcomes", "tmc_shapley", "train", "weighted_kendall",
+    "EmbeddingSimilarity", "EmpiricalFisher", "Estimate", "Exact", "Examples", "FacilityLocation", "Fisher", "FisherSelection", "FittedIHVP",
+    "GaussNewton", "GradientCosine", "GradientDot", "GradientNorm", "Hessian", "Identity", "Inclusion", "InfluenceFunction", "Lds", "LiSSA",
+    "ListChance", "LooCorrelation", "LossScores", "MarginScores", "Method", "MislabelDetection", "Objective", "Operator", "Outcomes",
+    "ParameterChange", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "RemovalCurves", "RenormalisedInfluence", "RepresenterL2",
+    "RepresenterLJE", "Run", "RunRecorder", "SGDInfluence", "Scores", "SignalToNoise", "Solver", "SolverWarning", "Stability", "SumRedundancy",
+    "TopScores", "TracIn", "TradeOff", "UnrolledInfluence", "UsageError", "ValidationUtility", "adaptive_greedy", "agreement", "attribute",
+    "benjamini_hochberg", "binary_cross_entropy", "brittleness", "class_detection", "cooks_distance", "cross_entropy", "datamodels", "datasets",
+    "distinct_top", "divine", "fagin", "fisher_kernel_select", "group_influence", "holm", "icc", "inclusion", "jaccard", "kendall", "kendall_w",
+    "knn_shapley", "kuncheva", "lds", "leave_one_out", "list_chance", "loo_correlation", "loo_values", "marked_detection", "mean_kendall",
+    "mislabel_detection", "ndcg", "next_token", "nogueira", "overlap", "parameter_change", "pbrf", "pearson", "plan", "plot", "randomised_model",
+    "rbo", "removal_curves", "repeatability", "report", "retrain_without", "runs_for_reliability", "runs_needed", "sample_boundary",
+    "self_influence", "sign_agreement", "signal_to_noise", "smooth_hinge", "spearman", "squared_error", "stability", "subset_outcomes",
+    "tmc_shapley", "train", "weighted_kendall", "weights_boundary",
 ]  # fmt: skip

@@ -114,6 +114,27 @@ class BatchSource(Source):
 
 
 @dataclass(frozen=True, eq=False)
+class JoinedSource(Source):
+    """Two sources, the rows of the second counted on from those of the first."""
+
+    first: Source
+    second: Source
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    def read(self, rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, Any]]:
+        start = len(self.first)
+        for source, mine, less in ((self.first, rows < start, 0), (self.second, rows >= start, start)):
+            where = mine.nonzero()[0]
+            for places, batch in source.read(rows[where] - less, size) if len(where) else ():
+                yield where[places], batch
+
+    def digest(self) -> str:
+        return hashlib.sha256(f"{self.first.digest()} {self.second.digest()}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
 class Examples:
     """Examples with their ids: ``rows`` of a source, in order."""
 
@@ -175,6 +196,12 @@ class Examples:
             raise UsageError(f"The batches do not go together into one tensor ({error}); pad them to one length.") from error
         waiting = iter(parts)
         return replace(self, source=TensorSource(tree_map(lambda _: next(waiting), batches[0])))
+
+    def replaced(self, other: "Examples") -> "Examples":
+        """These examples, those with an id of ``other`` with its data."""
+        rows = self.rows.copy()
+        rows[positions_of(other.ids, self.ids, "example")] = len(self.source) + other.rows
+        return replace(self, source=JoinedSource(self.source, other.source), rows=rows)
 
     def read(self, size: int) -> Iterator[tuple[np.ndarray, Any]]:
         """Batches of at most ``size``: (positions among these examples, batch); a number that is not finite is refused."""

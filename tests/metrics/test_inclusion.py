@@ -20,6 +20,13 @@ def test_inclusion_counts_runs_with_wilsons_interval() -> None:
         assert np.allclose(found.low[there], interval.low, atol=1e-12) and np.allclose(found.high[there], interval.high, atol=1e-12)
 
 
+def test_constant_scores_have_no_top() -> None:
+    values = np.random.default_rng(0).normal(size=(5, 2, 8))
+    values[3, 1] = 0.7
+    found = wh.inclusion(values, k=2)
+    assert found.known.tolist() == [True, False] and set(found.values[1]) == {0.25} and found.low[1].max() == 0 and found.high[1].min() == 1
+
+
 def test_runs_keep_their_ids() -> None:
     runs = [wh.Scores(torch.randn(2, 3), np.array(["x", "y"]), np.array(list("abc")), "arbitrary", "given") for _ in range(4)]
     assert wh.inclusion(runs, k=1).train_ids.tolist() == list("abc") and wh.signal_to_noise(runs).query_ids.tolist() == ["x", "y"]

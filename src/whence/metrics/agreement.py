@@ -44,7 +44,7 @@ class Agreement:
         return "\n".join(map(str, self.estimates()))
 
 
-def agreement(a: Any, b: Any, *, k: int = 10, by: By = "proponents", rbo_p: float = 0.9, fagin_p: float = 0.0) -> Agreement:
+def agreement(a: Any, b: Any, *, k: int = 10, by: By = "proponents", rbo_p: float = 0.9, fagin_p: float = 0.0, progress: bool = True) -> Agreement:
     """All figures of agreement of two :class:`Scores`, or arrays (n,) or (q, n); see each figure's own function.
 
     Scores are brought onto the queries and training examples that both have, by id, before the top k is taken; ties keep the order of
@@ -54,7 +54,7 @@ def agreement(a: Any, b: Any, *, k: int = 10, by: By = "proponents", rbo_p: floa
     x, y = both.values
     found = top_lists(both.values, k, by)
     measured: dict[str, PerQuery] = {
-        "kendall": kendall_each(x, y), "spearman": spearman_each(x, y), "weighted_kendall": weighted_kendall_each(x, y),
+        "kendall": kendall_each(x, y, progress), "spearman": spearman_each(x, y), "weighted_kendall": weighted_kendall_each(x, y, progress),
         "pearson": pearson_each(x, y), "sign": sign_each(x, y), "overlap": overlap_each(found), "kuncheva": kuncheva_each(found),
         "jaccard": jaccard_each(found), "fagin": fagin_each(found, fagin_p), "rbo": rbo_each(found, rbo_p), "ndcg": ndcg_each(x, y, k, by),
     }  # fmt: skip

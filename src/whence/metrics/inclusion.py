@@ -16,7 +16,10 @@ from whence.scores import By
 
 @dataclass(frozen=True, eq=False)
 class Inclusion:
-    """The share of R runs that have each training example in their top k (q, n), with Wilson's interval (1927); ``chance`` is k/n."""
+    """The share of R runs that have each training example in their top k (q, n), with Wilson's interval (1927); ``chance`` is k/n.
+
+    ``known`` (q,) is false where a run's scores are constant, so that it has no top: there the share is that of chance, between 0 and 1.
+    """
 
     values: np.ndarray
     low: np.ndarray
@@ -25,6 +28,7 @@ class Inclusion:
     train_ids: np.ndarray
     runs: int
     chance: float
+    known: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +59,12 @@ def inclusion(runs: Sequence[Any] | np.ndarray, *, k: int, by: By = "proponents"
     """How often each training example is in the top ``k`` of R runs: :class:`Scores`, or arrays (R, q, n)."""
     scores = aligned(list(runs))
     count, n = len(scores.values), scores.values.shape[2]
-    share, z = top_of(scores, k, by).chosen.mean(0), float(ndtri((1 + LEVEL) / 2))
+    found, z = top_of(scores, k, by), float(ndtri((1 + LEVEL) / 2))
+    share, known = np.where(found.known[:, None], found.chosen.mean(0), k / n), found.known[:, None]
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     reach = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count**2))
-    return Inclusion(share, np.clip(middle - reach, 0, 1), np.clip(middle + reach, 0, 1), scores.query_ids, scores.train_ids, count, k / n)
+    low, high = np.where(known, np.clip(middle - reach, 0, 1), 0.0), np.where(known, np.clip(middle + reach, 0, 1), 1.0)
+    return Inclusion(share, low, high, scores.query_ids, scores.train_ids, count, k / n, found.known)
 
 
 def signal_to_noise(runs: Sequence[Any] | np.ndarray) -> SignalToNoise:

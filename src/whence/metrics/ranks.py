@@ -9,16 +9,18 @@ from scipy.stats import kendalltau, rankdata, weightedtau
 from whence.estimate import Estimate
 from whence.metrics.aligned import aligned
 from whence.metrics.bootstrap import PerQuery
+from whence.progress import track
 
 CONSTANT = "every score of a query is the same"
 
 
-def kendall(a: Any, b: Any) -> Estimate:
+def kendall(a: Any, b: Any, *, progress: bool = True) -> Estimate:
     """Kendall's τ-b, (C - D) / √((N - Tₐ)(N - T_b)) over the N pairs of training examples, Tₐ of them tied in a; mean over queries.
 
     ``a`` and ``b`` are :class:`Scores`, aligned by ids, or arrays (n,) or (q, n). Chance 0; undefined where a query's scores are constant.
     """
-    return kendall_each(*aligned([a, b]).values).estimate()
+    x, y = aligned([a, b]).values
+    return kendall_each(x, y, progress).estimate()
 
 
 def spearman(a: Any, b: Any) -> Estimate:
@@ -26,9 +28,10 @@ def spearman(a: Any, b: Any) -> Estimate:
     return spearman_each(*aligned([a, b]).values).estimate()
 
 
-def weighted_kendall(a: Any, b: Any) -> Estimate:
+def weighted_kendall(a: Any, b: Any, *, progress: bool = True) -> Estimate:
     """Vigna's weighted τ: a pair counts 1/(r₁+1) + 1/(r₂+1) by its ranks from the top (0, 1, ...), in a and in b, averaged. Chance 0."""
-    return weighted_kendall_each(*aligned([a, b]).values).estimate()
+    x, y = aligned([a, b]).values
+    return weighted_kendall_each(x, y, progress).estimate()
 
 
 def pearson(a: Any, b: Any) -> Estimate:
@@ -44,9 +47,9 @@ def sign_agreement(a: Any, b: Any) -> Estimate:
     return sign_each(*aligned([a, b]).values).estimate()
 
 
-def kendall_each(x: np.ndarray, y: np.ndarray) -> PerQuery:
+def kendall_each(x: np.ndarray, y: np.ndarray, progress: bool = True) -> PerQuery:
     """:func:`kendall` of each row."""
-    return PerQuery("Kendall tau-b", kendall_rows(x, y), CONSTANT, 0.0)
+    return PerQuery("Kendall tau-b", kendall_rows(x, y, progress), CONSTANT, 0.0)
 
 
 def spearman_each(x: np.ndarray, y: np.ndarray) -> PerQuery:
@@ -54,9 +57,9 @@ def spearman_each(x: np.ndarray, y: np.ndarray) -> PerQuery:
     return PerQuery("Spearman", spearman_rows(x, y), CONSTANT, 0.0)
 
 
-def weighted_kendall_each(x: np.ndarray, y: np.ndarray) -> PerQuery:
+def weighted_kendall_each(x: np.ndarray, y: np.ndarray, progress: bool = True) -> PerQuery:
     """:func:`weighted_kendall` of each row."""
-    values = _each(lambda a, b: _statistic(weightedtau(a, b)), x, y)
+    values = _each(lambda a, b: _statistic(weightedtau(a, b)), x, y, progress)
     return PerQuery("weighted tau", values, CONSTANT, 0.0)
 
 
@@ -75,9 +78,9 @@ def sign_each(x: np.ndarray, y: np.ndarray) -> PerQuery:
     return PerQuery("sign agreement", same, "every score is 0 in one or the other", chance, (0.0, 1.0), one_sign)
 
 
-def kendall_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def kendall_rows(x: np.ndarray, y: np.ndarray, progress: bool = True) -> np.ndarray:
     """τ-b of each row (q,), NaN where one of the two is constant."""
-    return _each(lambda a, b: _statistic(kendalltau(a, b, method="asymptotic")), x, y)
+    return _each(lambda a, b: _statistic(kendalltau(a, b, method="asymptotic")), x, y, progress)
 
 
 def spearman_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -108,6 +111,6 @@ def _scaled(x: np.ndarray) -> np.ndarray:
     return x / np.abs(x).max(1, keepdims=True)
 
 
-def _each(statistic: Callable[[np.ndarray, np.ndarray], float], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _each(statistic: Callable[[np.ndarray, np.ndarray], float], x: np.ndarray, y: np.ndarray, progress: bool) -> np.ndarray:
     known = ~(constant(x) | constant(y))
-    return np.array([statistic(a, b) if there else np.nan for a, b, there in zip(x, y, known, strict=True)])
+    return np.array([statistic(a, b) if there else np.nan for a, b, there in track(zip(x, y, known, strict=True), "ranking", len(x), progress)])

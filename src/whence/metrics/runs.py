@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from whence.metrics.anova import Squares
 from whence.metrics.bootstrap import over_runs
 from whence.metrics.ranks import CONSTANT, constant, kendall_rows
 from whence.metrics.selections import Selections, selections
+from whence.progress import track
 from whence.scores import By
 
 Runs = Sequence[Any] | np.ndarray
@@ -37,10 +39,10 @@ class Stability:
         return "\n".join(map(str, self.estimates()))
 
 
-def stability(runs: Runs, *, k: int, by: By = "proponents") -> Stability:
+def stability(runs: Runs, *, k: int, by: By = "proponents", progress: bool = True) -> Stability:
     """All figures of agreement of R runs: :class:`Scores` of the same method on models that differ in what is to be varied, or arrays (R, q, n)."""
     values = _values(runs)
-    return Stability(nogueira(values, k=k, by=by), mean_kendall(values), kendall_w(values), icc(values), repeatability(values))
+    return Stability(nogueira(values, k=k, by=by), mean_kendall(values, progress=progress), kendall_w(values), icc(values), repeatability(values))
 
 
 def nogueira(runs: Runs, *, k: int | None = None, n: int | None = None, by: By = "proponents") -> Estimate:
@@ -55,14 +57,13 @@ def nogueira(runs: Runs, *, k: int | None = None, n: int | None = None, by: By =
     return _over("Nogueira", found.chosen, lambda chosen: _phi(found, chosen), "a run has constant scores, or none selects anything")
 
 
-def mean_kendall(runs: Runs) -> Estimate:
+def mean_kendall(runs: Runs, *, progress: bool = True) -> Estimate:
     """The mean of Kendall's τ-b over all pairs of runs; chance 0. Pairs are not independent, so the interval leaves out whole runs."""
     values = _values(runs)
     count = len(values)
     pairs = np.zeros((count, count, values.shape[1]))
-    for i in range(count):
-        for j in range(i):
-            pairs[i, j] = pairs[j, i] = kendall_rows(values[i], values[j])
+    for i, j in track(combinations(range(count), 2), "ranking pairs of runs", count * (count - 1) // 2, progress):
+        pairs[i, j] = pairs[j, i] = kendall_rows(values[i], values[j], progress=False)
 
     def mean(kept: np.ndarray) -> np.ndarray:
         return pairs[np.ix_(kept, kept)].sum((0, 1)) / (len(kept) * (len(kept) - 1))
@@ -77,7 +78,9 @@ def kendall_w(runs: Runs) -> Estimate:
     """
     values = _values(runs)
     count = len(values)
-    mean = _over("Kendall W", values, _mean_rho, "every run's scores are constant", chance=0.0)
+    first, last = (rankdata(values, method, axis=2) for method in ("min", "max"))
+    ranks, ties = (first + last) / 2, ((last - first + 1.0) ** 2 - 1).sum(2)  # Σ t³ - t over ties is Σ t² - 1 over examples
+    mean = _over("Kendall W", np.arange(count), lambda kept: _mean_rho(ranks[kept], ties[kept]), "every run's scores are constant", chance=0.0)
     if mean.value is None:
         return mean
     value, low, high = (None if rho is None else (1 + (count - 1) * rho) / count for rho in (mean.value, mean.low, mean.high))
@@ -150,17 +153,10 @@ def _phi(found: Selections, chosen: np.ndarray) -> np.ndarray:
     return np.where(found.known, phi, np.nan)
 
 
-def _mean_rho(values: np.ndarray) -> np.ndarray:
-    """(R W - 1) / (R - 1) of each query (q,)."""
-    count, _, n = values.shape
-    ranks = rankdata(values, axis=2)
+def _mean_rho(ranks: np.ndarray, ties: np.ndarray) -> np.ndarray:
+    """(R W - 1) / (R - 1) of each query (q,), from mid-ranks (R, q, n) and Σ (t³ - t) of each run (R, q)."""
+    count, _, n = ranks.shape
     squares = np.square(ranks.sum(0) - count * (n + 1) / 2).sum(1)
-    ties = np.array([[_cubes(row) for row in run] for run in values]).sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        w = 12 * squares / (count**2 * (n**3 - n) - count * ties)
+        w = 12 * squares / (count**2 * (n**3 - n) - count * ties.sum(0))
     return (count * w - 1) / (count - 1)
-
-
-def _cubes(row: np.ndarray) -> float:
-    times = np.unique(row, return_counts=True)[1].astype(float)
-    return float((times**3 - times).sum())

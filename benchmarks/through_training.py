@@ -43,6 +43,7 @@ ENDS = 10
 LOO_BARS = {"logistic regression": {"τ": 0.97}, "network": {"τ": 0.78, "overlap": 0.6}}
 BANK_BARS = {0.01: 0.95, 0.10: 0.85}
 TIMES = 6.0
+HEADER = alt.Header(labelOrient="top", labelAnchor="start", labelFontWeight="bold")
 QUERIES = 20
 
 
@@ -79,7 +80,7 @@ def left_out_one_by_one(name: str, seed: int, quick: bool) -> list[dict[str, Any
     problem = problem.at(run.parameters)
     again = replace(train, record=False)
     truth = wh.leave_one_out(problem, problem.ids, (Xq, yq), again, seeds=[seed], progress=False).change.mean(0).numpy()
-    methods = {SGD: wh.SGDInfluence(run), FLAT: wh.SGDInfluence(run, hessian=False)}
+    methods: dict[str, wh.Method] = {SGD: wh.SGDInfluence(run), FLAT: wh.SGDInfluence(run, hessian=False)}
     if problem.size < 1000:
         methods[INFLUENCE] = wh.InfluenceFunction(wh.IHVP(wh.GaussNewton(), wh.Exact()))
     else:
@@ -89,7 +90,7 @@ def left_out_one_by_one(name: str, seed: int, quick: bool) -> list[dict[str, Any
         found = wh.attribute(settings, problem, (Xq, yq), aggregate=True, progress=False).values[0].numpy()
         shared = ends(found) & ends(truth)
         overlap = len(shared) / (4 * ENDS - len(shared))
-        rows.append({"model": name, "seed": seed, "method": method, "τ": float(kendalltau(found, truth).statistic), "overlap": overlap})
+        rows.append({"model": name, "seed": seed, "method": method, "τ": float(kendalltau(found, truth)[0]), "overlap": overlap})
     return rows
 
 
@@ -186,7 +187,7 @@ def chart(loo: pd.DataFrame, bank: pd.DataFrame) -> alt.TopLevelMixin:
         x=alt.X("τ:Q", title="Kendall's τ with runs without each image, a dot per seed"),
         y=alt.Y("method:N", sort=order, title=None, axis=alt.Axis(labelLimit=220)),
         color=alt.Color("method:N", scale=colours, sort=order, legend=None),
-        row=alt.Row("model:N", title=None),
+        row=alt.Row("model:N", title=None, header=HEADER),
     )
     base = alt.Chart(bank.assign(bank=[f"{o}, {s:.0%} left out" for o, s in zip(bank["optimiser"], bank["share"], strict=True)]))
     methods = [UNROLLED, EXACT, EKFAC, DOT]
@@ -194,7 +195,7 @@ def chart(loo: pd.DataFrame, bank: pd.DataFrame) -> alt.TopLevelMixin:
     color = alt.Color("method:N", scale=colours, sort=methods, legend=None)
     spans = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", title="linear datamodelling score, 95 % interval"), x2="high:Q", y=y, color=color)
     points = base.mark_point(filled=True, size=70, opacity=1).encode(x="LDS:Q", y=y, color=color)
-    right = (spans + points).properties(width=320, height=70).facet(row=alt.Row("bank:N", title=None))
+    right = (spans + points).properties(width=320, height=70).facet(row=alt.Row("bank:N", title=None, header=HEADER))
     return alt.hconcat(left.properties(width=320, height=70), right).resolve_scale(color="independent")
 
 

@@ -19,8 +19,20 @@ from whence.curvature import (
 from whence.errors import UsageError
 from whence.estimate import Estimate
 from whence.examples import Examples
-from whence.gradients import Projection
-from whence.methods import CheckpointWarning, GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores, RelatIF, TracIn, cooks_distance
+from whence.gradients import LayerProjection, Projection
+from whence.methods import (
+    TRAK,
+    CheckpointWarning,
+    GradientCosine,
+    GradientDot,
+    InfluenceFunction,
+    Method,
+    ProjectedInfluence,
+    RandomScores,
+    RelatIF,
+    TracIn,
+    cooks_distance,
+)
 from whence.metrics import LooCorrelation, loo_correlation
 from whence.objective import Objective, binary_cross_entropy, cross_entropy, next_token, smooth_hinge, squared_error
 from whence.plan import Plan, plan
@@ -33,10 +45,11 @@ from whence.truth import Outcomes, Run, leave_one_out, pbrf, retrain_without, tr
 __version__ = "0.1.0"
 
 __all__ = [
-    "CG", "EKFAC", "IHVP", "KFAC", "Arnoldi", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature",
+    "CG", "EKFAC", "IHVP", "KFAC", "TRAK", "Arnoldi", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature",
     "DampingCurve", "Diagonal", "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton",
-    "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective", "Operator",
-    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn",
-    "UsageError", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation",
-    "next_token", "pbrf", "plan", "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
+    "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LayerProjection", "LiSSA", "LooCorrelation", "Method",
+    "Objective", "Operator", "Outcomes", "Plan", "Problem", "ProjectedInfluence", "Projection", "RandomScores", "RelatIF", "Run", "Scores",
+    "Solver", "SolverWarning", "TopScores", "TracIn", "UsageError", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy",
+    "datasets", "leave_one_out", "loo_correlation", "next_token", "pbrf", "plan", "plot", "report", "retrain_without", "self_influence",
+    "smooth_hinge", "squared_error", "train",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import whence as wh
 from whence.methods.damped_inverse import DampedInverse, add_moments
@@ -41,3 +42,13 @@ def test_what_is_singular_or_not_finite_is_refused() -> None:
     with pytest.raises(wh.UsageError, match="overflow"):
         DampedInverse.of(matrix / 0, 1.0, "ridge", rows)
     assert torch.isfinite(DampedInverse.of(flat, 1e-6, "ridge", rows).solve(rows)).all()
+
+
+@pytest.mark.parametrize(
+    "method", [wh.TRAK(dimension=300), wh.ProjectedInfluence(wh.LayerProjection(200)), wh.ProjectedInfluence(wh.Projection(300))]
+)
+def test_matrices_that_do_not_fit_are_refused_before_they_are_made(method: wh.Method) -> None:
+    data = torch.randn(9, 100), torch.arange(9) % 3
+    small = wh.Problem.of(nn.Linear(100, 3).eval(), wh.cross_entropy(), data, memory=2**20)
+    with pytest.raises(wh.UsageError, match="give a smaller (dimension|rank or dimension), choose fewer"):
+        wh.attribute(method, small, data)

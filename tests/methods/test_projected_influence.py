@@ -168,7 +168,7 @@ def test_fewer_examples_than_directions_and_duplicates_give_finite_scores() -> N
 
 def test_a_plan_tells_of_fitting() -> None:
     case = problem("mlp")
-    assert "a Cholesky factor for each layer" in str(wh.plan(wh.ProjectedInfluence(), case.problem, case.queries))
+    assert "2 matrices of up to 25² entries, factored" in str(wh.plan(wh.ProjectedInfluence(), case.problem, case.queries))
     assert "1 over the training data" in str(wh.plan(wh.ProjectedInfluence(wh.Projection(12)), case.problem, case.queries))
 
 
@@ -192,3 +192,21 @@ def test_singular_and_flat_curvatures_are_refused() -> None:
     flat = wh.Problem.of(nn.Linear(5, 2, bias=False).double().eval(), wh.cross_entropy(), (0 * X, y))
     with pytest.raises(wh.UsageError, match="no damping follows from it"):
         wh.attribute(wh.ProjectedInfluence(), flat, (X, y))
+
+
+def test_each_layer_has_its_own_damping_and_asking_twice_changes_nothing() -> None:
+    """LogIX takes the first layer's damping for all, and adds it to its eigenvalues again at each call."""
+    case = problem("mlp")
+    scaled = case.problem.at({"0.weight": 30 * case.problem.state["0.weight"]})
+    method = wh.ProjectedInfluence(WHOLE, wh.EmpiricalFisher())
+    g, asked = reference.gradients(scaled), reference.gradients(scaled, case.queries)
+    expected = torch.zeros(3, len(scaled), dtype=torch.float64)
+    for at in (slice(0, 25), slice(25, 43)):
+        C = g[:, at].T @ g[:, at] / len(scaled) + torch.diag(scaled.l2[at])
+        C += 0.1 * C.trace() / len(C) * torch.eye(len(C), dtype=torch.float64)
+        expected += asked[:, at] @ torch.linalg.solve(C, g[:, at].T) / len(scaled)
+    fitted = method.fit(scaled)
+    for _ in range(2):
+        batch = reference.whole(scaled)
+        found = fitted.prepare(scaled.batches(scaled.examples(case.queries)))(batch)
+        torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-11)

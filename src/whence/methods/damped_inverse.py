@@ -1,14 +1,30 @@
 """Second moments of projected gradients, summed as they come, and their damped inverse: what TRAK and projected influence have in common."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from whence.errors import UsageError
+from whence.problem import Problem
 from whence.tree import all_finite
 
 ROUNDING = 4  # times the floating type's resolution: what rounding alone may leave of a diagonal entry
+
+
+def bytes_of(sizes: Iterable[int]) -> int:
+    """What matrices of these sizes and their factors take."""
+    return 2 * 8 * sum(size**2 for size in sizes)
+
+
+def zeros(problem: Problem, sizes: Iterable[int], fix: str) -> list[Tensor]:
+    """Matrices to add to, in float64. Raises :class:`UsageError`, with what would help, where they do not fit into memory."""
+    sizes = list(sizes)
+    if bytes_of(sizes) > problem.budget:
+        most = f"{bytes_of(sizes) / 1e9:.1f} GB for matrices of up to {max(sizes):,}² entries, and may use {problem.budget / 1e9:.1f}"
+        raise UsageError(f"This needs {most}; give a smaller {fix}, choose fewer through parameters=, or raise memory=.")
+    return [torch.zeros(size, size, dtype=torch.float64, device=problem.device) for size in sizes]
 
 
 def add_moments(matrix: Tensor, rows: Tensor, weights: Tensor) -> None:

@@ -10,9 +10,9 @@ from whence.batch import Batch
 from whence.curvature import EmpiricalFisher, Fisher, GaussNewton
 from whence.curvature.block_eigen import LAYER_DAMPING, EigenCurvature, Passes
 from whence.errors import UsageError
-from whence.gradients import Dense, Gradients, LayerProjection, LayerProjector, Projection, Rows
+from whence.gradients import Dense, Gradients, LayerProjection, LayerProjector, Layout, Projection, Rows
 from whence.gradients.project import one_block
-from whence.methods.damped_inverse import DampedInverse, add_moments
+from whence.methods.damped_inverse import DampedInverse, add_moments, bytes_of, zeros
 from whence.methods.gradient_dot import signed_measurements
 from whence.methods.method import FittedMethod, InnerProduct, Method, Work
 from whence.problem import Problem
@@ -47,7 +47,9 @@ class ProjectedInfluence(Method):
     def fit(self, problem: Problem) -> FittedMethod:
         """Sum P C Pᵀ over the training data and factor it."""
         gradients = Gradients(problem)
-        project, matrices = self._projected(problem, gradients)
+        matrices = zeros(problem, self._sizes(gradients.layout), "rank or dimension")
+        project, penalties = self._projected(problem, gradients)
+        matrices = [matrix.add_(penalty) for matrix, penalty in zip(matrices, penalties, strict=True)]
         for _, weights, halves in Passes(problem, gradients, self.curvature.of, again=False).batches("summing projected gradients"):
             for half in halves:
                 for matrix, block in zip(matrices, project(half.rows()).blocks, strict=True):
@@ -70,16 +72,23 @@ class ProjectedInfluence(Method):
 
     def work(self, problem: Problem) -> Work:
         """One gradient pass, after the curvature's."""
-        sketch = self.projection if isinstance(self.projection, Projection) else None
-        return Work(problem, written=True, projection=sketch, fitting="a curvature pass over the training data, and a Cholesky factor for each layer")
+        sketch, sizes = self.projection if isinstance(self.projection, Projection) else None, self._sizes(Gradients(problem).layout)
+        fitting = f"a curvature pass over the training data, and {len(sizes)} matrices of up to {max(sizes):,}² entries, factored"
+        return Work(problem, written=True, projection=sketch, fitting=fitting, bytes=bytes_of(sizes))
+
+    def _sizes(self, layout: Layout) -> list[int]:
+        """The numbers of each matrix."""
+        if isinstance(self.projection, Projection):
+            return [min(layout.size, self.projection.dimension)]
+        return [min(self.projection.rank, shape.rows) * min(self.projection.rank, sum(shape.columns)) for shape in layout.blocks]
 
     def _projected(self, problem: Problem, gradients: Gradients) -> tuple[Project, list[Tensor]]:
-        """P, and what l2 adds to P C Pᵀ, in float64."""
+        """P, and what l2 adds to P C Pᵀ."""
         layout, l2 = gradients.layout, gradients.layout.rows(problem.l2[None])
         if isinstance(self.projection, Projection):
             sketch = self.projection.of(layout, problem.device)
             few = one_block(min(layout.size, self.projection.dimension))
-            return lambda rows: few.rows(sketch(rows).flat()), [sketch.diagonal(l2).double()]
+            return lambda rows: few.rows(sketch(rows).flat()), [sketch.diagonal(l2)]
         if self.basis is None:
             sides = self.projection.of(layout, problem.l2)
         else:
@@ -87,7 +96,7 @@ class ProjectedInfluence(Method):
             sides = LayerProjector(
                 layout, tuple((_leading(b.rows, b.values.sum(2), rank, True), _leading(b.columns, b.values.sum(1), rank, False)) for b in blocks)
             )
-        return sides, [matrix.double() for matrix in sides.diagonals(l2)]
+        return sides, sides.diagonals(l2)
 
     def _dampings(self, matrices: list[Tensor]) -> list[float]:
         """The damping of each matrix; of one without curvature, the mean of all."""

@@ -12,7 +12,7 @@ from whence.checkpoints import as_checkpoints
 from whence.errors import UsageError
 from whence.gradients import Gradients, Projection, Projector
 from whence.methods.at_checkpoints import states_at
-from whence.methods.damped_inverse import DampedInverse, add_moments
+from whence.methods.damped_inverse import DampedInverse, add_moments, bytes_of, zeros
 from whence.methods.gradient_dot import signed_measurements
 from whence.methods.method import FittedMethod, Method, Score, Work
 from whence.methods.model_output import ModelOutput, model_output
@@ -20,7 +20,7 @@ from whence.objective import PerExample
 from whence.problem import Problem
 from whence.progress import track
 
-RIDGE = 1e-2  # of the mean eigenvalue of ΦᵀWΦ
+RIDGE = 3.0  # mean squared lengths of φ: an example of that length alone then has a leverage φᵀ(φφᵀ + ridge)⁻¹φ of 1/4
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +34,9 @@ class TRAK(Method):
 
     f is the target's logit less the logsumexp of the others, or the signed logit of a binary target. For squared error it is the
     prediction, 1 - p is -∂loss/∂f, and a query asks how far its loss falls. Where the objective has a measurement, that is what a query asks.
-    ``output``: another log-odds (outputs, targets) -> (B,), for any other loss. ``ridge=None``: 0.01 × the mean eigenvalue of ΦᵀWΦ, so
-    that fewer examples than ``dimension``, duplicates and gradients of 0 do no harm. Without soft-thresholding. Raises :class:`UsageError`
+    ``output``: another log-odds (outputs, targets) -> (B,), for any other loss. ``ridge=None``: 3 × the mean squared length
+    of φ over the training examples, near the best for any number of them and any dimension that was tried (docs/decisions.md), so that fewer
+    examples than ``dimension``, duplicates and gradients of 0 do no harm. Without soft-thresholding. Raises :class:`UsageError`
     for ridge=0 where Φ does not span its dimensions.
     """
 
@@ -75,15 +76,14 @@ class TRAK(Method):
 
     def _inverses(self, problem: Problem, members: Sequence["Member"]) -> tuple[DampedInverse, ...]:
         """(ΦᵀWΦ + ridge I)⁻¹ at each checkpoint; the data are read once."""
-        k, size = min(self.dimension, problem.size), members[0].gradients.size
-        moments = [torch.zeros(k, k, dtype=torch.float64, device=problem.device) for _ in members]
+        size, moments = members[0].gradients.size, zeros(problem, [min(self.dimension, problem.size)] * len(members), "dimension")
         for batch in track(problem.batches(size=size), "projecting gradients", -(-len(problem) // size), True):
             for member, matrix in zip(members, moments, strict=True):
                 add_moments(matrix, member(batch)[0], batch.weights)
         found = []
         for matrix in moments:
             # gradients that are all 0 score 0 under any ridge
-            ridge = self.ridge if self.ridge is not None else RIDGE * float(matrix.trace()) / k or 1.0
+            ridge = self.ridge if self.ridge is not None else RIDGE * float(matrix.trace() / problem.weights.sum()) or 1.0
             found.append(DampedInverse.of(matrix, ridge, "ridge", problem.weights))
         return tuple(found)
 
@@ -92,7 +92,7 @@ class TRAK(Method):
         problem = problem.restricted(self.parameters)
         count, k = 1 if self.checkpoints is None else len(as_checkpoints(self.checkpoints, 1.0)), min(self.dimension, problem.size)
         fitting = f"{count} more passes over the training data and as many matrices of {k:,}² entries, factored"
-        return Work(problem, count, True, self._projection, fitting, count * 8 * k**2)
+        return Work(problem, count, True, self._projection, fitting, bytes_of([k] * count))
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,10 +65,10 @@ class ProjectedInfluence(Method):
         def train(batch: Batch) -> Rows:
             return project(gradients.losses(batch)).scale(batch.weights / problem.normaliser)
 
-        unit = problem.objective.unit
-        return InnerProduct(
-            unit, gradients.size, lambda batch: solved(signed_measurements(gradients, batch)), train, lambda batch: solved(gradients.losses(batch))
-        )
+        def query(batch: Batch) -> Rows:
+            return solved(signed_measurements(gradients, batch))
+
+        return InnerProduct(problem.objective.unit, gradients.size, query, train, lambda batch: solved(gradients.losses(batch)))
 
     def work(self, problem: Problem) -> Work:
         """One gradient pass, after the curvature's."""
@@ -116,7 +116,7 @@ def _leading(basis: Tensor | None, weights: Tensor, rank: int, stacked: bool) ->
     """
     if basis is None:
         total = weights.flatten() if stacked else weights.sum(0)
-        return None if len(total) <= rank else torch.eye(len(total)).to(total)[total.topk(rank).indices]
+        return None if len(total) <= rank else total.new_zeros(rank, len(total)).scatter_(1, total.topk(rank).indices[:, None], 1.0)
     parts = (basis * weights[:, None]) @ basis.mT
     matrix = torch.block_diag(*parts) if stacked else parts.sum(0)
     return None if len(matrix) <= rank else torch.linalg.eigh(matrix.double()).eigenvectors[:, -rank:].T.to(matrix).contiguous()

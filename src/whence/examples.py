@@ -159,6 +159,23 @@ class Examples:
         """The examples with the given ids."""
         return self.take(positions_of(ids, self.ids, "example"))
 
+    @property
+    def total(self) -> int:
+        """Rows of the source, these examples and others."""
+        return len(self.source)
+
+    def in_memory(self) -> "Examples":
+        """The same with all rows of the source as tensors: for reading in any order. Raises :class:`UsageError` where batches differ in shape."""
+        if isinstance(self.source, TensorSource):
+            return self
+        batches = [batch for _, batch in self.source.read(np.arange(self.total), CHECKED)]
+        try:
+            parts = [torch.cat(list(pieces)) for pieces in zip(*map(leaves, batches), strict=True)]
+        except RuntimeError as error:
+            raise UsageError(f"The batches do not go together into one tensor ({error}); pad them to one length.") from error
+        waiting = iter(parts)
+        return replace(self, source=TensorSource(tree_map(lambda _: next(waiting), batches[0])))
+
     def read(self, size: int) -> Iterator[tuple[np.ndarray, Any]]:
         """Batches of at most ``size``: (positions among these examples, batch); a number that is not finite is refused."""
         for places, batch in self.source.read(self.rows, size):

@@ -22,6 +22,7 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/loo_mnist.py
 	.venv-bench/bin/python benchmarks/exact.py
 	.venv-bench/bin/python benchmarks/tracin.py
+	.venv-bench/bin/python benchmarks/trak.py
 	.venv-bench/bin/python benchmarks/ekfac.py
 	.venv-bench/bin/python benchmarks/faithful.py
 	.venv-bench/bin/python benchmarks/solvers.py

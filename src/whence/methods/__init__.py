@@ -1,5 +1,6 @@
 """Attribution methods, one paper a file."""
 
+from whence.methods.at_checkpoints import CheckpointWarning
 from whence.methods.baselines import GradientNorm, LossScores, MarginScores
 from whence.methods.boundaries import sample_boundary, weights_boundary
 from whence.methods.cooks_distance import cooks_distance
@@ -11,6 +12,7 @@ from whence.methods.influence_function import InfluenceFunction
 from whence.methods.knn_shapley import knn_shapley
 from whence.methods.method import FittedMethod, InnerProduct, Method
 from whence.methods.parameter_change import ParameterChange, parameter_change
+from whence.methods.projected_influence import ProjectedInfluence
 from whence.methods.random_scores import RandomScores
 from whence.methods.relatif import RelatIF
 from whence.methods.renormalised_influence import RenormalisedInfluence
@@ -18,12 +20,14 @@ from whence.methods.representer_l2 import RepresenterL2
 from whence.methods.representer_lje import RepresenterLJE
 from whence.methods.sgd_influence import SGDInfluence
 from whence.methods.tmc_shapley import DataValues, loo_values, tmc_shapley
-from whence.methods.tracin import CheckpointWarning, TracIn
+from whence.methods.tracin import TracIn
+from whence.methods.trak import TRAK
 from whence.methods.unrolled_influence import UnrolledInfluence
 
 __all__ = [
-    "CheckpointWarning", "DataValues", "Datamodels", "EmbeddingSimilarity", "FittedMethod", "GradientCosine", "GradientDot", "GradientNorm",
-    "InfluenceFunction", "InnerProduct", "LossScores", "MarginScores", "Method", "ParameterChange", "RandomScores", "RelatIF",
-    "RenormalisedInfluence", "RepresenterL2", "RepresenterLJE", "SGDInfluence", "TracIn", "UnrolledInfluence", "cooks_distance", "datamodels",
-    "group_influence", "knn_shapley", "loo_values", "parameter_change", "sample_boundary", "tmc_shapley", "weights_boundary",
+    "TRAK", "CheckpointWarning", "DataValues", "Datamodels", "EmbeddingSimilarity", "FittedMethod", "GradientCosine", "GradientDot",
+    "GradientNorm", "InfluenceFunction", "InnerProduct", "LossScores", "MarginScores", "Method", "ParameterChange", "ProjectedInfluence",
+    "RandomScores", "RelatIF", "RenormalisedInfluence", "RepresenterL2", "RepresenterLJE", "SGDInfluence", "TracIn", "UnrolledInfluence",
+    "cooks_distance", "datamodels", "group_influence", "knn_shapley", "loo_values", "parameter_change", "sample_boundary", "tmc_shapley",
+    "weights_boundary",
 ]  # fmt: skip

@@ -30,7 +30,6 @@ import altair as alt
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import kendalltau
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
@@ -90,7 +89,7 @@ def left_out_one_by_one(name: str, seed: int, quick: bool) -> list[dict[str, Any
         found = wh.attribute(settings, problem, (Xq, yq), aggregate=True, progress=False).values[0].numpy()
         shared = ends(found) & ends(truth)
         overlap = len(shared) / (4 * ENDS - len(shared))
-        rows.append({"model": name, "seed": seed, "method": method, "τ": float(kendalltau(found, truth)[0]), "overlap": overlap})
+        rows.append({"model": name, "seed": seed, "method": method, "τ": wh.kendall(found, truth).value, "overlap": overlap})
     return rows
 
 

@@ -73,7 +73,10 @@ def _warn_untrained(problem: Problem, checkpoints: tuple[Checkpoint, ...], state
     """Name checkpoints at which training examples' targets cost no less than one another's: a t-test on the pairs that differ."""
     count = min(PROBED, len(problem))
     chosen = problem.train.take(np.linspace(0, len(problem) - 1, count).astype(int))
-    batch = next(problem.batches(chosen, size=count))
+    try:
+        batch = next(problem.batches(chosen.gathered(), size=count))
+    except UsageError:  # batches of different lengths: their targets cannot stand in for one another
+        return
     if not isinstance(batch.targets, Tensor):
         return
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).to(batch.targets.device)

@@ -136,7 +136,7 @@ def rows() -> Iterator[tuple[Row, int, int]]:
         yield of_runs(5, name, False), 500, 8
     yield of_runs(5, "mean tau-b", False), 200, 3
     for q, m in ((20, 50), (50, 100), (5, 100), (20, 20), (1, 50)):
-        yield of_lds(q, m), 200, 2
+        yield of_lds(q, m), 200 if q > 1 else 1000, 2
     for q in (5, 20):
         yield of_queries(q), 1000, 10
     for name in ("auc", "average_precision", "recall"):

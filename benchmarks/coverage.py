@@ -214,7 +214,8 @@ def chart(table: pd.DataFrame) -> alt.TopLevelMixin:
         x=alt.X("covered:Q", title="share of 95 % intervals that hold the truth", scale=scale, axis=alt.Axis(format="%")), y=place, color=colour,
     )  # fmt: skip
     bars = alt.Chart(data).mark_rule().encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=place, color=colour)
-    lines = alt.Chart(alt.InlineData(values=[{"at": BAR}, {"at": NOMINAL}])).mark_rule(strokeDash=[4, 4], color="#555555").encode(x=alt.X("at:Q", scale=scale))
+    levels = alt.InlineData(values=[{"at": BAR}, {"at": NOMINAL}])
+    lines = alt.Chart(levels).mark_rule(strokeDash=[4, 4], color="#555555").encode(x=alt.X("at:Q", scale=scale))
     return (lines + bars + dots).properties(width=420, title="Coverage of intervals in simulations")
 
 

@@ -27,6 +27,8 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/faithful.py
 	.venv-bench/bin/python benchmarks/solvers.py
 	.venv-bench/bin/python benchmarks/through_training.py
+	.venv-bench/bin/python benchmarks/retraining.py
+	.venv-bench/bin/python benchmarks/lds.py
 	.venv-bench/bin/python benchmarks/gradients.py
 	.venv-bench/bin/python benchmarks/million.py
 	.venv-bench/bin/python benchmarks/projection.py

@@ -130,7 +130,7 @@ def main() -> None:
     for (name, count), bar in BARS.items():
         chosen = table[(table["model"] == name) & (table["models"] == (1 if count == 1 else several))]
         chosen = chosen[chosen["method"] == INFLUENCE] if name == LINEAR else chosen
-        best = chosen.loc[chosen["LDS"].idxmax()]
+        best = max(chosen.to_dict("records"), key=lambda row: row["LDS"])
         bars.append((f"{name}, {best['models']} models: {best['method']}", float(best["LDS"]), "at least", bar))
     bars.append(("minutes in all", minutes, "at most", MINUTES))
     for name, value, side, bar in bars:

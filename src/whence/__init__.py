@@ -20,8 +20,24 @@ from whence.errors import UsageError
 from whence.estimate import Estimate
 from whence.examples import Examples
 from whence.gradients import Projection
-from whence.methods import CheckpointWarning, GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores, RelatIF, TracIn, cooks_distance
-from whence.metrics import LooCorrelation, loo_correlation
+from whence.methods import (
+    Attack,
+    Attacked,
+    CheckpointWarning,
+    GradientCosine,
+    GradientDot,
+    InfluenceFunction,
+    Method,
+    PerturbationInfluence,
+    RandomScores,
+    RelatIF,
+    TracIn,
+    attack,
+    cooks_distance,
+    perturbation_influence,
+    replacement_influence,
+)  # fmt: skip
+from whence.metrics import Concentration, LooCorrelation, concentration, loo_correlation
 from whence.objective import Objective, binary_cross_entropy, cross_entropy, next_token, smooth_hinge, squared_error
 from whence.plan import Plan, plan
 from whence.problem import Problem
@@ -33,10 +49,11 @@ from whence.truth import Outcomes, Run, leave_one_out, pbrf, retrain_without, tr
 __version__ = "0.1.0"
 
 __all__ = [
-    "CG", "EKFAC", "IHVP", "KFAC", "Arnoldi", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Curvature",
-    "DampingCurve", "Diagonal", "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP", "GaussNewton",
-    "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective", "Operator",
-    "Outcomes", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver", "SolverWarning", "TopScores", "TracIn",
-    "UsageError", "attribute", "binary_cross_entropy", "cooks_distance", "cross_entropy", "datasets", "leave_one_out", "loo_correlation",
-    "next_token", "pbrf", "plan", "plot", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
+    "CG", "EKFAC", "IHVP", "KFAC", "Arnoldi", "Attack", "Attacked", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning",
+    "Concentration", "Curvature", "DampingCurve", "Diagonal", "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP",
+    "GaussNewton", "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective",
+    "Operator", "Outcomes", "PerturbationInfluence", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver",
+    "SolverWarning", "TopScores", "TracIn", "UsageError", "attack", "attribute", "binary_cross_entropy", "concentration", "cooks_distance",
+    "cross_entropy", "datasets", "leave_one_out", "loo_correlation", "next_token", "pbrf", "perturbation_influence", "plan", "plot",
+    "replacement_influence", "report", "retrain_without", "self_influence", "smooth_hinge", "squared_error", "train",
 ]  # fmt: skip

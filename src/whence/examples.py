@@ -1,6 +1,7 @@
 """Data in one form: examples with ids that survive shuffling, splitting and removal, read batch by batch."""
 
 import hashlib
+import itertools
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -114,6 +115,41 @@ class BatchSource(Source):
 
 
 @dataclass(frozen=True, eq=False)
+class PatchedSource(Source):
+    """Another source of which some rows hold other values: leaf number -> (rows changed, ...) in the order of ``changed``."""
+
+    base: Source
+    changed: np.ndarray
+    values: Mapping[int, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def read(self, rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, Any]]:
+        place = {row: j for j, row in enumerate(self.changed.tolist())}
+        for places, batch in self.base.read(rows, size):
+            hits = [(row, place[key]) for row, key in enumerate(rows[places].tolist()) if key in place]
+            yield places, self._patched(batch, *zip(*hits, strict=True)) if hits else batch
+
+    def _patched(self, batch: Any, rows: tuple[int, ...], chosen: tuple[int, ...]) -> Any:
+        numbers = itertools.count()
+
+        def put(leaf: Tensor) -> Tensor:
+            values = self.values.get(next(numbers))
+            if values is None:
+                return leaf
+            exact = leaf.to(torch.promote_types(leaf.dtype, values.dtype), copy=True)  # float64 values beside float32 data keep their digits
+            exact[list(rows)] = values[list(chosen)].to(exact)
+            return exact
+
+        return tree_map(put, batch)
+
+    def digest(self) -> str:
+        parts = [self.base.digest(), self.changed.tolist(), {number: _crc(leaf) for number, leaf in self.values.items()}]
+        return hashlib.sha256(str(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
 class Examples:
     """Examples with their ids: ``rows`` of a source, in order."""
 
@@ -158,6 +194,25 @@ class Examples:
     def select(self, ids: Any) -> "Examples":
         """The examples with the given ids."""
         return self.take(positions_of(ids, self.ids, "example"))
+
+    def replaced(self, positions: np.ndarray, inputs: Any, split: "Split") -> "Examples":
+        """The same examples with other inputs at some positions; which leaves of the data they are, ``split`` tells."""
+        _, data = next(self.take(positions[:1]).read(1))
+        given, held, old = leaves(inputs), leaves(data), leaves(split(data)[0])
+        if len(given) != len(old):
+            raise UsageError(f"The new inputs hold {len(given)} tensors and the old {len(old)}; give them in the form of the old.")
+        values = {}
+        for new, mine in zip(given, old, strict=True):
+            expected = (len(positions), *mine.shape[1:])
+            if new.shape != expected or new.is_floating_point() != mine.is_floating_point():
+                raise UsageError(
+                    f"The new inputs have shape {tuple(new.shape)} ({new.dtype}); give {expected} ({mine.dtype}), one row for each example."
+                )
+            number = next((number for number, leaf in enumerate(held) if leaf is mine), None)
+            if number is None:
+                raise UsageError("split= computes inputs from the data, so they cannot be replaced; put that step into the data or the model.")
+            values[number] = new.detach()
+        return replace(self, source=PatchedSource(self.source, self.rows[positions], values))
 
     def read(self, size: int) -> Iterator[tuple[np.ndarray, Any]]:
         """Batches of at most ``size``: (positions among these examples, batch); a number that is not finite is refused."""

@@ -39,14 +39,14 @@ def retrain_without(
         raise UsageError("There are no seeds; give at least one.")
     values, baseline = [], []
     for seed in seeds:
-        baseline.append(measured(problem, _parameters(train(problem, seed)), asked))
+        baseline.append(measured(problem, parameters_of(train(problem, seed)), asked))
         if isinstance(train, TrainMany):
             runs = train.without(problem, list(named.values()), normalise=normalise, progress=progress)
         else:
             reduced = (_reduced(problem, ids, normalise) for ids in named.values())
             work = Parallel(n_jobs=jobs or 1, return_as="generator")(delayed(train)(smaller, seed) for smaller in reduced)
             runs = list(track(work, f"retraining, seed {seed}", len(named), progress))
-        values.append(torch.stack([measured(problem, _parameters(run), asked) for run in runs], 1))
+        values.append(torch.stack([measured(problem, parameters_of(run), asked) for run in runs], 1))
     objective = problem.objective
     return Outcomes(torch.stack(values), torch.stack(baseline), named, asked.ids, objective.sign, objective.unit)
 
@@ -63,7 +63,8 @@ def _reduced(problem: Problem, ids: Sequence[object], normalise: bool) -> Proble
     return smaller.renormalised() if normalise else smaller
 
 
-def _parameters(run: object) -> Mapping[str, Tensor]:
+def parameters_of(run: object) -> Mapping[str, Tensor]:
+    """What a trainer returned, as parameters."""
     found = run.parameters if isinstance(run, Run) else run
     if not isinstance(found, Mapping) or not found:
         raise UsageError(f"The trainer returned a {type(run).__name__}; return a Run or a mapping of parameter names to tensors.")

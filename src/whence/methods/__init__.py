@@ -1,7 +1,7 @@
 """Attribution methods, one paper a file."""
 
 from whence.methods.attack import attack
-from whence.methods.attacked import Attack, Attacked
+from whence.methods.attacked import Arm, Attack, Attacked
 from whence.methods.cooks_distance import cooks_distance
 from whence.methods.gradient_dot import GradientCosine, GradientDot
 from whence.methods.influence_function import InfluenceFunction
@@ -12,6 +12,6 @@ from whence.methods.relatif import RelatIF
 from whence.methods.tracin import CheckpointWarning, TracIn
 
 __all__ = [
-    "Attack", "Attacked", "CheckpointWarning", "FittedMethod", "GradientCosine", "GradientDot", "InfluenceFunction", "InnerProduct", "Method",
+    "Arm", "Attack", "Attacked", "CheckpointWarning", "FittedMethod", "GradientCosine", "GradientDot", "InfluenceFunction", "InnerProduct", "Method",
     "PerturbationInfluence", "RandomScores", "RelatIF", "TracIn", "attack", "cooks_distance", "perturbation_influence", "replacement_influence",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from whence.batch import Batch, joined
 from whence.curvature.mixed import real_input, with_real_input
 from whence.errors import UsageError
 from whence.examples import Examples
-from whence.methods.attacked import Attack, Attacked
+from whence.methods.attacked import Arm, Attack, Attacked
 from whence.methods.ball import Ball
 from whence.methods.perturbation_influence import Retraining
 from whence.problem import Problem
@@ -40,10 +40,11 @@ def attack(
     *,
     count: int = 1,
     radius: float = 0.1,
-    steps: int = 10,
+    steps: int = 5,
     step_size: float | None = None,
     low: float = 0.0,
     high: float = 1.0,
+    stop: bool = True,
     predict: Predict = decided,
     seed: int = 0,
     progress: bool = True,
@@ -52,10 +53,11 @@ def attack(
 
     An audit of one's own model: how far predictions hang on few examples. For each query on its own the example whose ball allows the largest
     first-order worsening is taken, and x ← Π(x + step_size · sign(∂ worsening / ∂ x)) is repeated ``steps`` times or until nothing moves, ``train``
-    being called after each, from where it stands (default ``wh.train.newton()``); then another is added, and all taken are moved together, until
-    the prediction flips. Labels stay. ``low`` and ``high`` bound the inputs; ``step_size`` is a quarter of the radius by default. The inverse is
-    fitted once, at the problem's parameters; everything else follows the retrained model. ``predict`` maps outputs to (B,) whole numbers: the
-    largest output, or the sign of a single one. Raises :class:`UsageError` for inputs outside the bounds or that are no real numbers.
+    (default ``wh.train.newton()``) being called after each, from where the last one ended; then another is added, and all are moved together, until
+    the prediction flips, or with ``stop=False`` until ``count`` are changed. Labels stay. ``low`` and ``high`` bound the inputs; ``step_size`` is a
+    quarter of the radius by default. The inverse is fitted once, at the problem's parameters; all else follows the retrained model. ``predict`` maps
+    outputs to (B,) whole numbers: the largest output, or the sign of a single one. Each query has a control arm, random signs in the same ball.
+    Raises :class:`UsageError` for inputs that are no real numbers or lie outside the bounds.
     """
     step_size, ball = radius / 4 if step_size is None else step_size, Ball(radius, low, high)
     if not (1 <= count <= len(problem) and steps >= 1 and step_size > 0):
@@ -64,9 +66,9 @@ def attack(
     trained = Trained.of(problem, train or newton(), seed, predict)
     with torch.no_grad():
         path = Retraining.of(trained.rounded, ihvp.fit(problem))
-    asked, search = problem.examples(queries), Search(trained, path, ball, count, steps, step_size, seed)
+    asked, search = problem.examples(queries), Search(trained, path, ball, count, steps, step_size, stop, seed)
     each = track(range(len(asked)), "attacking queries", len(asked), progress)
-    return Attack(tuple(search.on(asked.take(np.array([row]))) for row in each), radius, count, problem.objective.unit)
+    return Attack(tuple(search.on(asked.take(np.array([row]))) for row in each), count, radius, problem.objective.unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,24 +114,24 @@ class Search:
     count: int
     steps: int
     step_size: float
+    stop: bool
     seed: int
 
     def on(self, query: Examples) -> Attacked:
         """The attack on one query."""
         origin, now = self.start.origin, self.start
         ids, originals, moved = origin.ids[:0], torch.empty(0), torch.empty(0)
-        answers, controls, steps = [now.asked(query)], [now.asked(query)[0]], []
-        while len(ids) < self.count and answers[-1][1] == answers[0][1]:
+        aimed, random, steps = [now.asked(query)], [now.asked(query)], []
+        while len(ids) < self.count and not (self.stop and aimed[-1][1] != aimed[0][1]):
             ids = np.append(ids, self._next(now, query, ids))
             inputs = joined(origin.batches(origin.train.select(ids))).inputs
             originals = real_input(inputs)
             now, moved, taken = self._moved(now, query, ids, inputs, torch.cat([moved.to(originals), originals[-1:]]))
             steps.append(taken)
-            answers.append(now.asked(query))
-            controls.append(self.start.again(ids, with_real_input(inputs, self.ball.random(originals, ids, self.seed))).asked(query)[0])
-        values, predictions = zip(*answers, strict=True)
-        told = (values, tuple(controls), predictions, tuple(steps))
-        return Attacked(query.ids[0].item(), ids, originals.cpu(), moved.cpu(), *told, origin.objective.sign)
+            aimed.append(now.asked(query))
+            random.append(self.start.again(ids, with_real_input(inputs, self.ball.random(originals, ids, self.seed))).asked(query))
+        arms = [Arm(*zip(*answers, strict=True), origin.objective.sign) for answers in (aimed, random)]
+        return Attacked(query.ids[0].item(), ids, originals.cpu(), moved.cpu(), *arms, tuple(steps))
 
     def _next(self, now: Trained, query: Examples, taken: np.ndarray) -> Any:
         """The id whose ball allows the largest first-order worsening; the first of equals."""

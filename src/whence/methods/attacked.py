@@ -9,23 +9,15 @@ import torch
 from torch import Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class Attacked:
-    """One query's attack. Entry m of ``measurements``, ``random`` and ``predictions`` is after m examples were changed and the model trained again.
+@dataclass(frozen=True)
+class Arm:
+    """A query's measurement and prediction after 0, 1, 2, ... examples were changed and the model was trained again each time.
 
-    ``ids`` are those of the examples, in the order in which they were taken; ``originals`` and ``inputs`` (m, *input) what they held and hold at
-    the end; ``random`` is with random signs in the same ball on the same examples; ``steps`` counts those of each m. ``sign`` is +1 where a rise
-    of the measurement is a worsening, -1 where a fall is.
+    ``sign`` is +1 where a rise of the measurement is a worsening, -1 where a fall is.
     """
 
-    query_id: Any
-    ids: np.ndarray
-    originals: Tensor
-    inputs: Tensor
     measurements: tuple[float, ...]
-    random: tuple[float, ...]
     predictions: tuple[int, ...]
-    steps: tuple[int, ...]
     sign: float
 
     @property
@@ -33,36 +25,57 @@ class Attacked:
         """The fewest changed examples after which the prediction was another one; None where it stayed."""
         return next((m for m, prediction in enumerate(self.predictions) if prediction != self.predictions[0]), None)
 
-    def gain(self, count: int, *, random: bool = False) -> float:
-        """The worsening of the measurement by ``count`` changed examples, or as many as it took; or by the random signs."""
-        values = self.random if random else self.measurements
-        return self.sign * (values[min(count, len(values) - 1)] - values[0])
+    def gain(self, count: int) -> float:
+        """The worsening of the measurement by ``count`` changed examples, or by as many as were changed."""
+        return self.sign * (self.measurements[min(count, len(self.measurements) - 1)] - self.measurements[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Attacked:
+    """The attack on one query: ``ids`` of the changed examples, in the order in which they were taken.
+
+    ``originals`` and ``inputs`` (m, *input) are what they held, and hold when all m are changed. ``aimed`` is the attack, ``random`` its control:
+    random signs in the same ball, on the same examples. ``steps`` counts those for each number of examples.
+    """
+
+    query_id: Any
+    ids: np.ndarray
+    originals: Tensor
+    inputs: Tensor
+    aimed: Arm
+    random: Arm
+    steps: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Attack:
-    """The attack on each query, in their order."""
+    """The attack on each query, in their order; ``count`` examples were allowed, each entry changed by ``radius`` at most."""
 
     attacked: tuple[Attacked, ...]
-    radius: float
     count: int
+    radius: float
     unit: str
 
-    def flipped(self, count: int | None = None) -> float:
-        """The share of queries whose prediction ``count`` changed examples (default: all that were allowed) or fewer flip."""
-        most = self.count if count is None else count
-        return float(np.mean([one.flipped_by is not None and one.flipped_by <= most for one in self.attacked]))
+    def flipped(self, count: int | None = None, *, random: bool = False) -> float:
+        """The share of queries whose prediction flips with ``count`` changed examples (default: all that were allowed) or fewer."""
+        by = [arm.flipped_by for arm in self._arms(random)]
+        return float(np.mean([m is not None and m <= (self.count if count is None else count) for m in by]))
 
     def gain(self, count: int = 1, *, random: bool = False) -> Tensor:
-        """The worsening of each query's measurement by ``count`` changed examples or as many as it took (q,); or by the random signs."""
-        return torch.tensor([one.gain(count, random=random) for one in self.attacked], dtype=torch.float64)
+        """The worsening of each query's measurement by ``count`` changed examples, or as many as were changed (q,)."""
+        return torch.tensor([arm.gain(count) for arm in self._arms(random)], dtype=torch.float64)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row per (query, number of examples changed): the example that was added, measurements, prediction, whether it is another one."""
+        """One row for each query and number of changed examples: the one that was added, then measurement and prediction of both arms."""
         rows = []
         for one in self.attacked:
-            for m, (value, random, said) in enumerate(zip(one.measurements, one.random, one.predictions, strict=True)):
-                added = {"train_id": None if m == 0 else one.ids[m - 1], "steps": 0 if m == 0 else one.steps[m - 1]}
-                said = {"prediction": said, "flipped": said != one.predictions[0]}
-                rows.append({"query_id": one.query_id, "changed": m, **added, "measurement": value, "random": random, **said})
+            for m in range(len(one.ids) + 1):
+                added = {"train_id": one.ids[m - 1], "steps": one.steps[m - 1]} if m else {"train_id": None, "steps": 0}
+                arms = {"": one.aimed, "random ": one.random}
+                told = {f"{name}measurement": arm.measurements[m] for name, arm in arms.items()}
+                told |= {f"{name}prediction": arm.predictions[m] for name, arm in arms.items()}
+                rows.append({"query_id": one.query_id, "changed": m, **added, **told})
         return pd.DataFrame(rows)
+
+    def _arms(self, random: bool) -> list[Arm]:
+        return [one.random if random else one.aimed for one in self.attacked]

@@ -43,7 +43,7 @@ def test_effects_are_those_of_training_again_with_the_inputs_it_gives() -> None:
         assert ((one.inputs - one.originals).abs() <= RADIUS + 1e-12).all() and (one.inputs >= 0).all() and (one.inputs <= 1).all()
         assert len(set(one.ids.tolist())) == 3 and len(one.steps) == 3 and len(one.random.measurements) == 4
     assert (found.gain(1) > 0).all() and (found.gain(3) > found.gain(1)).all()
-    assert (found.gain(1) > found.gain(1, random=True)).all() and (found.gain(3) > 2 * found.gain(3, random=True)).all()
+    assert all((found.gain(m) > found.gain(m, random=True)).all() for m in (1, 2, 3))
 
 
 def test_the_first_example_is_the_one_whose_ball_reaches_furthest() -> None:

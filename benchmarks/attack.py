@@ -1,0 +1,268 @@
+"""How few training images, changed by how little, flip a prediction: Koh & Liang's training-set attack on MNIST, 4 against 9.
+
+Logistic regression on the pixels of the first 1,000 fours and nines of MNIST's training images, float64, l2 0.001 as in the paper, trained to a
+gradient norm of 1e-9, as after every change. Asked about: of all fours and nines among the test images the 20 that are classified rightly by the
+smallest margin. Changed: up to ten images for each of the 20, chosen one by one, every pixel by at most 0.1 and within [0, 1], five steps each.
+Control: random signs times 0.1, within [0, 1], on the same images. Then
+
+- what perturbation influence says of one changed image against training again: 40 images drawn at random, each with random signs, times the 20
+  queries; and for each query the image that can move it most, with the signs that do. Both pooled in one correlation; replacement influence beside;
+- the same attack with stronger penalties (0.01 and 0.1), until the flip: models lean on more examples then. No bars;
+- concentration of influence beside success: 40 other rightly classified test digits drawn at random, up to three images each, until the flip;
+  Spearman correlations over them of the share of influence that the top ten hold with the gain of one changed image and with being flipped.
+
+Gain = the rise of the query's loss. "times random" = mean gain over mean |change| by random signs, one image. Writes attack.json, attack.png
+(share flipped by number of images) and attack_images.png (what one of the changes looks like). `--quick` takes 200 images of 14 × 14 pixels, four
+queries and two images.
+"""
+
+import argparse
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import torch
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
+
+import whence as wh
+from whence.batch import joined
+from whence.gradients.functional import total_gradient
+from whence.plot.examples import picture_url
+
+RADIUS, L2, OTHERS, TOLERANCE, SLOW = 0.1, 0.001, (0.01, 0.1), 1e-9, 0.7
+BARS = {"flipped with 1": 0.45, "flipped with 2": 0.90, "flipped with 10": 1.0, "times random": 10.0, "pearson": 0.98}
+TOP = 10  # examples whose share of influence is told
+
+
+class Chord:
+    """Steps θ ← θ - H⁻¹∇R with the first problem's factored H: a few changed images hardly bend R. Where they do, Newton's method goes on."""
+
+    def __init__(self, ihvp: wh.FittedIHVP) -> None:
+        self.ihvp = ihvp
+
+    def __call__(self, problem: wh.Problem, seed: int) -> Mapping[str, Tensor]:
+        batch, theta, before = joined(problem.batches(size=len(problem))), problem.parameters, float("inf")
+        while True:
+            gradient = total_gradient(problem.at(theta), batch, problem.objective.loss, batch.weights / problem.normaliser)
+            flat = torch.cat([part.reshape(-1) for part in gradient.values()])
+            flat = flat + problem.l2 * torch.cat([part.reshape(-1) for part in theta.values()])
+            if (left := float(flat.norm())) <= TOLERANCE:
+                return theta
+            if left > SLOW * before:
+                return wh.train.newton(TOLERANCE)(problem.at(theta), seed).parameters
+            step = self.ihvp.inverse.solve(flat[:, None]).x[:, 0].split([part.numel() for part in theta.values()])
+            theta, before = {name: value - part.view_as(value) for (name, value), part in zip(theta.items(), step, strict=True)}, left
+
+
+@dataclass(frozen=True, eq=False)
+class Digits:
+    """Fours and nines: pixels (n, d), whether they are nines, ids of MNIST's files."""
+
+    X: Tensor
+    y: Tensor
+    ids: np.ndarray
+
+    @classmethod
+    def of(cls, split: str, limit: int | None, pool: int) -> "Digits":
+        data = wh.datasets.mnist(split)
+        kept = ((data.y == 4) | (data.y == 9)).nonzero()[:limit, 0]
+        return cls(avg_pool2d(data.X[kept], pool).flatten(1).double(), (data.y[kept] == 9).double(), data.ids[kept.numpy()])
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained problem, its inverse, and how far each test digit is from being misclassified."""
+
+    problem: wh.Problem
+    ihvp: wh.FittedIHVP
+    test: Digits
+    margins: Tensor
+
+    @classmethod
+    def trained(cls, train: Digits, test: Digits, l2: float) -> "Model":
+        model = nn.Linear(train.X.shape[1], 1).double().eval()
+        problem = wh.Problem.of(model, wh.binary_cross_entropy(l2=l2), (train.X, train.y), ids=train.ids)
+        problem = problem.at(wh.train.newton(TOLERANCE)(problem, 0).parameters)
+        with torch.no_grad():
+            margins = problem.outputs(test.X)[:, 0] * (2 * test.y - 1)
+        return cls(problem, wh.IHVP().fit(problem), test, margins)
+
+    def closest(self, count: int) -> np.ndarray:
+        """Places of the rightly classified digits of smallest margin."""
+        return self.margins.where(self.margins > 0, torch.inf).argsort()[:count].numpy()
+
+    def drawn(self, count: int, without: np.ndarray) -> np.ndarray:
+        """Places of rightly classified digits drawn at random."""
+        right = np.setdiff1d((self.margins > 0).nonzero()[:, 0].numpy(), without)
+        return np.sort(np.random.default_rng(0).choice(right, count, replace=False))
+
+    def queries(self, places: np.ndarray) -> wh.Examples:
+        return wh.Examples.of((self.test.X[places], self.test.y[places]), self.test.ids[places])
+
+    def attacked(self, places: np.ndarray, count: int, *, stop: bool) -> wh.Attack:
+        return wh.attack(self.problem, self.queries(places), Chord(self.ihvp), self.ihvp, count=count, radius=RADIUS, stop=stop)
+
+    def concentration(self, places: np.ndarray) -> wh.Concentration:
+        return wh.concentration(wh.attribute(wh.InfluenceFunction(self.ihvp), self.problem, self.queries(places), progress=False), TOP)
+
+
+def row(l2: float, model: Model, places: np.ndarray, found: wh.Attack, counts: tuple[int, ...]) -> dict[str, Any]:
+    """One model's line of the table."""
+    gain, random = found.gain(1), found.gain(1, random=True)
+    return {
+        "l2": l2, "accuracy": float((model.margins > 0).double().mean()), "largest margin": float(model.margins[places].max()),
+        **{f"flipped with {m}": found.flipped(m) for m in counts}, **{f"random {m}": found.flipped(m, random=True) for m in counts},
+        "gain": float(gain.mean()), "random gain": float(random.mean()), "times random": float(gain.mean() / random.abs().mean()),
+        f"top {TOP} share": model.concentration(places).mean.value,
+    }  # fmt: skip
+
+
+def foretold(model: Model, places: np.ndarray, images: int) -> dict[str, float]:
+    """Predicted and true changes of the queries' losses by one changed image."""
+    problem, queries, train = model.problem, model.queries(places), Chord(model.ihvp)
+    X = joined(problem.batches()).inputs
+    drawn = np.random.default_rng(1).choice(len(problem), images, replace=False)
+    signs = torch.randint(0, 2, (images, X.shape[1]), generator=torch.Generator().manual_seed(1)).double() * 2 - 1
+    pairs = [(position, (X[position] + RADIUS * sign).clamp(0, 1), slice(None)) for position, sign in zip(drawn, signs, strict=True)]
+    slopes = wh.perturbation_influence(problem, queries, problem.ids, model.ihvp, progress=False).values
+    for query, mine in enumerate(slopes):
+        corners = (X + RADIUS * mine.sign()).clamp(0, 1)
+        best = int(((corners - X) * mine).sum(1).argmax())
+        pairs.append((best, corners[best], slice(query, query + 1)))
+    linear, whole, true, before = [], [], [], measured(problem, queries)
+    for position, new, asked in pairs:
+        key = problem.ids[[position]]
+        changed = problem.replaced(key, new[None])
+        linear.append((slopes[asked, position] @ (new - X[position])).flatten())
+        whole.append(wh.replacement_influence(problem, queries, key, new[None], model.ihvp)[asked, 0])
+        true.append((measured(problem.at(train(changed, 0)), queries) - before)[asked])
+    count, columns = images * len(places), [torch.cat(column).numpy() for column in (linear, whole, true)]
+    told = {"pearson": correlation(columns[0], columns[2]), "slope": slope(columns[0], columns[2])}
+    told |= {"pearson, random signs": correlation(columns[0][:count], columns[2][:count])}
+    told |= {
+        "pearson, aimed signs": correlation(columns[0][count:], columns[2][count:]),
+        "slope, aimed signs": slope(columns[0][count:], columns[2][count:]),
+    }
+    return told | {"pearson, replacement": correlation(columns[1], columns[2]), "slope, replacement": slope(columns[1], columns[2])}
+
+
+def measured(problem: wh.Problem, queries: wh.Examples) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([problem.measurements(problem.outputs(batch.inputs), batch) for batch in problem.batches(queries)])
+
+
+def correlation(x: np.ndarray, y: np.ndarray) -> float:
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def slope(predicted: np.ndarray, true: np.ndarray) -> float:
+    """Of predicted on true changes."""
+    return float(np.polyfit(true, predicted, 1)[0])
+
+
+def leaning(model: Model, places: np.ndarray, count: int) -> dict[str, float]:
+    """Spearman correlations over queries of the concentration of influence with the attack's success, and of the margin with it."""
+    found = model.attacked(places, count, stop=True)
+    shares = np.array([share.value for share in model.concentration(places).shares])
+    gain, flipped = found.gain(1).numpy(), np.array([one.aimed.flipped_by is not None for one in found.attacked])
+    told = {"queries": float(len(places)), "flipped": float(flipped.mean()), "least share": float(shares.min()), "largest share": float(shares.max())}
+    told["share and gain"] = float(spearmanr(shares, gain).statistic)
+    if 0 < flipped.mean() < 1:
+        told["share and flipped"] = float(spearmanr(shares, flipped).statistic)
+        told["margin and flipped"] = float(spearmanr(model.margins[places].numpy(), flipped).statistic)
+    return told | {"margin and gain": float(spearmanr(model.margins[places].numpy(), gain).statistic)}
+
+
+def chart(attacks: dict[float, wh.Attack]) -> alt.LayerChart:
+    """The share flipped by the number of images changed: a line for each model, and the control."""
+    first, lines = next(iter(attacks)), []
+    for l2, found in attacks.items():
+        arms = {f"l2 {l2:g}": False, f"l2 {l2:g}, random signs": True} if l2 == first else {f"l2 {l2:g}": False}
+        for name, random in arms.items():
+            lines += [{"arm": name, "changed": m, "flipped": found.flipped(m, random=random)} for m in range(found.count + 1)]
+    names = list(dict.fromkeys(line["arm"] for line in lines))
+    colours = alt.Scale(domain=names, range=["#c8553d", "#8a8f98", "#c99a2e", "#2f6fb0"][: len(names)])
+    base = alt.Chart(alt.InlineData(values=lines)).encode(
+        x=alt.X("changed:Q", title="training images changed, of 1,000, by at most 0.1 in each pixel", axis=alt.Axis(tickMinStep=1)),
+        y=alt.Y("flipped:Q", title="predictions flipped", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+        color=alt.Color("arm:N", sort=None, scale=colours, title=None),
+    )
+    return (base.mark_line(interpolate="linear") + base.mark_point(filled=True, size=40)).properties(width=420, height=260)
+
+
+def pictures(model: Model, places: np.ndarray, found: wh.Attack, count: int = 4) -> alt.LayerChart:
+    """For a few queries: the test digit, the first image changed, what it became, and five times the difference."""
+    side, cells = round(model.test.X.shape[1] ** 0.5), []
+    for number, one in enumerate(found.attacked[:count]):
+        original, new = one.originals[0], one.inputs[0]
+        columns = {
+            "asked about": model.test.X[places[number]],
+            "training image": original,
+            "changed": new,
+            "5 × difference": 0.5 + 5 * (new - original),
+        }
+        for column, (name, values) in enumerate(columns.items()):
+            cells.append({"row": number, "column": column, "name": name if number == 0 else "", "url": picture_url(values.view(side, side).numpy())})
+    x, y = alt.X("column:Q", axis=None, scale=alt.Scale(domain=[-0.5, 3.5])), alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[count - 0.5, -0.6]))
+    base = alt.Chart(alt.InlineData(values=cells)).encode(x=x, y=y)
+    drawn = base.mark_image(width=84, height=84).encode(url="url:N") + base.mark_text(dy=-50, fontSize=11).encode(text="name:N")
+    return drawn.properties(width=4 * 96, height=count * 92 + 10)
+
+
+def report(table: pd.DataFrame, told: dict[str, Any], facts: dict[str, Any], out: Path) -> None:
+    """Print the table and the bars, and keep the numbers."""
+    print(table.T.to_string(header=False, float_format="{:.4g}".format, na_rep="-"), "\n")
+    for title, figures in told.items():
+        print(f"{title}: " + ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+    values = {**table.iloc[0].to_dict(), **told["one changed image"]}
+    bars = {name: {"found": float(values[name]), "at least": bar, "met": bool(values[name] >= bar)} for name, bar in BARS.items() if name in values}
+    for name, bar in bars.items():
+        met = "open" if facts["quick"] else "met" if bar["met"] else "MISSED"
+        print(f"{met:6} {name}: {bar['found']:.3f}, at least {bar['at least']:g}")
+    print("\n" + ", ".join(f"{name}: {value}" for name, value in facts.items()))
+    out.mkdir(parents=True, exist_ok=True)
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    (out / "attack.json").write_text(json.dumps({**facts, "models": rows, **told, "bars": bars}, indent=1))
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--quick", action="store_true")
+    arguments.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    settings = arguments.parse_args()
+    quick, load, start = settings.quick, os.getloadavg()[0], time.perf_counter()
+    images, pool, asked, count, others = (200, 2, 4, 2, ()) if quick else (1000, 1, 20, 10, OTHERS)
+    counts = tuple(m for m in (1, 2, 3, 5, 10) if m <= count)
+    train, test = Digits.of("train", images, pool), Digits.of("test", None, pool)
+    rows, attacks, models = [], {}, {l2: Model.trained(train, test, l2) for l2 in (L2, *others)}
+    for l2, model in models.items():
+        places = model.closest(asked)
+        attacks[l2] = model.attacked(places, count, stop=l2 != L2)
+        rows.append(row(l2, model, places, attacks[l2], counts))
+        if l2 != L2:  # the control went no further than the flip
+            rows[-1] |= {f"random {m}": None for m in counts[1:]}
+    first = models[L2]
+    places = first.closest(asked)
+    told = {"one changed image": foretold(first, places, 5 if quick else 40)}
+    told["concentration beside success"] = leaning(first, first.drawn(8 if quick else 40, places), min(count, 3))
+    facts = {
+        "quick": quick, "images": images, "queries": asked, "radius": RADIUS, "seconds": round(time.perf_counter() - start, 1),
+        "machine": platform.processor() or platform.machine(), "threads": torch.get_num_threads(), "load": load,
+    }  # fmt: skip
+    report(pd.DataFrame(rows), told, facts, settings.out)
+    wh.plot.save(chart(attacks), settings.out / "attack.png")
+    wh.plot.save(pictures(first, places, attacks[L2]), settings.out / "attack_images.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -30,6 +30,7 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/projection.py
 	.venv-bench/bin/python benchmarks/mislabelled.py
 	.venv-bench/bin/python benchmarks/arnoldi_labels.py
+	.venv-bench/bin/python benchmarks/attack.py
 
 clean:
 	rm -rf .venv .venv-bench site build dist

@@ -21,6 +21,7 @@ from whence.estimate import Estimate
 from whence.examples import Examples
 from whence.gradients import Projection
 from whence.methods import (
+    Arm,
     Attack,
     Attacked,
     CheckpointWarning,
@@ -49,7 +50,7 @@ from whence.truth import Outcomes, Run, leave_one_out, pbrf, retrain_without, tr
 __version__ = "0.1.0"
 
 __all__ = [
-    "CG", "EKFAC", "IHVP", "KFAC", "Arnoldi", "Attack", "Attacked", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning",
+    "CG", "EKFAC", "IHVP", "KFAC", "Arm", "Arnoldi", "Attack", "Attacked", "BlockDiagonal", "Checkpoint", "CheckpointRecorder", "CheckpointWarning",
     "Concentration", "Curvature", "DampingCurve", "Diagonal", "Eigen", "EmpiricalFisher", "Estimate", "Exact", "Examples", "Fisher", "FittedIHVP",
     "GaussNewton", "GradientCosine", "GradientDot", "Hessian", "Identity", "InfluenceFunction", "LiSSA", "LooCorrelation", "Method", "Objective",
     "Operator", "Outcomes", "PerturbationInfluence", "Plan", "Problem", "Projection", "RandomScores", "RelatIF", "Run", "Scores", "Solver",

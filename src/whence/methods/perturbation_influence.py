@@ -62,9 +62,7 @@ def perturbation_influence(
                 table = _table(problem, (len(values), len(chosen), *values.shape[2:]), values)
             table[:, torch.from_numpy(batch.positions)] = values
     assert table is not None  # examples are never empty
-    if not all_finite(table):
-        raise UsageError("The influence of a perturbation is not finite; raise the damping or look for inputs that overflow.")
-    return PerturbationInfluence(table, np.array(["all queries"]) if aggregate else asked.ids, chosen.ids, problem.objective.unit)
+    return PerturbationInfluence(_checked(table), np.array(["all queries"]) if aggregate else asked.ids, chosen.ids, problem.objective.unit)
 
 
 def replacement_influence(problem: Problem, queries: Any, ids: Any, inputs: Any, ihvp: IHVP | FittedIHVP = IHVP()) -> Tensor:
@@ -73,18 +71,16 @@ def replacement_influence(problem: Problem, queries: Any, ids: Any, inputs: Any,
     Linear in the change of the risk, not in that of the input, which may be large or discrete, such as other token ids; ``inputs`` has a row for
     each id. Koh & Liang 2017, equation 4.
     """
-    new = problem.replaced(ids, inputs)
+    both = [whole.train.select(ids) for whole in (problem, problem.replaced(ids, inputs))]
     with torch.no_grad():
         path = Retraining.of(problem, ihvp.fit(problem), inputs=False)
         asked = path.gradient_rows(problem.examples(queries), False)
-        products = path.ihvp.against(asked, 2 * len(np.atleast_1d(ids)))
-        found = []
-        for whole in (problem, new):
-            batches = path.examples(whole.train.select(ids), path.gradients.size)
-            columns = [(batch.positions, products(path.gradients.losses(batch)) * batch.weights) for batch in batches]
-            order = np.argsort(np.concatenate([positions for positions, _ in columns]))
-            found.append(torch.cat([values for _, values in columns], 1)[:, torch.from_numpy(order)])
-        return (found[0] - found[1]).cpu() / problem.normaliser
+        products = path.ihvp.against(asked, 2 * len(both[0]))
+        table = torch.empty(len(asked), len(both[0]), dtype=problem.dtype)
+        for old, new in zip(*(path.examples(examples, path.gradients.size) for examples in both), strict=True):
+            change = products(path.gradients.losses(old)) - products(path.gradients.losses(new))
+            table[:, torch.from_numpy(old.positions)] = (change * old.weights / problem.normaliser).cpu()
+    return _checked(table)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,3 +135,9 @@ def _table(problem: Problem, shape: tuple[int, ...], like: Tensor) -> Tensor:
     if needed > problem.budget:
         raise UsageError(f"{shape} values take {needed / 1e9:.1f} GB and may take {problem.budget / 1e9:.1f}; ask for fewer ids or queries.")
     return torch.empty(shape, dtype=like.dtype)
+
+
+def _checked(table: Tensor) -> Tensor:
+    if not all_finite(table):
+        raise UsageError("The influence of a perturbation is not finite; raise the damping or look for inputs that overflow.")
+    return table

@@ -130,8 +130,8 @@ class Search:
             steps.append(taken)
             aimed.append(now.asked(query))
             random.append(self.start.again(ids, with_real_input(inputs, self.ball.random(originals, ids, self.seed))).asked(query))
-        arms = [Arm(*zip(*answers, strict=True), origin.objective.sign) for answers in (aimed, random)]
-        return Attacked(query.ids[0].item(), ids, originals.cpu(), moved.cpu(), *arms, tuple(steps))
+        sign = origin.objective.sign
+        return Attacked(query.ids[0].item(), ids, originals.cpu(), moved.cpu(), _arm(aimed, sign), _arm(random, sign), tuple(steps))
 
     def _next(self, now: Trained, query: Examples, taken: np.ndarray) -> Any:
         """The id whose ball allows the largest first-order worsening; the first of equals."""
@@ -163,6 +163,10 @@ class Search:
 
     def _worsening(self, path: Retraining, batch: Batch, tangents: list[Tensor]) -> Tensor:
         return self.start.origin.objective.sign * path.slopes(batch, tangents)[0]
+
+
+def _arm(answers: list[tuple[float, int]], sign: float) -> Arm:
+    return Arm(tuple(value for value, _ in answers), tuple(said for _, said in answers), sign)
 
 
 def _at(problem: Problem, run: object) -> Problem:

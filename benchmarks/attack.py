@@ -9,7 +9,7 @@ they flip nothing, up to ten. Control: random signs times 0.1, within [0, 1], on
 - what perturbation and replacement influence say of one changed image against training again: 40 images drawn at random, each moved by the signs
   that worsen one of the queries, times the 20 queries; at half a grey level, the paper's own radius, at which the bar stands, at 0.02 and at 0.1;
 - concentration of influence beside success: 40 other rightly classified test digits drawn at random, one image each; Spearman correlations over
-  them of the share of influence that the top ten hold with the gain and with being flipped, and of the margin.
+  them of the share of influence that the top ten hold with the gain and with being flipped, and of the margin; "share and gain" over the 20.
 
 Gain = the rise of the query's loss. "times random" = mean gain over mean |change| by random signs, one image. Writes attack.json, attack.png
 (share flipped by number of images) and attack_images.png (what one of the changes looks like). `--quick` takes 200 images of 14 × 14 pixels, four
@@ -141,12 +141,14 @@ class Found:
 def row(model: Model, places: np.ndarray, found: Found, counts: tuple[int, ...]) -> dict[str, Any]:
     """One model's line of the table."""
     gain, random, right = found.few.gain(1), found.few.gain(1, random=True), model.margins > 0
+    held = model.concentration(places)
+    shares = np.array([share.value for share in held.shares])
     return {
         "l2": model.problem.objective.l2, "accuracy": float(right.double().mean()), "largest margin": float(model.margins[places].max()),
         **{f"flipped with {m}": found.flipped(m) for m in counts},
         **{f"flipped by random signs with {m}": found.few.flipped(m, random=True) for m in counts if m <= found.few.count},
         "gain": float(gain.mean()), "random gain": float(random.mean()), "times random": float(gain.mean() / random.abs().mean()),
-        f"top {TOP} share": model.concentration(places).mean.value,
+        f"top {TOP} share": held.mean.value, "share and gain": float(spearmanr(shares, gain.numpy()).statistic),
     }  # fmt: skip
 
 

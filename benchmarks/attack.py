@@ -142,7 +142,7 @@ def row(model: Model, places: np.ndarray, found: Found, counts: tuple[int, ...])
     """One model's line of the table."""
     gain, random, right = found.few.gain(1), found.few.gain(1, random=True), model.margins > 0
     held = model.concentration(places)
-    shares = np.array([share.value for share in held.shares])
+    shares = np.array(held.shares)
     return {
         "l2": model.problem.objective.l2, "accuracy": float(right.double().mean()), "largest margin": float(model.margins[places].max()),
         **{f"flipped with {m}": found.flipped(m) for m in counts},
@@ -179,7 +179,7 @@ def measured(problem: wh.Problem, queries: wh.Examples) -> Tensor:
 def leaning(model: Model, places: np.ndarray) -> dict[str, float]:
     """Spearman correlations over queries of the concentration of influence with the attack's success, and of the margin with it."""
     found = model.attacked(places, 1, stop=True)
-    shares = np.array([share.value for share in model.concentration(places).shares])
+    shares = np.array(model.concentration(places).shares)
     gain, flipped = found.gain(1).numpy(), np.array([one.aimed.flipped_by is not None for one in found.attacked])
     told = {"queries": float(len(places)), "flipped": float(flipped.mean()), "least share": float(shares.min()), "largest share": float(shares.max())}
     told["share and gain"] = float(spearmanr(shares, gain).statistic)

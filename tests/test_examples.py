@@ -123,3 +123,15 @@ def test_a_dataclass_of_tensors_is_data() -> None:
     plain = wh.Problem.of(model, wh.cross_entropy(), (X, y))
     found = wh.attribute(wh.GradientDot(), boxed, Item(X[:2], y[:2]))
     torch.testing.assert_close(found.values, wh.attribute(wh.GradientDot(), plain, (X[:2], y[:2])).values)
+
+
+@pytest.mark.parametrize("data", SOURCES.values(), ids=SOURCES)
+def test_replaced_examples_keep_their_ids_and_take_the_other_data(data: object) -> None:
+    base = wh.Examples.of(data, ids=list("abcdefg")).take(np.array([6, 0, 3]))
+    other = wh.Examples.of((X + 100, Y), ids=list("tuvwxya")).take(np.array([6]))
+    changed = base.replaced(other)
+    rows = {int(place): float(value) for places, batch in changed.read(2) for place, value in zip(places, batch[0][:, 0], strict=True)}
+    assert rows == {0: 12.0, 1: 112.0, 2: 6.0} and changed.ids.tolist() == ["g", "a", "d"]
+    assert changed.source.digest() != base.source.digest() and len(changed.source) == 14
+    with pytest.raises(wh.UsageError, match="Id 't' is not among"):
+        base.replaced(wh.Examples.of((X, Y), ids=list("tuvwxya")))

@@ -247,14 +247,13 @@ def test_what_cannot_be_replaced_is_refused() -> None:
         p.replaced([0], torch.ones(1, 2, dtype=torch.int64))
     with pytest.raises(wh.UsageError, match="hold 2 tensors and the old 1"):
         p.replaced([0], (X[:1], X[:1]))
-    with pytest.raises(wh.UsageError, match="at least one id, and each id once"):
+    with pytest.raises(wh.UsageError, match="at least one example, and to each once"):
         p.replaced([1, 1], X[:2])
-    with pytest.raises(wh.UsageError, match="at least one id, and each id once"):
+    with pytest.raises(wh.UsageError, match="at least one example, and to each once"):
         p.replaced([], X[:0])
     with pytest.raises(wh.UsageError, match="9 is not among"):
         p.replaced([9], X[:1])
     with pytest.raises(wh.UsageError, match="put that step into the data or the model"):
         make(split=lambda data: (data[0] / 2, data[1])).replaced([0], X[:1])
-    bad = p.replaced([4], X[:1] * math.nan)
     with pytest.raises(wh.UsageError, match="Row 4, column 0 holds nan"):
-        everything(bad)
+        p.replaced([4], X[:1] * math.nan)

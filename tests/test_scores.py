@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -73,3 +74,11 @@ def test_bad_requests_are_refused() -> None:
     }.items():
         with pytest.raises(wh.UsageError, match=message):
             call()
+
+
+def test_groups_by_any_column() -> None:
+    expected = scores().grouped(["1", "0", "0", "1"])
+    for column in (torch.tensor([1, 0, 0, 1]), np.array([1, 0, 0, 1]), pd.Series([1, 0, 0, 1], index=[9, 8, 7, 6])):
+        found = scores().grouped(column)
+        assert found.train_ids.tolist() == ["1", "0"] and torch.equal(found.values, expected.values)
+    assert torch.equal(scores().grouped({"1": torch.tensor([10, 13]), "0": np.array([11, 12])}).values, expected.values)

@@ -1,8 +1,6 @@
 """The one loop: prepare the queries once, stream the training data past them, keep what was asked for."""
 
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
@@ -19,7 +17,7 @@ from whence.methods.method import FittedMethod, Method
 from whence.problem import Problem
 from whence.progress import track
 from whence.scores import By, Groups, Scores, TopScores, group_ids, other_end, positions_of, rank_key
-from whence.solvers import SolverWarning
+from whence.solvers.listening import listening
 from whence.store import ArrayWriter
 from whence.tree import all_finite
 
@@ -65,7 +63,7 @@ def attribute(
     if top is not None and top < 1:
         raise UsageError(f"top={top} asks for no examples; give a number of 1 or more.")
     asked, scored = problem.examples(queries), problem.train if ids is None else problem.train.select(ids)
-    with torch.no_grad(), _listening() as notes:
+    with torch.no_grad(), listening() as notes:
         fitted = method.fit(problem)
         prepare = fitted.prepare_sum if aggregate else fitted.prepare
         score = prepare(problem.batches(asked, size=fitted.size))
@@ -91,26 +89,6 @@ def self_influence(method: Method, problem: Problem, *, ids: Any = None, progres
             found[torch.from_numpy(positions)] = values.cpu()
         assert found is not None  # examples are never empty
         return found
-
-
-@contextmanager
-def _listening() -> Iterator[list[str]]:
-    """What solvers warn of meanwhile, to stand beside the scores; it is warned of all the same."""
-    told: list[str] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", SolverWarning)
-        show = warnings.showwarning
-
-        def noted(message: Warning | str, category: type[Warning], *rest: Any) -> None:
-            if issubclass(category, SolverWarning):
-                told.append(str(message))
-            else:
-                show(message, category, *rest)
-
-        warnings.showwarning = noted
-        yield told
-    for text in told:
-        warnings.warn(text, SolverWarning, stacklevel=4)
 
 
 def _stream(

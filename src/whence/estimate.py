@@ -12,7 +12,7 @@ class Estimate:
 
     ``value`` is ``None`` unless ``status`` is ``"ok"`` or ``"underpowered"``; it is never NaN. ``low`` and ``high`` bound
     the value with confidence ``level``; ``n`` counts what was resampled to find them. ``chance`` is what a random ranking
-    would give, ``ceiling`` the best that noise in the truth allows.
+    would give, ``ceiling`` the best that noise in the truth allows. A ``reason`` beside ``"ok"`` says what was left out.
     """
 
     name: str
@@ -30,8 +30,9 @@ class Estimate:
         if self.value is None:
             return f"{self.name}: {self.status} ({self.reason})"
         interval = "" if self.low is None or self.high is None else f" [{self.low:.4g}, {self.high:.4g}]"
-        note = f" ({self.status}: {self.reason})" if self.status != "ok" else ""
-        return f"{self.name} {self.value:.4g}{interval}, n={self.n}{note}"
+        beside = "".join(f", {word} {value:.3g}" for word, value in (("chance", self.chance), ("ceiling", self.ceiling)) if value is not None)
+        note = ": ".join(word for word in (self.status if self.status != "ok" else "", self.reason) if word)
+        return f"{self.name} {self.value:.4g}{interval}{beside}, n={self.n}" + (f" ({note})" if note else "")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as a plain dictionary, for JSON."""
@@ -41,3 +42,8 @@ class Estimate:
 def undefined(name: str, reason: str, n: int = 0) -> Estimate:
     """The estimate of a statistic that has no value here."""
     return Estimate(name, None, n=n, status="undefined", reason=reason)
+
+
+def vacuous(name: str, reason: str, n: int = 0) -> Estimate:
+    """The estimate of a statistic that would be the same whatever the scores."""
+    return Estimate(name, None, n=n, status="vacuous", reason=reason)

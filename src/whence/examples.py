@@ -1,7 +1,6 @@
 """Data in one form: examples with ids that survive shuffling, splitting and removal, read batch by batch."""
 
 import hashlib
-import itertools
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -115,38 +114,24 @@ class BatchSource(Source):
 
 
 @dataclass(frozen=True, eq=False)
-class PatchedSource(Source):
-    """Another source of which some rows hold other values: leaf number -> (rows changed, ...) in the order of ``changed``."""
+class JoinedSource(Source):
+    """Two sources, the rows of the second counted on from those of the first."""
 
-    base: Source
-    changed: np.ndarray
-    values: Mapping[int, Tensor]
+    first: Source
+    second: Source
 
     def __len__(self) -> int:
-        return len(self.base)
+        return len(self.first) + len(self.second)
 
     def read(self, rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, Any]]:
-        place = {row: j for j, row in enumerate(self.changed.tolist())}
-        for places, batch in self.base.read(rows, size):
-            hits = [(row, place[key]) for row, key in enumerate(rows[places].tolist()) if key in place]
-            yield places, self._patched(batch, *zip(*hits, strict=True)) if hits else batch
-
-    def _patched(self, batch: Any, rows: tuple[int, ...], chosen: tuple[int, ...]) -> Any:
-        numbers = itertools.count()
-
-        def put(leaf: Tensor) -> Tensor:
-            values = self.values.get(next(numbers))
-            if values is None:
-                return leaf
-            exact = leaf.to(torch.promote_types(leaf.dtype, values.dtype), copy=True)  # float64 values beside float32 data keep their digits
-            exact[list(rows)] = values[list(chosen)].to(exact)
-            return exact
-
-        return tree_map(put, batch)
+        start = len(self.first)
+        for source, mine, less in ((self.first, rows < start, 0), (self.second, rows >= start, start)):
+            where = mine.nonzero()[0]
+            for places, batch in source.read(rows[where] - less, size) if len(where) else ():
+                yield where[places], batch
 
     def digest(self) -> str:
-        parts = [self.base.digest(), self.changed.tolist(), {number: _crc(leaf) for number, leaf in self.values.items()}]
-        return hashlib.sha256(str(parts).encode()).hexdigest()
+        return hashlib.sha256(f"{self.first.digest()} {self.second.digest()}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,24 +180,51 @@ class Examples:
         """The examples with the given ids."""
         return self.take(positions_of(ids, self.ids, "example"))
 
-    def replaced(self, positions: np.ndarray, inputs: Any, split: "Split") -> "Examples":
-        """The same examples with other inputs at some positions; which leaves of the data they are, ``split`` tells."""
-        _, data = next(self.take(positions[:1]).read(1))
-        given, held, old = leaves(inputs), leaves(data), leaves(split(data)[0])
+    @property
+    def total(self) -> int:
+        """Rows of the source, these examples and others."""
+        return len(self.source)
+
+    def in_memory(self) -> "Examples":
+        """The same with all rows of the source as tensors: for reading in any order. Raises :class:`UsageError` where batches differ in shape."""
+        if isinstance(self.source, TensorSource):
+            return self
+        batches = [batch for _, batch in self.source.read(np.arange(self.total), CHECKED)]
+        try:
+            parts = [torch.cat(list(pieces)) for pieces in zip(*map(leaves, batches), strict=True)]
+        except RuntimeError as error:
+            raise UsageError(f"The batches do not go together into one tensor ({error}); pad them to one length.") from error
+        waiting = iter(parts)
+        return replace(self, source=TensorSource(tree_map(lambda _: next(waiting), batches[0])))
+
+    def replaced(self, other: "Examples") -> "Examples":
+        """These examples, those with an id of ``other`` with its data."""
+        rows = self.rows.copy()
+        rows[positions_of(other.ids, self.ids, "example")] = len(self.source) + other.rows
+        return replace(self, source=JoinedSource(self.source, other.source), rows=rows)
+
+    def with_inputs(self, inputs: Any, split: "Split") -> "Examples":
+        """These examples with other inputs, a row for each, in memory; which leaves of the data those are, ``split`` tells."""
+        if not len(self) or len(np.unique(self.ids)) < len(self):
+            raise UsageError("Other inputs are given to at least one example, and to each once; name them so.")
+        parts = list(self.read(len(self)))
+        order = torch.from_numpy(np.argsort(np.concatenate([places for places, _ in parts])))
+        held = [torch.cat(pieces)[order.to(pieces[0].device)] for pieces in zip(*(leaves(batch) for _, batch in parts), strict=True)]
+        waiting = iter(held)
+        data = tree_map(lambda _: next(waiting), parts[0][1])
+        given, old = leaves(inputs), leaves(split(data)[0])
         if len(given) != len(old):
             raise UsageError(f"The new inputs hold {len(given)} tensors and the old {len(old)}; give them in the form of the old.")
-        values = {}
         for new, mine in zip(given, old, strict=True):
-            expected = (len(positions), *mine.shape[1:])
-            if new.shape != expected or new.is_floating_point() != mine.is_floating_point():
-                raise UsageError(
-                    f"The new inputs have shape {tuple(new.shape)} ({new.dtype}); give {expected} ({mine.dtype}), one row for each example."
-                )
-            number = next((number for number, leaf in enumerate(held) if leaf is mine), None)
-            if number is None:
+            if new.shape != mine.shape or new.is_floating_point() != mine.is_floating_point():
+                expected = f"{tuple(mine.shape)} ({mine.dtype}), one row for each example"
+                raise UsageError(f"The new inputs have shape {tuple(new.shape)} ({new.dtype}); give {expected}.")
+            if not any(leaf is mine for leaf in held):
                 raise UsageError("split= computes inputs from the data, so they cannot be replaced; put that step into the data or the model.")
-            values[number] = new.detach()
-        return replace(self, source=PatchedSource(self.source, self.rows[positions], values))
+        places = {id(mine): new.detach() for new, mine in zip(given, old, strict=True)}
+        tree = tree_map(lambda leaf: places.get(id(leaf), leaf), data)
+        _check_finite(tree, self.ids)
+        return Examples(TensorSource(tree), np.arange(len(self)), self.ids)
 
     def read(self, size: int) -> Iterator[tuple[np.ndarray, Any]]:
         """Batches of at most ``size``: (positions among these examples, batch); a number that is not finite is refused."""

@@ -1,5 +1,6 @@
 """A trained model, what it was trained for, and the data it was trained on: all that attribution is asked of."""
 
+import copy
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -143,10 +144,7 @@ class Problem:
 
         Raises :class:`UsageError` for another shape or kind of numbers, and where ``split`` computes inputs rather than picking them.
         """
-        positions = positions_of(ids, self.ids, "training")
-        if len(positions) == 0 or len(set(positions.tolist())) < len(positions):
-            raise UsageError("Replacing needs at least one id, and each id once.")
-        return replace(self, train=self.train.replaced(positions, inputs, self.split))
+        return replace(self, train=self.train.replaced(self.train.select(ids).with_inputs(inputs, self.split)))
 
     def at(self, parameters: Mapping[str, Tensor]) -> "Problem":
         """The same problem at other values of some parameters."""
@@ -158,6 +156,21 @@ class Problem:
                 raise UsageError(f"Parameter {name!r} has shape {tuple(state[name].shape)}, not {tuple(value.shape)}; give values of this model.")
             state[name] = value.detach().to(state[name].device, state[name].dtype)
         return replace(self, state=state)
+
+    def initialised(self, seed: int) -> "Problem":
+        """The same problem at new values of θ, drawn by the layers' own ``reset_parameters``. Raises :class:`UsageError` where a layer has none."""
+        model = copy.deepcopy(self.model)
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            for place, module in model.named_modules():
+                reset = getattr(module, "reset_parameters", getattr(module, "_reset_parameters", None))
+                own = [name for name, _ in module.named_parameters(place, recurse=False) if name in self.names]
+                if reset is not None:
+                    reset()
+                elif own:
+                    raise UsageError(f"{type(module).__name__} cannot draw {own[0]!r} anew; give start=, a function (problem, seed) -> problem.")
+
+        return self.at({name: value for name, value in model.named_parameters() if name in self.names})
 
     def restricted(self, parameters: str | Sequence[str] | None) -> "Problem":
         """The same problem with θ the parameters that match some patterns; None keeps it."""

@@ -14,7 +14,7 @@ from whence.errors import UsageError
 from whence.store import read_group, write_group
 
 By = Literal["proponents", "opponents", "magnitude"]
-Groups = Mapping[str, Sequence[object]] | Sequence[object]
+Groups = Mapping[str, Any] | Sequence[object] | np.ndarray | Tensor | pd.Series  # name -> ids, or one name per example
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,8 +164,9 @@ def positions_of(ids: Sequence[object] | np.ndarray, known: np.ndarray, what: st
 def group_ids(groups: Groups, train_ids: np.ndarray) -> dict[str, list[object]]:
     """Groups as name -> ids, from a mapping or from one name per training example; an empty group is refused."""
     if isinstance(groups, Mapping):
-        named = {str(name): list(ids) for name, ids in groups.items()}
+        named = {str(name): _listed(ids) for name, ids in groups.items()}
     else:
+        groups = _listed(groups)
         if len(groups) != len(train_ids):
             raise UsageError(f"{len(groups)} group names for {len(train_ids)} training examples; give one name for each.")
         named = {}
@@ -175,6 +176,11 @@ def group_ids(groups: Groups, train_ids: np.ndarray) -> dict[str, list[object]]:
     if empty or not named:
         raise UsageError(f"Group {empty[0]!r} is empty; leave it out." if empty else "There are no groups; name at least one.")
     return named
+
+
+def _listed(values: Any) -> list[Any]:
+    """Lists, arrays, columns of a table and tensors as a list of plain values."""
+    return list(values.tolist() if hasattr(values, "tolist") else values)
 
 
 def _manifest(scores: Scores | TopScores) -> dict[str, Any]:

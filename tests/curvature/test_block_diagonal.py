@@ -1,5 +1,6 @@
 """Block-diagonal curvatures: the blocks of the whole, each solved on its own."""
 
+import numpy as np
 import pytest
 import torch
 from helpers.problems import NAMES, problem
@@ -61,3 +62,10 @@ def test_groups_may_be_dealt_in_any_order_and_have_dampings_of_their_own() -> No
 def test_blocks_that_do_not_name_each_parameter_once_are_refused(blocks: tuple[str, ...], said: str) -> None:
     with pytest.raises(wh.UsageError, match=said):
         wh.BlockDiagonal(blocks=blocks).fit(problem("mlp").problem)
+
+
+def test_blocks_that_are_no_means_over_examples_have_no_part() -> None:
+    p, some = problem("mlp").problem, np.arange(3)
+    whole = wh.BlockDiagonal(wh.KFAC()).fit(p)
+    assert whole.on(some) is whole
+    assert wh.BlockDiagonal().fit(p).on(some) is not whole

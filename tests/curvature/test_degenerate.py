@@ -164,3 +164,19 @@ def test_so_does_a_damping_chosen_by_itself(name: str, dtype: torch.dtype) -> No
     p, queries = built(name, dtype)
     for curvature, solver in [(wh.GaussNewton(), wh.Exact()), (wh.Hessian(), wh.CG(max_iterations=50)), (wh.EKFAC(), wh.Eigen())]:
         answers(wh.IHVP(curvature, solver, "auto"), p, queries)
+
+
+OTHERS: list[wh.Method] = [
+    wh.RepresenterL2(l2=1e-3), wh.RepresenterL2(l2=1e-3, output=0, targets="labels"), wh.RepresenterLJE(), wh.RepresenterLJE(output=0),
+    wh.RenormalisedInfluence(), wh.EmbeddingSimilarity(), wh.LossScores(), wh.MarginScores(), wh.GradientNorm(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_representers_and_baselines_answer_or_say_what_to_do(name: str) -> None:
+    p, queries = built(name, torch.float32)
+    for method in OTHERS:
+        answer(lambda method=method: wh.attribute(method, p, queries, progress=False).values)
+        answer(lambda method=method: wh.self_influence(method, p, progress=False))
+    for distance in (wh.sample_boundary, wh.weights_boundary):
+        assert not torch.isnan(distance(p, progress=False)).any()

@@ -1,10 +1,14 @@
 """The closed form of a linear last layer."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 from helpers import reference
 from helpers.problems import problem
 
+import whence as wh
 from whence.curvature.head import Head, head_operator
 from whence.curvature.outputs import LossCurvature
 
@@ -24,3 +28,14 @@ def test_equals_the_hessian(name: str) -> None:
 @pytest.mark.parametrize("name", ["mlp", "tied weight", "sequence in a dictionary"])
 def test_other_models_have_none(name: str) -> None:
     assert head_operator(problem(name).problem, LossCurvature()) is None
+
+
+def test_batches_in_another_order_than_the_examples() -> None:
+    """A list of batches is read in its own order, and a part of the examples is still that part."""
+    p = problem("softmax").problem
+    batch = reference.whole(p)
+    listed = wh.Examples.of([(batch.inputs[:10], batch.targets[:10]), (batch.inputs[10:], batch.targets[10:])])
+    turned = replace(p, train=listed.take(np.arange(len(p))[::-1].copy()))
+    part = head_operator(turned, LossCurvature())
+    assert part is not None
+    torch.testing.assert_close(part.on(np.array([0, 1, 2])).dense(), reference.hessian(p.subset([21, 22, 23])))

@@ -8,7 +8,7 @@ from helpers.problems import problem
 from torch import nn
 
 import whence as wh
-from whence.gradients.functional import Unmappable, forward_products, looped_gradients, mapped_gradients, total_gradient
+from whence.gradients.functional import Unmappable, forward_products, looped_gradients, mapped_gradients, outputs_each, total_gradient
 
 
 def test_mapped_gradients_equal_autograd() -> None:
@@ -59,3 +59,12 @@ def test_forward_products_are_those_with_the_written_gradients(name: str) -> Non
     directions = {key: torch.randn(3, *value.shape, dtype=p.dtype) for key, value in p.parameters.items()}
     flat = torch.cat([directions[key].reshape(3, -1) for key in p.names], 1)
     torch.testing.assert_close(forward_products(p, directions, batch, p.objective.loss), flat @ reference.gradients(p).T)
+
+
+@pytest.mark.parametrize("p", [problem("mlp").problem, layer_problem("a number read out")], ids=["mapped", "one at a time"])
+def test_outputs_of_each_example_at_parameters_of_its_own(p: wh.Problem) -> None:
+    batch = reference.whole(p)
+    own = {name: value + 0.1 * torch.randn(len(batch), *value.shape, dtype=value.dtype) for name, value in p.parameters.items()}
+    found = outputs_each(p, own, batch)
+    for row, one in enumerate(batch.parts(1)):
+        torch.testing.assert_close(found[row], p.outputs(one.inputs, {name: value[row] for name, value in own.items()})[0])

@@ -125,3 +125,13 @@ def test_tracin_at_a_thousand_numbers_on_mnist(kind: str) -> None:
         assert np.mean(rows) >= 0.97
         means.append(float((found - true).mean()))
     assert abs(np.mean(means)) < 3 * np.std(means, ddof=1) / len(means) ** 0.5
+
+
+@pytest.mark.parametrize("dimension", [7, 20, 1000])
+def test_a_diagonal_matrix_stays_diagonal(dimension: int) -> None:
+    p = problem("mlp").problem
+    layout = Gradients(p).layout
+    entries = layout.rows(torch.rand(1, layout.size, dtype=torch.float64))
+    projector = Projection(dimension).of(layout)
+    matrix = projector(layout.rows(torch.eye(layout.size, dtype=torch.float64))).flat().T
+    torch.testing.assert_close(projector.diagonal(entries), matrix @ entries.flat()[0].diag() @ matrix.T)

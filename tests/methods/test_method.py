@@ -17,6 +17,13 @@ METHODS = {
     "gradient dot": wh.GradientDot(),
     "gradient cosine": wh.GradientCosine(),
     "random": wh.RandomScores(3),
+    "representer points": wh.RepresenterL2(l2=1e-5, output=0),
+    "representer points, local": wh.RepresenterLJE(output=0),
+    "renormalised influence": wh.RenormalisedInfluence(wh.IHVP(wh.GaussNewton(), wh.Exact())),
+    "embedding": wh.EmbeddingSimilarity(),
+    "embedding, euclidean": wh.EmbeddingSimilarity(metric="euclidean"),
+    "loss": wh.LossScores(),
+    "gradient norm": wh.GradientNorm(),
 }
 PROBLEMS = ["softmax", "mlp", "ridge with weights", "bare parameter", "sequence in a dictionary"]
 every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)

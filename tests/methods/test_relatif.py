@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from helpers import reference
+from helpers.digits import digits
 from helpers.problems import CONVEX, problem
-from sklearn.datasets import load_digits
 
 import whence as wh
 from whence.gradients import Gradients
@@ -52,19 +51,6 @@ def test_ek_fac_gives_the_same_as_its_dense_matrix(variant: Any) -> None:
         for solver in (wh.Eigen(tolerance=0), wh.Exact())
     )
     torch.testing.assert_close(found, true)
-
-
-def digits(flipped: float = 0.0) -> tuple[wh.Problem, Any, torch.Tensor]:
-    data = load_digits()
-    X, y = torch.from_numpy(data.data).double() / 16, torch.from_numpy(data.target).long()
-    order = torch.from_numpy(np.random.default_rng(0).permutation(len(y)))
-    train, queries = order[:1000], order[1000:]
-    labels, wrong = y.clone(), torch.zeros(len(y), dtype=torch.bool)
-    wrong[train[: round(flipped * 1000)]] = True
-    labels[wrong] = (labels[wrong] + 1 + torch.arange(int(wrong.sum())) % 9) % 10
-    p = wh.Problem.of(torch.nn.Linear(64, 10).double().eval(), wh.cross_entropy(l2=1e-3), (X[train], labels[train]))
-    p = p.at(wh.train.newton()(p, 0).parameters)
-    return p, (X[queries], p.outputs(X[queries]).argmax(1)), wrong[train]
 
 
 def test_on_digits_it_retrieves_more_distinct_examples_that_move_the_model_less() -> None:

@@ -73,3 +73,19 @@ def test_units_and_ids_that_do_not_fit_are_refused() -> None:
         wh.loo_correlation(*pair(actual, actual, unit="measurement change"))
     with pytest.raises(wh.UsageError, match="Id 7 is not among"):
         wh.loo_correlation(*pair(actual, actual), queries=7)
+
+
+def test_seeds_give_a_ceiling_that_a_perfect_prediction_reaches() -> None:
+    true = torch.randn(4, 200).double()
+    scores, truth = pair(true, true)
+    noisy = wh.Outcomes(true + torch.randn(3, 4, 200), torch.zeros(3, 4), truth.groups, np.arange(4), 1.0, "loss change")
+    found = wh.loo_correlation(scores, noisy).pearson
+    assert found.ceiling == pytest.approx((3 / 4) ** 0.5, abs=0.03) and found.value == pytest.approx(found.ceiling, abs=0.04)
+    assert wh.loo_correlation(scores, truth).pearson.ceiling is None
+
+
+def test_outcomes_that_are_not_finite_are_refused() -> None:
+    actual = torch.randn(1, 20).double()
+    actual[0, 3] = float("nan")
+    with pytest.raises(wh.UsageError, match="query 0 without group '3' is not finite"):
+        wh.loo_correlation(*pair(torch.randn(1, 20), actual))

@@ -53,3 +53,16 @@ def test_negative_damping_is_refused() -> None:
 def test_settings_print_compare_and_hash() -> None:
     assert wh.IHVP() == wh.IHVP(wh.GaussNewton(), wh.Exact()) and len({wh.IHVP(), wh.IHVP()}) == 1
     assert repr(wh.IHVP(wh.Hessian(), wh.CG(tolerance=1e-4))).startswith("IHVP(curvature=Hessian(), solver=CG(tolerance=0.0001")
+
+
+def test_refitted_keeps_the_damping() -> None:
+    p = problem("mlp, weights alone").problem
+    fitted = wh.IHVP(wh.KFAC(), wh.Eigen()).fit(p)
+    again = fitted.refitted(p.without([0, 1]))
+    assert again.damping is fitted.damping and again.fingerprint == p.without([0, 1]).fingerprint()
+    plain = wh.IHVP(wh.GaussNewton(), wh.Exact(), damping=0.3).fit(p).refitted(p.without([0]))
+    rows = Gradients(p).losses(reference.whole(p))
+    expected = torch.linalg.solve(reference.gauss_newton(p.without([0])) + 0.3 * torch.eye(p.size).to(p.dtype), rows.flat().T).T
+    torch.testing.assert_close(plain.apply(rows).flat(), expected, rtol=1e-8, atol=1e-9)
+    with pytest.raises(wh.UsageError, match="from outside cannot be fitted"):
+        wh.IHVP(torch.eye(p.size, dtype=p.dtype), wh.Exact(), damping=0.0).fit(p).refitted(p)

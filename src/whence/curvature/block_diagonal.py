@@ -66,7 +66,8 @@ class Blocks(Operator):
         return found
 
     def on(self, positions: np.ndarray) -> "Blocks":
-        return Blocks(self.problem, tuple(part.on(positions) for part in self.parts))
+        parts = tuple(part.on(positions) for part in self.parts)
+        return self if all(some is part for some, part in zip(parts, self.parts, strict=True)) else Blocks(self.problem, parts)
 
     def tensors(self) -> dict[str, Tensor]:
         return {name: value for number, part in enumerate(self.parts) for name, value in beneath(str(number), part.tensors()).items()}

@@ -65,12 +65,14 @@ class Head(Operator):
 def head_operator(problem: Problem, of: OutputCurvature) -> Head | None:
     """The closed form, where the chosen parameters are one linear layer that ends the model."""
     gradients = Gradients(problem)
-    features, curvatures = [], []
+    features, curvatures, positions = [], [], []
     for batch in problem.batches():
         found = gradients.head(batch)
         if found is None:
             return None
         features.append(found[0])
+        positions.append(batch.positions)
         scale = (batch.weights / problem.normaliser)[:, None, None]
         curvatures.append(of.matrix(problem, found[1], batch) * scale)
-    return Head(problem, gradients.layout, torch.cat(features), torch.cat(curvatures), of.semidefinite(problem))
+    order = torch.from_numpy(np.argsort(np.concatenate(positions))).to(features[0].device)  # batches may come in another order
+    return Head(problem, gradients.layout, torch.cat(features)[order], torch.cat(curvatures)[order], of.semidefinite(problem))

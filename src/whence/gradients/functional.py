@@ -53,6 +53,20 @@ def looped_gradients(problem: Problem, names: tuple[str, ...], batch: Batch, fun
     return {name: torch.stack([one[name] for one in found]) for name in names}
 
 
+def outputs_each(problem: Problem, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
+    """The outputs of each example at parameters of its own, name -> (B, *shape); mapped over the examples, or one at a time."""
+
+    def one(values: Mapping[str, Tensor], inputs: Any) -> Tensor:
+        return problem.outputs(tree_map(lambda leaf: leaf.unsqueeze(0), inputs), values)[0]
+
+    try:
+        with _plain_kernels():
+            return vmap(one)(parameters, batch.inputs)
+    except Unmappable:
+        own = [{name: value[row] for name, value in parameters.items()} for row in range(len(batch))]
+        return torch.cat([problem.outputs(single.inputs, values) for single, values in zip(batch.parts(1), own, strict=True)])
+
+
 def forward_products(problem: Problem, directions: Mapping[str, Tensor], batch: Batch, function: PerExample) -> Tensor:
     """(q, B) products of the gradient of ``function(outputs, targets)`` of each example with directions, name -> (q, *shape).
 

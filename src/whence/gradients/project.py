@@ -68,7 +68,17 @@ class Projector:
             back = torch.fft.irfft(waves, n=self.dimension)
             table = back if table is None else table.add_(back)
         assert table is not None  # a layout has a block
-        return _layout(self.dimension).rows(table.to(rows.blocks[0].like.dtype))
+        return one_block(self.dimension).rows(table.to(rows.blocks[0].like.dtype))
+
+    def diagonal(self, entries: Rows) -> Tensor:
+        """P diag(entries) Pᵀ for one row of entries (k, k): diagonal, since each of them goes to one place."""
+        if self.layout.size <= self.dimension:
+            return entries.flat()[0].diag()
+        found = entries.blocks[0].like.new_zeros(self.dimension)
+        for hashed, block in zip(self.hashes, entries.blocks, strict=True):
+            places = (hashed.row_places[:, None] + hashed.column_places) % self.dimension
+            found.index_add_(0, places.flatten(), block.dense().flatten())
+        return found.diag()
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,5 +136,6 @@ def _wide(values: Tensor) -> Tensor:
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 
-def _layout(dimension: int) -> Layout:
+def one_block(dimension: int) -> Layout:
+    """The layout of so many numbers in one block."""
     return Layout({"projection": torch.Size([dimension])}, (BlockShape(("projection",), 1, (dimension,)),))

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from whence.batch import Batch
+from whence.batch import Batch, joined
 from whence.curvature.mixed import mixed_kernels, mixed_products, real_input
 from whence.curvature.twice import Kernels
 from whence.errors import UsageError
@@ -18,6 +18,7 @@ from whence.problem import Problem
 from whence.progress import track
 from whence.scores import positions_of
 from whence.solvers import IHVP, FittedIHVP
+from whence.solvers.listening import listening
 from whence.tree import all_finite
 
 
@@ -25,13 +26,14 @@ from whence.tree import all_finite
 class PerturbationInfluence:
     """∂ m_q / ∂ xᵢ through retraining: ``values`` (q, k, *input), in ``unit`` for each unit of the input.
 
-    The rise of the measurement itself, whichever way is better.
+    The rise of the measurement itself, whichever way is better. ``notes`` say what went less than well, such as a solver short of its tolerance.
     """
 
     values: Tensor
     query_ids: np.ndarray
     train_ids: np.ndarray
     unit: str
+    notes: tuple[str, ...] = ()
 
     def effect(self, changes: Tensor) -> Tensor:
         """The change of each measurement (q, k), at first order, if ``changes`` (k, *input) were added to each example alone."""
@@ -51,7 +53,7 @@ def perturbation_influence(
     not fit into memory.
     """
     asked, chosen = problem.examples(queries), problem.train.select(ids)
-    with torch.no_grad():
+    with torch.no_grad(), listening() as notes:
         path = Retraining.of(problem, ihvp.fit(problem))
         tangents = path.solved(asked, aggregate)
         table: Tensor | None = None
@@ -62,7 +64,8 @@ def perturbation_influence(
                 table = _table(problem, (len(values), len(chosen), *values.shape[2:]), values)
             table[:, torch.from_numpy(batch.positions)] = values
     assert table is not None  # examples are never empty
-    return PerturbationInfluence(_checked(table), np.array(["all queries"]) if aggregate else asked.ids, chosen.ids, problem.objective.unit)
+    query_ids = np.array(["all queries"]) if aggregate else asked.ids
+    return PerturbationInfluence(_checked(table), query_ids, chosen.ids, problem.objective.unit, tuple(notes))
 
 
 def replacement_influence(problem: Problem, queries: Any, ids: Any, inputs: Any, ihvp: IHVP | FittedIHVP = IHVP()) -> Tensor:
@@ -71,13 +74,15 @@ def replacement_influence(problem: Problem, queries: Any, ids: Any, inputs: Any,
     Linear in the change of the risk, not in that of the input, which may be large or discrete, such as other token ids; ``inputs`` has a row for
     each id. Koh & Liang 2017, equation 4.
     """
-    both = [whole.train.select(ids) for whole in (problem, problem.replaced(ids, inputs))]
+    chosen = problem.train.select(ids)
+    others = chosen.with_inputs(inputs, problem.split)
     with torch.no_grad():
         path = Retraining.of(problem, ihvp.fit(problem), inputs=False)
         asked = path.gradient_rows(problem.examples(queries), False)
-        products = path.ihvp.against(asked, 2 * len(both[0]))
-        table = torch.empty(len(asked), len(both[0]), dtype=problem.dtype)
-        for old, new in zip(*(path.examples(examples, path.gradients.size) for examples in both), strict=True):
+        products = path.ihvp.against(asked, 2 * len(chosen))
+        table = torch.empty(len(asked), len(chosen), dtype=problem.dtype)
+        for old in path.examples(chosen, path.gradients.size):
+            new = joined(path.examples(others.take(old.positions), len(old)))
             change = products(path.gradients.losses(old)) - products(path.gradients.losses(new))
             table[:, torch.from_numpy(old.positions)] = (change * old.weights / problem.normaliser).cpu()
     return _checked(table)

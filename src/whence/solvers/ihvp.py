@@ -1,7 +1,7 @@
 """Inverse-Hessian-vector products: a curvature, a solver and a damping, fitted once and shared by every method."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -120,6 +120,13 @@ class FittedIHVP:
         if problem.fingerprint() != self.fingerprint:
             raise UsageError("This IHVP was fitted on other weights, data or another objective; fit its settings again: ihvp.settings.fit(problem).")
         return self
+
+    def refitted(self, problem: Problem) -> "FittedIHVP":
+        """The same curvature, solver and value of the damping on other data; a curvature from outside is refused."""
+        if not isinstance(self.settings.curvature, Curvature):
+            raise UsageError("A curvature given from outside cannot be fitted to other data; use one of whence's, such as GaussNewton().")
+        operator = self.settings.curvature.fit(problem)
+        return replace(self, fingerprint=problem.fingerprint(), operator=operator, inverse=self.settings.solver.fit(operator, self.damping))
 
     def work(self, problem: Problem) -> tuple[str, int]:
         """What solving takes beside what is fitted already: not counted."""

@@ -33,7 +33,9 @@ class Newton:
         theta = stacked.flat(problem.parameters)
         return Run(stacked.named(self._descend(stacked, theta, stacked.keep_all())))
 
-    def without(self, problem: Problem, groups: Sequence[Any], *, normalise: bool = False, progress: bool = True) -> list[Run]:
+    def without(
+        self, problem: Problem, groups: Sequence[Any], *, seed: int = 0, normalise: bool = False, progress: bool = True
+    ) -> list[Run]:  # fmt: skip
         """Train without each group of ids: all at once by chord steps θⱼ ← θⱼ - H⁻¹∇Rⱼ with the full problem's factored H.
 
         A step leaves about |group| / n of each gradient, so ten or so suffice; those it does not serve (large groups,

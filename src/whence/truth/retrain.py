@@ -1,6 +1,7 @@
 """The effect of leaving examples out, by training again without them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from whence.examples import Examples
 from whence.problem import Problem
 from whence.progress import track
 from whence.scores import Groups, group_ids
+from whence.truth.ledger import Ledger, manifest_of
 from whence.truth.outcomes import Outcomes
 from whence.truth.run import Run, Train, TrainMany
 
@@ -26,29 +28,43 @@ def retrain_without(
     seeds: Sequence[int] = (0,),
     normalise: bool = False,
     jobs: int | None = None,
+    out: str | Path | None = None,
     progress: bool = True,
 ) -> Outcomes:
     """Each query's measurement after training without each group (name -> ids, or a name per training example).
 
     ``train`` is called with (problem without the group, seed) and returns its parameters. N stays, unless
     ``normalise=True`` divides by what is left. A trainer that can do many at once is given them all; others run
-    in ``jobs`` processes (joblib).
+    in ``jobs`` processes, or where ``joblib.parallel_config`` says (its Dask and Ray backends among others). With ``out``,
+    a file, every outcome is kept as soon as it is there, by the ids left out and the seed: the same call after a kill goes
+    on, and no call trains what the file knows. Raises :class:`UsageError` for a file of another problem, other queries or
+    another trainer.
     """
     asked, named = problem.examples(queries), group_ids(groups, problem.ids)
     if not len(seeds):
         raise UsageError("There are no seeds; give at least one.")
-    values, baseline = [], []
-    for seed in seeds:
-        baseline.append(measured(problem, parameters_of(train(problem, seed)), asked))
-        if isinstance(train, TrainMany):
-            runs = train.without(problem, list(named.values()), normalise=normalise, progress=progress)
-        else:
-            reduced = (_reduced(problem, ids, normalise) for ids in named.values())
-            work = Parallel(n_jobs=jobs or 1, return_as="generator")(delayed(train)(smaller, seed) for smaller in reduced)
-            runs = list(track(work, f"retraining, seed {seed}", len(named), progress))
-        values.append(torch.stack([measured(problem, parameters_of(run), asked) for run in runs], 1))
-    objective = problem.objective
-    return Outcomes(torch.stack(values), torch.stack(baseline), named, asked.ids, objective.sign, objective.unit)
+    ledger, left_out = Ledger.open(out, manifest_of(problem, asked, train, normalise)), list(named.values())
+    for seed in map(int, seeds):
+        if ledger.missing([()], seed):
+            ledger.add((), seed, measured(problem, parameters_of(train(problem, seed)), asked))
+        waiting = [left_out[number] for number in ledger.missing(left_out, seed)]
+        runs = _runs(problem, waiting, train, seed, normalise, jobs, progress) if waiting else ()
+        for ids, run in zip(waiting, runs, strict=True):
+            ledger.add(ids, seed, measured(problem, parameters_of(run), asked))
+    values = torch.stack([torch.stack([ledger.get(ids, seed) for ids in left_out], 1) for seed in map(int, seeds)])
+    baseline = torch.stack([ledger.get((), seed) for seed in map(int, seeds)])
+    return Outcomes(values, baseline, named, asked.ids, problem.objective.sign, problem.objective.unit)
+
+
+def _runs(
+    problem: Problem, groups: Sequence[Sequence[object]], train: Train, seed: int, normalise: bool, jobs: int | None, progress: bool
+) -> Iterable[object]:
+    """What training without each group gives, as it is done."""
+    if isinstance(train, TrainMany):
+        return train.without(problem, groups, seed=seed, normalise=normalise, progress=progress)
+    reduced = (_reduced(problem, ids, normalise) for ids in groups)
+    work = Parallel(n_jobs=jobs, return_as="generator")(delayed(train)(smaller, seed) for smaller in reduced)
+    return track(work, f"retraining, seed {seed}", len(groups), progress)
 
 
 def leave_one_out(problem: Problem, ids: Any, queries: Any, train: Train, **settings: Any) -> Outcomes:

@@ -1,6 +1,6 @@
 """What training is, and what it leaves behind."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -30,6 +30,8 @@ class TrainMany(Protocol):
         """Train the problem as it is."""
         ...
 
-    def without(self, problem: Problem, groups: Sequence[Any], *, normalise: bool = False, progress: bool = True) -> list[Run]:
-        """One run for each group of ids left out."""
+    def without(
+        self, problem: Problem, groups: Sequence[Any], *, seed: int = 0, normalise: bool = False, progress: bool = True
+    ) -> Iterable[Run]:  # fmt: skip
+        """One run for each group of ids left out, in their order, as they are done."""
         ...

@@ -1,6 +1,9 @@
 """Ready trainers: settings that are called with (problem, seed)."""
 
+from whence.truth.descent import Descent, Start, fresh, present
 from whence.truth.newton import Newton
+from whence.truth.rules import SGD, Adam
+from whence.truth.schedules import Constant, Cosine, Linear, Milestones, Schedule
 
 
 def newton(tolerance: float = 1e-9, max_iterations: int = 200) -> Newton:
@@ -12,4 +15,26 @@ def newton(tolerance: float = 1e-9, max_iterations: int = 200) -> Newton:
     return Newton(tolerance, max_iterations)
 
 
-__all__ = ["newton"]
+def sgd(
+    epochs: int, learning_rate: float, *, momentum: float = 0.0, nesterov: bool = False, batch_size: int = 64, schedule: Schedule = Constant(),
+    start: Start = fresh, checkpoints: int = 0, record: bool = False,
+) -> Descent:  # fmt: skip
+    """Stochastic gradient descent, with momentum as ``torch.optim.SGD`` has it (:class:`whence.truth.descent.Descent`).
+
+    What weight decay is to SGD the objective's l2 is here, so that curvature and retraining know of it.
+    """
+    return Descent(SGD(momentum, 0.0, nesterov), epochs, learning_rate, batch_size, schedule, start, checkpoints, record)
+
+
+def adam(
+    epochs: int, learning_rate: float = 1e-3, *, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, eps_root: float = 0.0,
+    decay: float = 0.0, batch_size: int = 64, schedule: Schedule = Constant(), start: Start = fresh, checkpoints: int = 0, record: bool = False,
+) -> Descent:  # fmt: skip
+    """Adam (Kingma & Ba 2015), with ``decay`` AdamW (:class:`whence.truth.descent.Descent`).
+
+    The objective's l2 is part of the gradient, as ``weight_decay`` of ``torch.optim.Adam`` is; ``decay`` is apart from it, a term of no objective.
+    """
+    return Descent(Adam(betas, eps, eps_root, decay), epochs, learning_rate, batch_size, schedule, start, checkpoints, record)
+
+
+__all__ = ["Constant", "Cosine", "Linear", "Milestones", "adam", "fresh", "newton", "present", "sgd"]

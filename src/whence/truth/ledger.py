@@ -1,0 +1,94 @@
+"""Outcomes of retraining on disk, one line each, so that a kill loses the run in hand alone and nothing is trained twice."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from whence.errors import UsageError
+from whence.examples import Examples
+from whence.problem import Problem
+
+KIND = "whence outcomes"
+
+
+@dataclass(eq=False)
+class Ledger:
+    """What each (ids left out, seed) gave; with ``path`` appended to a file of JSON lines, the first of which says what they are of."""
+
+    path: Path | None
+    known: dict[str, list[float]] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, path: str | Path | None, manifest: dict[str, Any]) -> "Ledger":
+        """A new file, or one of the same problem, queries and trainer. Raises :class:`UsageError` for another and says what differs."""
+        if path is None:
+            return cls(None)
+        path, first = Path(path), json.dumps({"kind": KIND, **manifest})
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder; give out= the name of a file.")
+        if not path.exists() or not path.read_bytes():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _append(path, first)
+            return cls(path)
+        head, *lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        before = _parsed(head)
+        if before.get("kind") != KIND:
+            raise UsageError(f"{path} holds something else; give out= another name.")
+        differ = [name for name, value in json.loads(first).items() if before.get(name) != value]
+        if differ:
+            raise UsageError(f"{path} holds outcomes of another {' and another '.join(differ)}; give out= another name, or remove it.")
+        found = cls(path)
+        for line in map(_parsed, lines):  # the last may have been cut off
+            if "key" in line:
+                found.known[line["key"]] = line["values"]
+        if lines and lines[-1]:
+            _append(path, "")
+        return found
+
+    def missing(self, groups: Sequence[Sequence[object]], seed: int) -> list[int]:
+        """The numbers of the groups that are not known."""
+        return [number for number, ids in enumerate(groups) if _key(ids, seed) not in self.known]
+
+    def add(self, ids: Sequence[object], seed: int, values: Tensor) -> None:
+        """Keep what a run gave (q,)."""
+        self.known[_key(ids, seed)] = values.tolist()
+        if self.path is not None:
+            _append(self.path, json.dumps({"key": _key(ids, seed), "seed": seed, "left out": len(ids), "values": values.tolist()}))
+
+    def get(self, ids: Sequence[object], seed: int) -> Tensor:
+        """What was kept (q,), in float64."""
+        return torch.tensor(self.known[_key(ids, seed)], dtype=torch.float64)
+
+
+def manifest_of(problem: Problem, queries: Examples, train: object, normalise: bool) -> dict[str, Any]:
+    """What outcomes are of, in words that are the same in every process."""
+    settings = repr(train) if hasattr(train, "__dataclass_fields__") else f"{getattr(train, '__module__', '')}.{getattr(train, '__qualname__', '')}"
+    rows = hashlib.sha256(np.ascontiguousarray(queries.rows).tobytes() + "\n".join(map(str, queries.ids.tolist())).encode()).hexdigest()
+    return {"problem": problem.fingerprint(), "queries": f"{queries.source.digest()} {rows}", "trainer": settings, "normalise": normalise}
+
+
+def _key(ids: Sequence[object], seed: int) -> str:
+    return hashlib.sha256(f"{seed}|{sorted(map(repr, np.asarray(ids).tolist()))}".encode()).hexdigest()[:32]
+
+
+def _append(path: Path, line: str) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except json.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,34 @@
+"""Weights at checkpoints: names, prefixes and twins; what repeats or is untrained is in test_tracin.py and test_trak.py."""
+
+import pytest
+import torch
+from helpers.problems import problem
+
+import whence as wh
+from whence.checkpoints import as_checkpoints
+from whence.methods.at_checkpoints import states_at
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*no better than shuffled ones")
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "model."])
+def test_a_wrapped_models_prefix_is_taken_off(prefix: str) -> None:
+    p = problem("mlp").problem
+    (found,) = states_at(p, as_checkpoints([{prefix + name: 2 * value for name, value in p.state.items()}]))
+    assert all(torch.equal(found[name], 2 * value) for name, value in p.state.items())
+
+
+def test_a_tied_weight_may_come_under_either_name() -> None:
+    p = problem("tied weight").problem
+    state = dict(p.state)
+    state["second.weight"] = state.pop("first.weight")
+    (found,) = states_at(p, as_checkpoints([state]))
+    assert torch.equal(found["first.weight"], state["second.weight"])
+
+
+def test_what_is_missing_or_not_finite_is_named() -> None:
+    p = problem("mlp").problem
+    with pytest.raises(wh.UsageError, match="has no parameter '2.bias'"):
+        states_at(p, as_checkpoints([{name: value for name, value in p.state.items() if name != "2.bias"}]))
+    with pytest.raises(wh.UsageError, match="'0.bias' is not finite"):
+        states_at(p, as_checkpoints([{**p.state, "0.bias": p.state["0.bias"] / 0}]))

@@ -35,6 +35,7 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/mislabelled.py
 	.venv-bench/bin/python benchmarks/representers.py
 	.venv-bench/bin/python benchmarks/arnoldi_labels.py
+	.venv-bench/bin/python benchmarks/attack.py
 	.venv-bench/bin/python benchmarks/groups.py
 	.venv-bench/bin/python benchmarks/selection.py
 	.venv-bench/bin/python benchmarks/coverage.py

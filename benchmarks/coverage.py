@@ -136,7 +136,7 @@ def rows() -> Iterator[tuple[Row, int, int]]:
         yield of_runs(5, name, False), 500, 8
     yield of_runs(5, "mean tau-b", False), 200, 3
     for q, m in ((20, 50), (50, 100), (5, 100), (20, 20), (1, 50)):
-        yield of_lds(q, m), 200, 2
+        yield of_lds(q, m), 200 if q > 1 else 1000, 2
     for q in (5, 20):
         yield of_queries(q), 1000, 10
     for name in ("auc", "average_precision", "recall"):
@@ -214,7 +214,8 @@ def chart(table: pd.DataFrame) -> alt.TopLevelMixin:
         x=alt.X("covered:Q", title="share of 95 % intervals that hold the truth", scale=scale, axis=alt.Axis(format="%")), y=place, color=colour,
     )  # fmt: skip
     bars = alt.Chart(data).mark_rule().encode(x=alt.X("low:Q", scale=scale), x2="high:Q", y=place, color=colour)
-    lines = alt.Chart(alt.InlineData(values=[{"at": BAR}, {"at": NOMINAL}])).mark_rule(strokeDash=[4, 4], color="#555555").encode(x="at:Q")
+    levels = alt.InlineData(values=[{"at": BAR}, {"at": NOMINAL}])
+    lines = alt.Chart(levels).mark_rule(strokeDash=[4, 4], color="#555555").encode(x=alt.X("at:Q", scale=scale))
     return (lines + bars + dots).properties(width=420, title="Coverage of intervals in simulations")
 
 

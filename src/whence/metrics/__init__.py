@@ -2,6 +2,7 @@
 
 from whence.metrics.agreement import Agreement, agreement
 from whence.metrics.brittleness import Brittleness, brittleness
+from whence.metrics.concentration import Concentration, concentration
 from whence.metrics.correlation import LooCorrelation, loo_correlation
 from whence.metrics.inclusion import Inclusion, SignalToNoise, inclusion, signal_to_noise
 from whence.metrics.lds import Lds, lds
@@ -14,9 +15,9 @@ from whence.metrics.sanity import class_detection, distinct_top, marked_detectio
 from whence.metrics.significance import benjamini_hochberg, holm, runs_needed
 
 __all__ = [
-    "Agreement", "Brittleness", "Difference", "Inclusion", "Lds", "ListChance", "LooCorrelation", "MislabelDetection", "RemovalCurves",
-    "SignalToNoise", "Stability", "agreement", "benjamini_hochberg", "brittleness", "class_detection", "distinct_top", "fagin", "holm", "icc",
-    "inclusion", "jaccard", "kendall", "kendall_w", "kuncheva", "lds", "list_chance", "loo_correlation", "marked_detection", "mean_kendall",
-    "mislabel_detection", "ndcg", "nogueira", "overlap", "pearson", "randomised_model", "rbo", "removal_curves", "repeatability",
-    "runs_for_reliability", "runs_needed", "sign_agreement", "signal_to_noise", "spearman", "stability", "weighted_kendall",
+    "Agreement", "Brittleness", "Concentration", "Difference", "Inclusion", "Lds", "ListChance", "LooCorrelation", "MislabelDetection",
+    "RemovalCurves", "SignalToNoise", "Stability", "agreement", "benjamini_hochberg", "brittleness", "class_detection", "concentration",
+    "distinct_top", "fagin", "holm", "icc", "inclusion", "jaccard", "kendall", "kendall_w", "kuncheva", "lds", "list_chance", "loo_correlation",
+    "marked_detection", "mean_kendall", "mislabel_detection", "ndcg", "nogueira", "overlap", "pearson", "randomised_model", "rbo", "removal_curves",
+    "repeatability", "runs_for_reliability", "runs_needed", "sign_agreement", "signal_to_noise", "spearman", "stability", "weighted_kendall",
 ]  # fmt: skip

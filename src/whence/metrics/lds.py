@@ -41,9 +41,9 @@ def lds(scores: Scores, outcomes: Outcomes, *, queries: Any = None, seed: int = 
     out, so this is the rank correlation of Σ_{left out} score with the worsening: positive is good for every method. Outcomes are averaged
     over their R seeds.
 
-    The interval (95 %) is value ± t s, s the deviation over 1,000 resamplings of subsets and queries, each apart (all queries share the same
-    m models), t with Satterthwaite's degrees of freedom of the two parts. The ceiling is the mean of √ICC(C, R), the correlation of the
-    outcomes' mean over R seeds with that over infinitely many: √(s²_subset / (s²_subset + s²_seed / R)); it needs 2 seeds.
+    The interval (95 %) is value ± t s on Fisher's scale, s the deviation over 1,000 resamplings of subsets and queries, each apart (all
+    queries share the same m models), t with Satterthwaite's degrees of freedom of the two parts. The ceiling is the mean of √ICC(C, R), the
+    correlation of the outcomes' mean over R seeds with that over infinitely many: √(s²_subset / (s²_subset + s²_seed / R)); it needs 2 seeds.
     """
     ids = asked(scores, outcomes, queries)
     predicted, actual = group_sums(scores, outcomes.groups, ids), worsening(outcomes, ids)
@@ -61,7 +61,7 @@ def lds(scores: Scores, outcomes: Outcomes, *, queries: Any = None, seed: int = 
         return Lds(nothing, nothing, per_query, names)
     drawn = two_way(pair.spearman, len(rows), m, seed, progress)
     value = float(rows[defined].mean())
-    low, high = _interval(value, rows[defined], float(np.nanvar(drawn, ddof=1)), m)
+    low, high = _interval(value, rows[defined], drawn, m)
     notes = [] if defined.all() else [f"{int((~defined).sum())} of {len(rows)} queries left out: {flat}"]
     notes += [f"{m} subsets give a rough interval; retrain on {FEW} or more"] if m < FEW else []
     notes += ["one query: the interval is over subsets alone"] if defined.sum() == 1 else []
@@ -70,10 +70,15 @@ def lds(scores: Scores, outcomes: Outcomes, *, queries: Any = None, seed: int = 
     return Lds(found, _relative(found), per_query, names)
 
 
-def _interval(value: float, rows: np.ndarray, variance: float, m: int) -> tuple[float, float]:
-    q = len(rows)
-    of_queries = min(float(rows.var(ddof=1)) / q, variance) if q > 1 else 0.0
-    return student(value, *satterthwaite((of_queries, q - 1), (variance - of_queries, m - 1)), (-1.0, 1.0))
+def _interval(value: float, rows: np.ndarray, drawn: np.ndarray, m: int) -> tuple[float, float]:
+    """On Fisher's scale, atanh ρ, where a correlation is nearly normal; d atanh ρ = dρ / (1 - ρ²)."""
+    q, edge = len(rows), 1 - 1e-12
+    if abs(value) >= edge:
+        return value, value
+    variance = float(np.nanvar(np.arctanh(np.clip(drawn, -edge, edge)), ddof=1))
+    of_queries = min(float(rows.var(ddof=1)) / q / (1 - value**2) ** 2, variance) if q > 1 else 0.0
+    low, high = student(np.arctanh(value), *satterthwaite((of_queries, q - 1), (variance - of_queries, m - 1)))
+    return float(np.tanh(low)), float(np.tanh(high))
 
 
 def _ceiling(actual: np.ndarray) -> float | None:

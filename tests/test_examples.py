@@ -50,19 +50,6 @@ def test_every_form_reads_the_same_rows(data: object, size: int) -> None:
     assert chosen.select(["d"]).rows.tolist() == [3]
 
 
-@pytest.mark.parametrize("data", SOURCES.values(), ids=SOURCES)
-def test_some_rows_are_gathered_into_one_batch_in_their_order(data: object) -> None:
-    chosen = wh.Examples.of(data, ids=list("abcdefg")).take(np.array([6, 0, 3]))
-    ((places, batch),) = chosen.gathered().read(3)
-    assert places.tolist() == [0, 1, 2] and batch[0][:, 0].tolist() == [12.0, 0.0, 6.0] and batch[1].tolist() == [6, 0, 3]
-    assert chosen.gathered().ids.tolist() == ["g", "a", "d"]
-
-
-def test_batches_of_different_lengths_are_not_gathered() -> None:
-    with pytest.raises(wh.UsageError, match="pad them to one length"):
-        wh.Examples.of([(X, Y), (X[:, :1], Y)]).gathered()
-
-
 def test_batches_that_change_between_passes_are_refused() -> None:
     class Shuffled:
         def __init__(self) -> None:

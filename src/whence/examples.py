@@ -189,13 +189,13 @@ class Examples:
         """The same with all rows of the source as tensors: for reading in any order. Raises :class:`UsageError` where batches differ in shape."""
         if isinstance(self.source, TensorSource):
             return self
-        return replace(self, source=TensorSource(_joined(list(self.source.read(np.arange(self.total), CHECKED)))))
-
-    def gathered(self) -> "Examples":
-        """The same with their own rows as tensors, so that they are read as one batch. Raises :class:`UsageError` where batches differ in shape."""
-        if isinstance(self.source, TensorSource):
-            return self
-        return replace(self, source=TensorSource(_joined(list(self.read(len(self))))), rows=np.arange(len(self)))
+        batches = [batch for _, batch in self.source.read(np.arange(self.total), CHECKED)]
+        try:
+            parts = [torch.cat(list(pieces)) for pieces in zip(*map(leaves, batches), strict=True)]
+        except RuntimeError as error:
+            raise UsageError(f"The batches do not go together into one tensor ({error}); pad them to one length.") from error
+        waiting = iter(parts)
+        return replace(self, source=TensorSource(tree_map(lambda _: next(waiting), batches[0])))
 
     def replaced(self, other: "Examples") -> "Examples":
         """These examples, those with an id of ``other`` with its data."""
@@ -252,17 +252,6 @@ def _source(data: Any) -> Source:
     if isinstance(data, Dataset) or hasattr(data, "__len__"):
         return DatasetSource(data)
     raise UsageError(f"A {type(data).__name__} has no length; give a tuple of tensors, a map-style dataset or batches.")
-
-
-def _joined(pieces: list[tuple[np.ndarray, Any]]) -> Any:
-    """(places, batch) as one tree of tensors in the order of places."""
-    order = torch.from_numpy(np.concatenate([places for places, _ in pieces])).argsort()
-    try:
-        parts = [torch.cat(list(found))[order.to(found[0].device)] for found in zip(*(leaves(batch) for _, batch in pieces), strict=True)]
-    except RuntimeError as error:
-        raise UsageError(f"The batches do not go together into one tensor ({error}); pad them to one length.") from error
-    waiting = iter(parts)
-    return tree_map(lambda _: next(waiting), pieces[0][1])
 
 
 def _rows_of(batch: Any) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from whence.batch import joined
 from whence.checkpoints import Checkpoint
 from whence.errors import UsageError
 from whence.problem import Problem
@@ -74,7 +75,7 @@ def _warn_untrained(problem: Problem, checkpoints: tuple[Checkpoint, ...], state
     count = min(PROBED, len(problem))
     chosen = problem.train.take(np.linspace(0, len(problem) - 1, count).astype(int))
     try:
-        batch = next(problem.batches(chosen.gathered(), size=count))
+        batch = joined(problem.batches(chosen, size=count))
     except UsageError:  # batches of different lengths: their targets cannot stand in for one another
         return
     if not isinstance(batch.targets, Tensor):

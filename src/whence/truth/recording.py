@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from whence.batch import Batch
+from whence.batch import Batch, joined
 from whence.errors import UsageError
 from whence.examples import BatchSource
 from whence.problem import Problem
@@ -113,7 +113,7 @@ def split(problem: Problem, flat: Tensor) -> dict[str, Tensor]:
 def batch_of(problem: Problem, positions: np.ndarray) -> Batch:
     """Some training examples as one batch, with their weights."""
     weights = problem.weights[torch.from_numpy(positions).to(problem.device)]
-    return next(problem.batches(problem.train.take(positions).gathered(), size=len(positions), weights=weights))
+    return joined(problem.batches(problem.train.take(positions), size=len(positions), weights=weights))
 
 
 def _positions(ids: np.ndarray, order: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -143,7 +143,7 @@ def test_entries_keep_their_places_with_and_without_bias_and_over_positions(bias
     X = torch.randn(30, *inputs, dtype=torch.float64) * torch.tensor([3.0, 0.1])
     model = nn.Sequential(nn.Linear(2, 3, bias=bias), nn.Flatten()).double().eval()
     with torch.no_grad():
-        model[0].weight.zero_()  # every example is given the same chances, so that factors are independent
+        nn.init.zeros_(model[0].weight)  # every example is given the same chances, so that factors are independent
     p = wh.Problem.of(model, wh.cross_entropy(l2=0.1), (X[:, :1] if X.dim() == 3 else X, torch.arange(30) % 3))
     true = reference.gauss_newton(p)
     for curvature in (wh.KFAC(samples=None), wh.EKFAC(samples=None)):

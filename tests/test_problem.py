@@ -257,3 +257,16 @@ def test_what_cannot_be_replaced_is_refused() -> None:
         make(split=lambda data: (data[0] / 2, data[1])).replaced([0], X[:1])
     with pytest.raises(wh.UsageError, match="Row 4, column 0 holds nan"):
         p.replaced([4], X[:1] * math.nan)
+
+
+def test_batches_of_any_source_are_joined_by_position() -> None:
+    case = problem("mlp")
+    X, y = case.problem.train.source.tree  # type: ignore[attr-defined]
+    wanted = np.array([20, 3, 7, 4])
+    for data in ((X, y), [(X[:5], y[:5]), (X[5:], y[5:])]):
+        p = wh.Problem.of(case.problem.model, case.problem.objective, data)
+        found = joined(p.batches(p.train.take(wanted), weights=torch.arange(4.0)))
+        assert found.ids.tolist() == wanted.tolist() and found.positions.tolist() == [0, 1, 2, 3] and found.weights.tolist() == [0, 1, 2, 3]
+        assert torch.equal(found.inputs, X[wanted]) and torch.equal(found.targets, y[wanted])
+    with pytest.raises(wh.UsageError, match="pad them to one length"):
+        joined(wh.Problem.of(nn.Linear(4, 3).eval(), wh.cross_entropy(), [(X, y), (X[:, None], y)]).batches())

@@ -47,9 +47,14 @@ class Batch:
 
 
 def joined(batches: Iterable[Batch]) -> Batch:
-    """All examples of some batches as one, by position."""
+    """All examples of some batches as one, by position. Raises :class:`UsageError` where batches differ in shape."""
     parts = list(batches)
-    columns = iter([torch.cat(column) for column in zip(*(leaves((part.inputs, part.targets)) for part in parts), strict=True)])
+    if len(parts) == 1 and bool((np.diff(parts[0].positions) > 0).all()):
+        return parts[0]
+    try:
+        columns = iter([torch.cat(column) for column in zip(*(leaves((part.inputs, part.targets)) for part in parts), strict=True)])
+    except RuntimeError as error:
+        raise UsageError(f"The batches do not go together into one tensor ({error}); pad them to one length.") from error
     inputs, targets = tree_map(lambda _: next(columns), (parts[0].inputs, parts[0].targets))
     positions, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("positions", "ids"))
     return Batch(positions, ids, inputs, targets, torch.cat([part.weights for part in parts])).take(np.argsort(positions))

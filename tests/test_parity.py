@@ -1,4 +1,4 @@
-"""The page of parity: every line of its tables runs, everything left out says why, and every regression test it names exists."""
+"""Parity: every line of its tables runs, what is left out says why, named tests exist. The overview of methods: complete, and figures as measured."""
 
 import re
 from functools import cache
@@ -56,3 +56,16 @@ def test_regression_tests_exist() -> None:
     assert len(named) == len(rows(SECTIONS[-1])) >= 50
     for file, test in named:
         assert re.search(rf"^def {test}\(", (OWN / file).read_text(encoding="utf-8"), re.MULTILINE), f"{file} has no {test}"
+
+
+def test_the_overview_links_every_method_and_quotes_figures_as_they_stand() -> None:
+    folder = OWN / "docs" / "methods"
+    overview = (folder / "index.md").read_text(encoding="utf-8")
+    pages = {page.name: page.read_text(encoding="utf-8") for page in folder.glob("*.md") if page.name != "index.md"}
+    assert [name for name in pages if f"]({name}" not in overview] == []
+    told = "\n".join([*pages.values(), (OWN / "README.md").read_text(encoding="utf-8"), (OWN / "docs" / "decisions.md").read_text(encoding="utf-8")])
+    for line in overview.splitlines():
+        quoted = line.rpartition(" | ")[2]
+        if command := re.search(r"`(benchmarks/\w+\.py)`", quoted):
+            assert command[1] in told, line
+            assert [figure for figure in re.findall(r"\d+\.\d+", quoted) if figure not in told] == [], line

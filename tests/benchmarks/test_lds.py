@@ -20,5 +20,5 @@ def test_the_quick_form_runs(tmp_path: Path) -> None:
     kept = json.loads((tmp_path / "lds.json").read_text())
     table = pd.DataFrame(kept["rows"]).set_index(["model", "method", "models"])["LDS"]
     for model in ("softmax regression", "MLP"):
-        assert table[model, "influence (Gauss-Newton, CG)", 1] > 0.5 and abs(table[model, "random", 1]) < 0.3
+        assert table[model, "influence (EK-FAC)", 1] > 0.5 and abs(table[model, "random", 1]) < 0.3
     assert (tmp_path / "lds.png").read_bytes().startswith(b"\x89PNG")

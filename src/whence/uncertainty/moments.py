@@ -62,6 +62,12 @@ class Moments:
         return (own[self.candidates[query], None] + own[None] - 2 * self.cross[query]).clip(0) / (self.count - 1)
 
 
+def shares(values: np.ndarray) -> np.ndarray:
+    """Scores (q, n) over the length of their row: a factor on all scores of a run, such as the query's own slope, ranks nothing."""
+    length = np.linalg.norm(values, axis=1, keepdims=True)
+    return np.divide(values, length, out=np.zeros_like(values), where=length > 0)
+
+
 @dataclass(frozen=True, eq=False)
 class Shrunken:
     """Variances drawn to what others of like scores have: (d₀ prior + d s²)/(d₀ + d), with ``freedom`` d₀ + d (Smyth 2004).

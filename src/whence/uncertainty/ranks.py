@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 from whence.errors import UsageError
 
@@ -43,7 +43,8 @@ def critical(k: int, n: int, level: float, freedom: float) -> float:
     """The t beyond which a difference counts (Bonferroni over :func:`pairs_of`; one side, for of two orders only one can be wrong)."""
     if pairs_of(k, n) == 0:
         return 0.0
-    return float(stdtrit(freedom, 1 - (1 - level) / pairs_of(k, n)))
+    tail = (1 - level) / pairs_of(k, n)
+    return -float(ndtri(tail) if np.isinf(freedom) else stdtrit(freedom, tail))
 
 
 def rank_bounds(

@@ -86,9 +86,7 @@ def _intervals(content: Content) -> dict[str, Any]:
     """A panel for each query, two in a row."""
     trust = content.trust
     assert trust is not None
-    titles = {str(row.label): row.title for card in content.queries for row in (*card.proponents, *card.opponents) if row.title}
-    labels = {key: titles[str(key)] for key in trust.scores.train_ids.tolist() if str(key) in titles}
-    panels = [intervals(trust, query, labels=labels) for query in trust.scores.query_ids]
+    panels = [intervals(trust, query) for query in trust.scores.query_ids]
     return _plain(alt.concat(*panels, columns=2))
 
 

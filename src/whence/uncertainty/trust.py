@@ -24,7 +24,7 @@ from whence.uncertainty.result import End, Trust, Verdict
 
 LOOKS = (4, 2, 1)  # parts of all runs after which one looks
 FEWEST = 8  # runs before the first look
-WIDE = 2  # candidates at each end, times k
+WIDE = 4  # candidates at each end, times k
 MORE = 10  # times the runs that "more runs" means
 SURE = 0.5  # of the top k, what a trusted query's core holds
 ROUNDING = 32  # times the scores' resolution, below which two are equal

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 import whence as wh
-from whence.uncertainty.noise import drawn_weights, has_seed, permuted_targets, reseeded, unfitted
+from whence.uncertainty.noise import SOURCES as SOURCES_IN_WORDS
+from whence.uncertainty.noise import UnderWeights, drawn_weights, has_seed, permuted_targets, reseeded, unfitted
 
 N = 40
 EXACT = wh.IHVP(wh.Hessian(), wh.Exact())
@@ -35,12 +36,15 @@ def test_runs_differ_repeat_and_leave_the_problem_alone(name: str) -> None:
     problem = problem_of()
     before = problem.fingerprint()
     draw, again = (SOURCES[name].prepare(METHOD, problem, ADAM) for _ in range(2))
-    tables = [wh.attribute(*draw(number), (torch.randn(2, 3), torch.tensor([0, 1])), progress=False).values for number in range(2)]
-    assert not torch.allclose(tables[0], tables[1])
     queries = problem.subset([0, 10]).train
-    first, repeated = (wh.attribute(*one(1), queries, progress=False) for one in (draw, again))
+
+    def scored(run: tuple[wh.Method, wh.Problem]) -> wh.Scores:
+        return wh.attribute(*run, queries, progress=False)
+
+    assert not torch.allclose(scored(draw(0)).values, scored(draw(1)).values)
+    first, repeated = scored(draw(1)), scored(again(1))
     assert torch.equal(first.values, repeated.values) and first.train_ids.tolist() == problem.ids.tolist()
-    assert problem.fingerprint() == before and set(wh.uncertainty.noise.SOURCES) & set(SOURCES[name].varies)
+    assert problem.fingerprint() == before and set(SOURCES_IN_WORDS) & set(SOURCES[name].varies)
 
 
 def test_only_the_last_layer_moves() -> None:
@@ -55,7 +59,7 @@ def test_an_example_is_scored_as_one_of_its_own_weight() -> None:
     weights = torch.ones(N).double()
     weights[3] = 0.0
     queries = problem.subset([0]).train
-    scores = wh.attribute(wh.uncertainty.noise.UnderWeights(METHOD, weights), problem, queries).values[0]
+    scores = wh.attribute(UnderWeights(METHOD, weights), problem, queries).values[0]
     assert scores[3] != 0 and torch.allclose(scores[[1, 2]], wh.attribute(METHOD, problem.reweighted(weights), queries).values[0][[1, 2]], rtol=1e-9)
 
 

@@ -5,20 +5,24 @@ import pytest
 import torch
 
 import whence as wh
+from whence.uncertainty.result import End
 
 
 def made() -> wh.Trust:
     random = np.random.default_rng(0)
     values = np.sort(random.normal(size=(2, 12)), 1)[:, ::-1].copy()
     low, high = np.tile(np.arange(1, 13), (2, 1)), np.tile(np.arange(1, 13) + 1, (2, 1))
-    ranks = {"proponents": wh.RankIntervals(low, high, 3, 0.9), "opponents": wh.RankIntervals(low[:, ::-1], high[:, ::-1], 3, 0.9)}
+    ranks: dict[End, wh.RankIntervals] = {
+        "proponents": wh.RankIntervals(low, high, 3, 0.9),
+        "opponents": wh.RankIntervals(low[:, ::-1], high[:, ::-1], 3, 0.9),
+    }
     scores = wh.Scores(torch.from_numpy(values), np.array(["a", "b"]), np.arange(12) * 10, "loss change", "given")
     verdicts = (wh.Verdict("trusted", "so it is"), wh.Verdict("unstable", "it is not"))
-    inclusion = {end: np.ones((2, 12)) for end in ranks}
+    inclusion: dict[End, np.ndarray] = {end: np.ones((2, 12)) for end in ranks}
     return wh.Trust(
         scores, values, np.full((2, 12), 0.1), np.full(2, 9.0), values, ranks, inclusion, np.ones((2, 12)), verdicts, 3, 0.9, "training", 7,
         ("one thing",), ("another",),
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def test_ids_come_best_first() -> None:

@@ -57,7 +57,7 @@ def test_the_core_is_within_the_top_within_the_possible() -> None:
 
 def test_one_example_that_decides_is_sure() -> None:
     """A proponent far above all others, whatever the data's weights."""
-    problem, (X, y) = logistic()
+    problem, (X, _) = logistic()
     copies = wh.Problem.of(
         torch.nn.Linear(3, 1).double().eval(), wh.squared_error(l2=0.1),
         (torch.cat([next(problem.batches(size=80)).inputs, 6 * X[:1]]), torch.cat([torch.randn(80).double() * 0.1, torch.tensor([4.0]).double()])),
@@ -93,8 +93,8 @@ def test_full_calibrates_the_cheap_spread() -> None:
 
 def test_full_does_without_a_last_layer() -> None:
     class Scaled(torch.nn.Linear):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return 2 * super().forward(x)
+        def forward(self, input: torch.Tensor) -> torch.Tensor:
+            return 2 * super().forward(input)
 
     problem, queries = logistic(30)
     scaled = wh.Problem.of(Scaled(3, 1).double().eval(), problem.objective, problem.train)

@@ -171,25 +171,23 @@ def _calibrated(asked: _Asked, shape: _Spread, kept: list[list[np.ndarray]]) -> 
     return found[0], found[1]
 
 
-@dataclass(frozen=True, eq=False)
-class _Errors:
-    """Of one query: variances of the centres (n,), of their differences from candidates (c, n), with ``freedom`` degrees."""
-
-    own: np.ndarray
-    between: np.ndarray
-    freedom: float
-
-
-def _errors(centre: np.ndarray, moments: Moments, row: int, runs: int, calibration: Calibration | None) -> _Errors:
-    """Variances drawn to their trend: of the mean of ``runs``, or of one run, or of a cheap source's times the calibration's factor."""
-    spread = moments.variance()[row]
-    drawn = shrunken(centre, spread, moments.count - 1)
-    prior = drawn.prior[moments.candidates[row], None] + drawn.prior[None]
-    own, between, freedom = drawn.of(spread, drawn.prior), drawn.of(moments.between(row), prior), drawn.freedom
+def _apart(centre: np.ndarray, moments: Moments, row: int, runs: int, calibration: Calibration | None) -> tuple[np.ndarray, float]:
+    """The errors of differences of one query's centres from its candidates' (c, n), and their degrees of freedom: variances drawn to their trend,
+    of the mean of ``runs``, or of one run, or of one of a cheap source times the calibration's factor."""
+    drawn = shrunken(centre, moments.variance()[row], moments.count - 1)
+    between = drawn.of(moments.between(row), drawn.prior[moments.candidates[row], None] + drawn.prior[None])
     if calibration is None:
-        return _Errors(own / runs, between / runs, freedom)
-    scale = calibration.factor[row] ** 2
-    return _Errors(scale * own, scale * between, 1 / (1 / freedom + 1 / calibration.freedom[row]))
+        return np.sqrt(between / runs), drawn.freedom
+    return calibration.factor[row] * np.sqrt(between), 1 / (1 / drawn.freedom + 1 / calibration.freedom[row])
+
+
+def _alone(moments: Moments, runs: int, calibration: Calibration | None) -> tuple[np.ndarray, np.ndarray]:
+    """The standard error of each centre (q, n) and its degrees of freedom (q,). Not drawn: where all scores of a run move together, others tell
+    nothing of one, and t by its own runs is exact."""
+    error, freedom = np.sqrt(moments.variance() / runs), np.full(len(moments.mean), moments.count - 1.0)
+    if calibration is None:
+        return error, freedom
+    return calibration.factor[:, None] * error, 1 / (1 / freedom + 1 / calibration.freedom)
 
 
 def _concluded(
@@ -201,13 +199,11 @@ def _concluded(
     centre, parts = (spread.scores.mean, spread.shares.mean) if mean else (asked.point, shares(asked.point))
     runs, (q, n) = count if mean else 1, centre.shape
     bounds = {end: np.empty((2, q, n), dtype=np.int64) for end, _ in ENDS}
-    error, freedom, verdicts = np.empty((q, n)), np.empty(q), []
+    (error, freedom), verdicts = _alone(spread.scores, runs, of_scores), []
     for row in range(q):
-        own, errors = _errors(centre[row], spread.scores, row, runs, of_scores), _errors(parts[row], spread.shares, row, runs, of_shares)
-        error[row], freedom[row] = np.sqrt(own.own), own.freedom
+        deviation, known = _apart(parts[row], spread.shares, row, runs, of_shares)
         rounding = ROUNDING * torch.finfo(asked.scores.values.dtype).eps * float(np.abs(parts[row]).max())
-        deviation, candidates = np.sqrt(errors.between), spread.shares.candidates[row]
-        beyond = critical(asked.k, n, level, errors.freedom)
+        candidates, beyond = spread.shares.candidates[row], critical(asked.k, n, level, known)
         for end, sign in ENDS:
             bounds[end][:, row] = rank_bounds(sign * parts[row], deviation, candidates, beyond, rounding)
         lessened = deviation / MORE**0.5 if mean else deviation

@@ -207,7 +207,7 @@ def chart(table: pd.DataFrame) -> alt.TopLevelMixin:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--quick", action="store_true")
-    arguments.add_argument("--repetitions", type=int, default=200)
+    arguments.add_argument("--repetitions", type=int, default=120)
     arguments.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     settings = arguments.parse_args()
     table = simulated(settings.quick, 3 if settings.quick else settings.repetitions)

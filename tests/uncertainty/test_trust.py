@@ -68,14 +68,22 @@ def test_one_example_that_decides_is_sure() -> None:
 
 
 def test_intervals_cover_the_mean_over_seeds() -> None:
-    problem, queries = logistic()
-    train = wh.train.sgd(1, 0.3, batch_size=20)
-    tables = [wh.attribute(METHOD, problem.at(train(problem, 10_000 + s).parameters), queries, progress=False).values.numpy() for s in range(80)]
+    """A trainer whose noise is known: the weights of the minimum and a normal draw."""
+    problem, queries = logistic(40)
+
+    def train(problem: wh.Problem, seed: int) -> dict[str, torch.Tensor]:
+        random = torch.Generator().manual_seed(seed)
+        return {name: value + 0.3 * torch.randn(value.shape, generator=random, dtype=value.dtype) for name, value in problem.parameters.items()}
+
+    def scored(seed: int) -> np.ndarray:
+        return wh.attribute(wh.GradientDot(), problem.at(train(problem, seed)), queries, progress=False).values.numpy()
+
+    tables = [scored(10_000 + seed) for seed in range(150)]
     truth, held, false = np.mean(tables, 0), [], 0
     shares = np.mean([table / np.linalg.norm(table, axis=1, keepdims=True) for table in tables], 0)
-    top = [set(row.argsort()[-K:].tolist()) for row in shares]
-    for number in range(10):
-        found = wh.trust(METHOD, problem, queries, train=train, noise=wh.Seeds(8, first=8 * number), k=K, progress=False)
+    top = [set((-row).argsort()[:K].tolist()) for row in shares]
+    for number in range(12):
+        found = wh.trust(wh.GradientDot(), problem, queries, train=train, noise=wh.Seeds(8, first=8 * number), k=K, progress=False)
         low, high = found.interval()
         held.append(((low <= truth) & (truth <= high)).mean())
         false += any(set(core.tolist()) - members for core, members in zip(found.core(), top, strict=True))

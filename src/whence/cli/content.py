@@ -31,19 +31,8 @@ def content_of(case: Case, result: Result, settings: Mapping[str, str]) -> Conte
     notes = (*case.notes, *result.notes)
     lead = f"{settings.get('model', 'The model')} on {len(case.problem):,} training examples. {_accuracy(case)}".strip()
     title = f"Where did these predictions come from? {case.name}"
-    return Content(
-        title,
-        lead,
-        tuple(cards),
-        result.scores.unit,
-        _proof(result),
-        result.no_proof,
-        result.trust,
-        result.no_trust,
-        _self_influential(case, result),
-        settings,
-        notes,
-    )
+    proved = _proof(result), result.no_proof, _self_influential(case, result)
+    return Content(title, lead, tuple(cards), result.scores.unit, *proved, settings, notes, result.trust, result.no_trust)
 
 
 def _accuracy(case: Case) -> str:

@@ -66,11 +66,11 @@ class Content:
     unit: str
     proof: Proof | None = None
     no_proof: str = ""  # why there is none
-    trust: Trust | None = None
-    no_trust: str = ""
     self_influential: tuple[ExampleRow, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    trust: Trust | None = None
+    no_trust: str = ""  # why there is none; where there is no reason either, nothing is said
 
     @property
     def ranked(self) -> bool:

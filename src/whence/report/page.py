@@ -52,7 +52,7 @@ def report(
     lead = f"{len(scores.query_ids)} queries, {len(scores.train_ids)} training examples, scored by {scores.method}."
     cards = plain_cards(scores.top(min(top, len(scores.train_ids))), truth, trust)
     settings = {"method": scores.method, "unit": scores.unit}
-    content = Content(title, lead, cards, scores.unit, proof, "No retraining was given.", trust, "", settings=settings, notes=scores.notes)
+    content = Content(title, lead, cards, scores.unit, proof, "No retraining was given.", settings=settings, notes=scores.notes, trust=trust)
     return write_report(path, content)
 
 

@@ -6,10 +6,9 @@ import torch
 
 import whence as wh
 from whence.uncertainty.noise import SOURCES as SOURCES_IN_WORDS
-from whence.uncertainty.noise import UnderWeights, drawn_weights, has_seed, permuted_targets, reseeded, unfitted
+from whence.uncertainty.noise import UnderWeights, drawn_weights, permuted_targets
 
 N = 40
-EXACT = wh.IHVP(wh.Hessian(), wh.Exact())
 ADAM = wh.train.adam(2, 0.05, batch_size=8)
 
 
@@ -90,15 +89,6 @@ def test_checkpoints_are_runs() -> None:
     assert noise.runs == 3 and repr(noise) == "Checkpoints(3)"
     _, moved = noise.prepare(METHOD, problem, None)(2)
     assert all(torch.equal(moved.state[name], run.checkpoints[2][name]) for name in problem.names)
-
-
-def test_settings_are_found_wherever_they_are() -> None:
-    problem = problem_of()
-    fitted = wh.RelatIF(wh.IHVP(wh.EKFAC(seed=3), wh.LiSSA(seed=5), damping=0.1).fit(problem))
-    settings = unfitted(fitted)
-    assert settings == wh.RelatIF(wh.IHVP(wh.EKFAC(seed=3), wh.LiSSA(seed=5), damping=0.1))
-    assert reseeded(settings, 1).ihvp.curvature.seed == 5 and reseeded(settings, 1).ihvp.solver.seed == 7 and has_seed(settings)
-    assert not has_seed(METHOD) and unfitted(wh.InfluenceFunction(EXACT)) == wh.InfluenceFunction(EXACT)
 
 
 def test_what_cannot_vary_is_refused() -> None:

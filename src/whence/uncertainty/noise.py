@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -15,10 +15,10 @@ from whence.methods import Method
 from whence.methods.at_checkpoints import states_at
 from whence.methods.method import FittedMethod
 from whence.problem import Problem
-from whence.solvers import FittedIHVP
 from whence.tree import tree_map
 from whence.truth import Run, Train
 from whence.uncertainty.head import HeadBootstrap
+from whence.uncertainty.settings import has_seed, reseeded, unfitted
 
 Draw = Callable[[int], tuple[Method, Problem]]
 
@@ -254,36 +254,6 @@ def permuted_targets(problem: Problem, generator: torch.Generator) -> Problem:
 def _generator(seed: int, number: int) -> torch.Generator:
     """Of one run: runs of any two seeds and numbers are unlike."""
     return torch.Generator().manual_seed(1_000_003 * seed + number)
-
-
-def unfitted(method: Any) -> Any:
-    """The method's settings, for other parameters: what was fitted is fitted again, with the value of the damping that it has."""
-    if isinstance(method, FittedIHVP):
-        return replace(method.settings, damping=method.damping) if isinstance(method.damping, float) else method.settings
-    return _mapped(method, unfitted)
-
-
-def reseeded(settings: Any, number: int) -> Any:
-    """The settings with 1 + ``number`` added to every seed in them."""
-    changed = _mapped(settings, lambda value: reseeded(value, number))
-    return replace(changed, seed=changed.seed + 1 + number) if isinstance(getattr(changed, "seed", None), int) else changed
-
-
-def has_seed(settings: Any) -> bool:
-    """Whether there is a seed anywhere in the settings."""
-    return isinstance(getattr(settings, "seed", None), int) or any(has_seed(value) for value in _settings(settings).values())
-
-
-def _settings(of: Any) -> Mapping[str, Any]:
-    """The fields of settings that are settings, or something fitted, themselves."""
-    if not is_dataclass(of):
-        return {}
-    return {field.name: getattr(of, field.name) for field in fields(of) if field.init and is_dataclass(getattr(of, field.name))}
-
-
-def _mapped(settings: Any, change: Callable[[Any], Any]) -> Any:
-    found = {name: change(value) for name, value in _settings(settings).items()}
-    return replace(settings, **found) if found else settings
 
 
 def _trainer(train: Train | None, source: str) -> Train:

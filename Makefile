@@ -40,6 +40,7 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/selection.py
 	.venv-bench/bin/python benchmarks/coverage.py
 	.venv-bench/bin/python benchmarks/shapley.py
+	.venv-bench/bin/python benchmarks/trust.py
 
 clean:
 	rm -rf .venv .venv-bench site build dist

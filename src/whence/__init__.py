@@ -127,24 +127,40 @@ from whence.report import report
 from whence.scores import Scores, TopScores
 from whence.solvers import CG, IHVP, Arnoldi, DampingCurve, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
 from whence.truth import Outcomes, Run, RunRecorder, ValidationUtility, leave_one_out, pbrf, retrain_without, subset_outcomes, train
+from whence.uncertainty import (
+    Bootstrap,
+    Calibration,
+    Checkpoints,
+    Dampings,
+    LastLayerBootstrap,
+    MethodSeeds,
+    Noise,
+    PermutedLabels,
+    RankIntervals,
+    Seeds,
+    Trust,
+    Verdict,
+    trust,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "CG", "EKFAC", "IHVP", "KFAC", "MMD", "TRAK", "Agreement", "Arm", "Arnoldi", "Attack", "Attacked", "BlockDiagonal", "Brittleness", "Checkpoint",
-    "CheckpointRecorder", "CheckpointWarning", "Concentration", "Curvature", "DampingCurve", "DataValues", "Datamodels", "Diagonal", "Difference",
-    "DivineSelection", "Eigen", "EmbeddingSimilarity", "EmpiricalFisher", "Estimate", "Exact", "Examples", "FacilityLocation", "Fisher",
-    "FisherSelection", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot", "GradientNorm", "Hessian", "Identity", "Inclusion",
-    "InfluenceFunction", "LayerProjection", "Lds", "LiSSA", "ListChance", "LooCorrelation", "LossScores", "MarginScores", "Method",
-    "MislabelDetection", "Objective", "Operator", "Outcomes", "ParameterChange", "PerturbationInfluence", "Plan", "Problem", "ProjectedInfluence",
-    "Projection", "RandomScores", "RelatIF", "RemovalCurves", "RenormalisedInfluence", "RepresenterL2", "RepresenterLJE", "Run", "RunRecorder",
-    "SGDInfluence", "Scores", "SignalToNoise", "Solver", "SolverWarning", "Stability", "SumRedundancy", "TopScores", "TracIn", "TradeOff",
-    "UnrolledInfluence", "UsageError", "ValidationUtility", "adaptive_greedy", "agreement", "attack", "attribute", "benjamini_hochberg",
+    "CG", "EKFAC", "IHVP", "KFAC", "MMD", "TRAK", "Agreement", "Arm", "Arnoldi", "Attack", "Attacked", "BlockDiagonal", "Bootstrap", "Brittleness",
+    "Calibration", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Checkpoints", "Concentration", "Curvature", "DampingCurve",
+    "Dampings", "DataValues", "Datamodels", "Diagonal", "Difference", "DivineSelection", "Eigen", "EmbeddingSimilarity", "EmpiricalFisher",
+    "Estimate", "Exact", "Examples", "FacilityLocation", "Fisher", "FisherSelection", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot",
+    "GradientNorm", "Hessian", "Identity", "Inclusion", "InfluenceFunction", "LastLayerBootstrap", "LayerProjection", "Lds", "LiSSA", "ListChance",
+    "LooCorrelation", "LossScores", "MarginScores", "Method", "MethodSeeds", "MislabelDetection", "Noise", "Objective", "Operator", "Outcomes",
+    "ParameterChange", "PermutedLabels", "PerturbationInfluence", "Plan", "Problem", "ProjectedInfluence", "Projection", "RandomScores",
+    "RankIntervals", "RelatIF", "RemovalCurves", "RenormalisedInfluence", "RepresenterL2", "RepresenterLJE", "Run", "RunRecorder", "SGDInfluence",
+    "Scores", "Seeds", "SignalToNoise", "Solver", "SolverWarning", "Stability", "SumRedundancy", "TopScores", "TracIn", "TradeOff", "Trust",
+    "UnrolledInfluence", "UsageError", "ValidationUtility", "Verdict", "adaptive_greedy", "agreement", "attack", "attribute", "benjamini_hochberg",
     "binary_cross_entropy", "brittleness", "class_detection", "concentration", "cooks_distance", "cross_entropy", "datamodels", "datasets",
     "distinct_top", "divine", "fagin", "fisher_kernel_select", "group_influence", "holm", "icc", "inclusion", "jaccard", "kendall", "kendall_w",
     "knn_shapley", "kuncheva", "lds", "leave_one_out", "list_chance", "loo_correlation", "loo_values", "marked_detection", "mean_kendall",
     "mislabel_detection", "ndcg", "next_token", "nogueira", "overlap", "parameter_change", "pbrf", "pearson", "perturbation_influence", "plan",
     "plot", "randomised_model", "rbo", "removal_curves", "repeatability", "replacement_influence", "report", "retrain_without",
     "runs_for_reliability", "runs_needed", "sample_boundary", "self_influence", "sign_agreement", "signal_to_noise", "smooth_hinge", "spearman",
-    "squared_error", "stability", "subset_outcomes", "tmc_shapley", "train", "weighted_kendall", "weights_boundary",
+    "squared_error", "stability", "subset_outcomes", "tmc_shapley", "train", "trust", "weighted_kendall", "weights_boundary",
 ]  # fmt: skip

@@ -119,6 +119,18 @@ def test_titanic_with_no_other_flag(data_folder: Path, tmp_path: Path) -> None:
     assert "agrees in" in done.stdout and "retrained" in done.stdout and done.stdout.rstrip().endswith("report.html")
 
 
+def test_titanic_network_has_a_verdict_for_each_query(data_folder: Path, tmp_path: Path) -> None:
+    start = time.monotonic()
+    done = process("explain", data_folder / "titanic.csv", "--target", "Survived", "--model", "mlp", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - start < 120
+    told = done.stdout[done.stdout.index("Trust: Of models trained like this one") :]
+    found = record(tmp_path / "whence-titanic")["trust"]
+    assert len(found["queries"]) == 5 and "the trainer's seed" in found["not_varied"] and found["k"] == 5
+    for query, said in found["queries"].items():
+        assert f"query {query}: {said['verdict']}, " in told and len(said["core"]) <= 5 <= said["possible"]
+
+
 def test_demo(tmp_path: Path) -> None:
     start = time.monotonic()
     done = process("demo", folder=tmp_path, http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9")
@@ -200,6 +212,26 @@ def test_ones_own_model(whence: Whence, folder: Path, tmp_path: Path, function: 
     assert record(tmp_path)["proof"]["pearson"]["n"] > 10 and (tmp_path / "report.html").exists()
 
 
+@pytest.mark.parametrize("budget", ["none", "full"])
+def test_error_bars_at_other_budgets(whence: Whence, folder: Path, tmp_path: Path, budget: str) -> None:
+    done = whence("explain", folder / "shop.csv", "--target", "bought", "--trust", budget, "--top", 2, "--out", tmp_path, folder=folder)
+    assert done.returncode == 0, done.stderr
+    found = record(tmp_path)["trust"]
+    if budget == "none":
+        assert found == {"reason": "--trust none was given."} and "No error bars" in done.stdout
+    else:
+        assert len(found["calibration"]["factors"]) == len(found["queries"]) and "full retrainings" in done.stdout
+
+
+def test_full_error_bars_need_a_trainer(whence: Whence, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "large.py").write_text(
+        "import torch, whence as wh\ndef made():\n    X, y = torch.randn(20, 900), torch.arange(20) % 3\n"
+        "    return wh.Problem.of(torch.nn.Linear(900, 3).eval(), wh.cross_entropy(l2=0.1), (X, y)), (X[:1], y[:1])\n"
+    )
+    done = whence("explain", "--problem", "large.py:made", "--method", "gradient-dot", "--trust", "full", "--out", tmp_path / "o", folder=tmp_path)
+    assert done.returncode == 0 and "give train=" in record(tmp_path / "o")["trust"]["reason"]
+
+
 def test_no_proof_when_told_so(whence: Whence, folder: Path, tmp_path: Path) -> None:
     done = whence("explain", "--problem", "own.py:made", "--no-prove", "--out", tmp_path, folder=folder)
     assert done.returncode == 0 and "Not proved" in done.stdout and "reason" in record(tmp_path)["proof"]
@@ -264,5 +296,18 @@ def test_help_names_the_options(whence: Whence, tmp_path: Path) -> None:
     shown = whence("explain", "--help", folder=tmp_path).stdout
     assert all(
         option in shown
-        for option in ("--target", "--query", "--problem", "--model", "--method", "--top", "--no-prove", "--seed", "--out", "--id", "--task")
+        for option in (
+            "--target",
+            "--query",
+            "--problem",
+            "--model",
+            "--method",
+            "--top",
+            "--no-prove",
+            "--trust",
+            "--seed",
+            "--out",
+            "--id",
+            "--task",
+        )
     )

@@ -27,6 +27,16 @@ def test_without_truth_there_is_no_chart_and_the_reason_is_given(tmp_path: Path)
     assert "Not proved" in page and "vegaEmbed" not in page and "arbitrary" in page
 
 
+def test_verdicts_and_rank_intervals_are_shown(tmp_path: Path) -> None:
+    case = problem("softmax")
+    trust = wh.trust(wh.InfluenceFunction(), case.problem, case.queries, k=3)
+    page = wh.report(tmp_path / "r.html", scores=trust.scores, trust=trust).read_text(encoding="utf-8")
+    assert page.count('class="tag verdict') == len(trust.verdicts) and trust.verdicts[0].reason in page and 'vegaEmbed("#ranks"' in page
+    low, high = (int(bounds[0, trust.rank()[0].argmin()]) for bounds in (trust.ranks["proponents"].low, trust.ranks["proponents"].high))
+    assert f"rank {low} to {high}<" in page or f"rank {low}<" in page
+    assert page.count("<script") == page.count("</script>") == 2 and "#scatter&quot;" not in page
+
+
 def test_texts_cannot_break_out_and_pictures_are_inside(tmp_path: Path) -> None:
     evil = "</script><script>alert(1)</script>"
     row = ExampleRow(evil, evil, 0.5, None, {evil: evil}, None, frozenset([evil]))

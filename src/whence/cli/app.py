@@ -37,6 +37,14 @@ class MethodName(StrEnum):
     random = "random"
 
 
+class TrustBudget(StrEnum):
+    """What a person gives for error bars."""
+
+    none = "none"
+    fast = "fast"
+    full = "full"
+
+
 class Bundled(StrEnum):
     """Data that come with scikit-learn."""
 
@@ -51,6 +59,7 @@ ModelOption = Annotated[Model, typer.Option("--model", help="What to train: soft
 MethodOption = Annotated[MethodName, typer.Option("--method", help="How to score training rows.")]
 TopOption = Annotated[int, typer.Option("--top", min=1, help="Proponents and opponents to show for each query.")]
 ProveOption = Annotated[bool, typer.Option("--prove/--no-prove", help="Retrain without the shown rows, and some random ones, to check the scores.")]
+TrustOption = Annotated[TrustBudget, typer.Option("--trust", help="Error bars: none, fast (a bootstrap of the last layer), or full (retraining).")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Of the held-out split, the network's start and the random rows.")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder to write to (default: whence-NAME).")]
 L2Option = Annotated[float, typer.Option("--l2", help="Strength of the penalty l2/2 ‖θ‖² beside the mean loss.")]
@@ -63,12 +72,13 @@ def demo(
     method: MethodOption = MethodName.influence,
     top: TopOption = 5,
     prove: ProveOption = True,
+    trust: TrustOption = TrustBudget.fast,
     seed: SeedOption = 0,
     l2: L2Option = 1e-2,
     out: OutOption = None,
 ) -> None:
     """Train on bundled data, explain what the model got wrong, prove it by retraining, and write a report."""
-    settings = Settings(method.value, top, prove, seed)
+    settings = Settings(method.value, top, prove, seed, trust.value)
     explain_case(bundled_case(data.value, model.value, seed, l2), settings, out or Path("whence-demo"))
 
 
@@ -86,6 +96,7 @@ def explain(
     method: MethodOption = MethodName.influence,
     top: TopOption = 5,
     prove: ProveOption = True,
+    trust: TrustOption = TrustBudget.fast,
     seed: SeedOption = 0,
     l2: L2Option = 1e-2,
     id_column: Annotated[str | None, typer.Option("--id", help="The column that names rows (default: row numbers from 0).")] = None,
@@ -93,7 +104,7 @@ def explain(
     out: OutOption = None,
 ) -> None:
     """Which training rows made these predictions? Of a table (TABLE --target COLUMN) or of your own model (--problem)."""
-    settings = Settings(method.value, top, prove, seed)
+    settings = Settings(method.value, top, prove, seed, trust.value)
     if problem is not None:
         if table is not None or target is not None or query:
             raise UsageError("--problem brings its own data and queries; leave out TABLE, --target and --query.")

@@ -7,6 +7,7 @@ import numpy as np
 from whence.cli.case import Case
 from whence.cli.result import Result
 from whence.report import Content, ExampleRow, Proof, QueryCard
+from whence.report.content import ranks_of
 from whence.scores import TopScores
 
 NEAR, FAR = 0.25, 1.0  # of a number column's spread
@@ -20,7 +21,7 @@ def content_of(case: Case, result: Result, settings: Mapping[str, str]) -> Conte
     assert bad is not None  # ranked by proponents
     cards = []
     for row, query in enumerate(result.top.query_ids.tolist()):
-        ends = [tuple(_example(case, end, row, rank, query, changes) for rank in range(end.ids.shape[1])) for end in (good, bad)]
+        ends = [tuple(_example(case, result, end, row, rank, query, changes) for rank in range(end.ids.shape[1])) for end in (good, bad)]
         answer, view = case.answers[query], case.query_view
         cards.append(
             QueryCard(
@@ -30,7 +31,8 @@ def content_of(case: Case, result: Result, settings: Mapping[str, str]) -> Conte
     notes = (*case.notes, *result.notes)
     lead = f"{settings.get('model', 'The model')} on {len(case.problem):,} training examples. {_accuracy(case)}".strip()
     title = f"Where did these predictions come from? {case.name}"
-    return Content(title, lead, tuple(cards), result.scores.unit, _proof(result), result.no_proof, _self_influential(case, result), settings, notes)
+    proved = _proof(result), result.no_proof, _self_influential(case, result)
+    return Content(title, lead, tuple(cards), result.scores.unit, *proved, settings, notes, result.trust, result.no_trust)
 
 
 def _accuracy(case: Case) -> str:
@@ -46,13 +48,15 @@ def _changes(result: Result) -> dict[tuple[object, str], float]:
     return {(query, key): table[row][column] for row, query in enumerate(queries) for column, key in enumerate(result.truth.groups)}
 
 
-def _example(case: Case, end: TopScores, row: int, rank: int, query: object, changes: Mapping[tuple[object, str], float]) -> ExampleRow:
+def _example(
+    case: Case, result: Result, end: TopScores, row: int, rank: int, query: object, changes: Mapping[tuple[object, str], float]
+) -> ExampleRow:
     key = end.ids[row, rank].item()
+    ranks = "" if result.trust is None else ranks_of(result.trust, query, key, end.by)
     near, far = compared(case.query_view.row(query), case.train_view.row(key), case.scales)
-    view = case.train_view
-    return ExampleRow(
-        str(key), view.labels[key], float(end.values[row, rank]), changes.get((query, str(key))), _texts(view.row(key)), view.image(key), near, far
-    )  # fmt: skip
+    view, changed = case.train_view, changes.get((query, str(key)))
+    shown = _texts(view.row(key)), view.image(key)
+    return ExampleRow(str(key), view.labels[key], float(end.values[row, rank]), changed, *shown, near, far, ranks)
 
 
 def compared(query: Mapping[str, object], other: Mapping[str, object], scales: Mapping[str, float]) -> tuple[frozenset[str], frozenset[str]]:

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,10 @@ from whence.problem import Problem
 from whence.scores import TopScores
 from whence.solvers import CG, IHVP, Exact, FittedIHVP, SolverWarning
 from whence.truth import leave_one_out
+from whence.uncertainty import LastLayerBootstrap, Trust, trust
 
 RANDOM_ROWS = 30  # left out beside the shown ones, so that the proof is not of extremes alone
+MANY, SOME = 100, 16  # runs of the fast error bars, for problems that are small and not
 DENSE = 8000  # parameters up to which the curvature is written out
 
 
@@ -60,7 +63,28 @@ def explained(case: Case, settings: Settings) -> Result:
         except UsageError as error:
             no_proof = f"Retraining failed: {error}"
         seconds["proof"] = time.perf_counter() - start
-    return Result(scores, top, own, truth, proof, no_proof, seconds, (*notes, *scores.notes))
+    start = time.perf_counter()
+    sure, no_trust, told = _trust(case, settings, method)
+    seconds["trust"] = time.perf_counter() - start
+    return Result(scores, top, own, truth, proof, no_proof, sure, no_trust, seconds, (*notes, *scores.notes, *told))
+
+
+def _trust(case: Case, settings: Settings, method: Method) -> tuple[Trust | None, str, tuple[str, ...]]:
+    """Error bars at the budget that was asked for; why there are none; and what was done otherwise."""
+    if settings.trust == "none":
+        return None, "--trust none was given.", ()
+    full, told = settings.trust == "full", ()
+    ihvp = getattr(method, "ihvp", None)
+    if isinstance(ihvp, FittedIHVP) and ihvp.settings.curvature == Hessian() and not ihvp.operator.semidefinite:
+        method = replace(method, ihvp=IHVP(GaussNewton(), Exact()))  # type: ignore[type-var]
+        told = ("Error bars are those of scores with the Gauss-Newton curvature: at moved weights the Hessian need not be positive definite.",)
+    runs = MANY if case.problem.size <= DENSE else SOME
+    noise = None if full else LastLayerBootstrap(runs, settings.seed)
+    try:
+        k, budget = min(settings.top, len(case.problem) - 1), "full" if full else "fast"
+        return trust(method, case.problem, case.queries, train=case.train, noise=noise, k=k, budget=budget), "", told
+    except UsageError as error:
+        return None, str(error), ()
 
 
 def _method(settings: Settings, problem: Problem) -> tuple[Method, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from torch import Tensor
 from whence.metrics import LooCorrelation
 from whence.scores import Scores, TopScores
 from whence.truth import Outcomes
+from whence.uncertainty import Trust
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Settings:
     top: int = 5
     prove: bool = True
     seed: int = 0
+    trust: str = "fast"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,5 +31,7 @@ class Result:
     truth: Outcomes | None
     proof: LooCorrelation | None
     no_proof: str
+    trust: Trust | None
+    no_trust: str
     seconds: dict[str, float]
     notes: tuple[str, ...]

@@ -18,6 +18,22 @@ def show(console: Console, case: Case, content: Content) -> None:
         console.print()
         console.print(_query(card, content.said))
     console.print()
+    _proof(console, content)
+    _trust(console, content)
+
+
+def _trust(console: Console, content: Content) -> None:
+    """A verdict for each query."""
+    if content.trust is None:
+        console.print(f"No error bars: {escape(content.no_trust)}")
+        return
+    console.print(f"[bold]Trust[/bold]: {escape(content.trust.summary())}")
+    for card, verdict in zip(content.queries, content.trust.verdicts, strict=True):
+        console.print(f"  {escape(card.label)}: [bold]{verdict.word}[/bold], {escape(verdict.reason)}")
+
+
+def _proof(console: Console, content: Content) -> None:
+    """The figures of the proof, or why there are none."""
     if content.proof is None:
         console.print(f"Not proved: {escape(content.no_proof)}")
         return
@@ -39,7 +55,10 @@ def _query(card: QueryCard, said: str) -> Table:
     table.add_column("")
     table.add_column("id", justify="right")
     table.add_column("label")
+    ranked = any(row.ranks for row in (*card.proponents, *card.opponents))
     table.add_column(said, justify="right")
+    if ranked:
+        table.add_column("rank", justify="right")
     if proved:
         table.add_column("retrained", justify="right")
     if compared:
@@ -48,7 +67,7 @@ def _query(card: QueryCard, said: str) -> Table:
     for side, colour, rows in (("proponent", "blue", card.proponents), ("opponent", "red", card.opponents)):
         for rank, row in enumerate(rows, 1):
             cells = [f"[{colour}]{side} {rank}[/{colour}]", row.label, escape(row.title), f"{row.score:+.3g}"]
-            cells += [_change(row)] * proved + [_listed(row, row.near), _listed(row, row.far)] * compared
+            cells += [row.ranks] * ranked + [_change(row)] * proved + [_listed(row, row.near), _listed(row, row.far)] * compared
             table.add_row(*cells, end_section=rank == len(rows))
     return table
 

@@ -66,6 +66,7 @@ def _record(case: Case, settings: Settings, result: Result) -> dict[str, Any]:
         "data": {"fingerprint": result.scores.fingerprint, "train": len(case.problem), "queries": result.scores.query_ids.tolist()},
         "held_out": dict(case.held_out),
         "proof": _proof_record(result),
+        "trust": _trust_record(result),
         "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
         "machine": {"system": platform.system(), "processor": platform.machine(), "threads": torch.get_num_threads()},
         "notes": [*case.notes, *result.notes],
@@ -80,6 +81,22 @@ def _proof_record(result: Result) -> dict[str, Any]:
     record["queries"] = {
         str(query): _figures(loo_correlation(result.scores, result.truth, queries=np.array([query])).estimates())
         for query in result.truth.query_ids.tolist()
+    }
+    return record
+
+
+def _trust_record(result: Result) -> dict[str, Any]:
+    trust = result.trust
+    if trust is None:
+        return {"reason": result.no_trust}
+    record: dict[str, Any] = {"k": trust.k, "level": trust.level, "runs": trust.runs, "varied": trust.varied, "not_varied": trust.fixed}
+    if trust.calibration is not None:
+        record["calibration"] = {"factors": trust.calibration.factor.tolist(), "runs": trust.calibration.runs}
+        record["calibration"] |= _figures((trust.calibration.coverage, trust.calibration.uncalibrated))
+    rows = zip(trust.scores.query_ids.tolist(), trust.verdicts, trust.core(), trust.possible(), strict=True)
+    record["queries"] = {
+        str(query): {"verdict": verdict.word, "reason": verdict.reason, "core": core.tolist(), "possible": len(possible)}
+        for query, verdict, core, possible in rows
     }
     return record
 

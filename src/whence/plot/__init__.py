@@ -2,10 +2,11 @@
 
 from whence.plot.damping import damping
 from whence.plot.examples import examples
+from whence.plot.intervals import intervals
 from whence.plot.ranks import cumulative, ranks
 from whence.plot.refitted import Refit, refitted_line
 from whence.plot.scatter import scatter
 from whence.plot.style import save
 from whence.plot.trade_off import trade_off
 
-__all__ = ["Refit", "cumulative", "damping", "examples", "ranks", "refitted_line", "save", "scatter", "trade_off"]
+__all__ = ["Refit", "cumulative", "damping", "examples", "intervals", "ranks", "refitted_line", "save", "scatter", "trade_off"]

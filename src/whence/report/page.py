@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import numpy as np
 import vl_convert
 from jinja2 import Environment, StrictUndefined
@@ -14,12 +15,13 @@ from markupsafe import Markup
 
 from whence.estimate import Estimate
 from whence.metrics import loo_correlation
-from whence.plot import scatter
+from whence.plot import intervals, scatter
 from whence.plot.examples import picture_url
 from whence.report.content import Content, Proof, plain_cards
 from whence.scores import Scores
 from whence.store import write_whole
 from whence.truth import Outcomes
+from whence.uncertainty import Trust
 
 PLAIN_WORDS = {
     "pearson": "how closely predicted and retrained changes lie on a line; 1 is perfect, 0 is chance",
@@ -31,13 +33,14 @@ PLAIN_WORDS = {
 
 
 def report(
-    path: str | Path, *, scores: Scores, truth: Outcomes | None = None, title: str = "Where did these predictions come from?", top: int = 10
-) -> Path:
-    """Write an HTML report of scores and, where there are any, of the outcomes of retraining.
+    path: str | Path, *, scores: Scores, truth: Outcomes | None = None, trust: Trust | None = None,
+    title: str = "Where did these predictions come from?", top: int = 10,
+) -> Path:  # fmt: skip
+    """Write an HTML report of scores and, where there are any, of the outcomes of retraining and of how far the scores can be trusted.
 
-    It shows each query's ``top`` proponents and opponents by id and, with ``truth``, the scatter of predicted against
-    retrained change with its figures. For feature values, pictures and labels build a :class:`whence.report.Content` and
-    call :func:`whence.report.write_report`.
+    It shows each query's ``top`` proponents and opponents by id, with ``truth`` the scatter of predicted against retrained change with its
+    figures, and with ``trust`` each query's verdict and rank intervals. For feature values, pictures and labels build a
+    :class:`whence.report.Content` and call :func:`whence.report.write_report`.
     """
     proof = None
     if truth is not None:
@@ -47,9 +50,9 @@ def report(
         figures = loo_correlation(scores, truth).estimates()
         proof = Proof(predicted, truth.change.numpy(), truth.query_ids, np.array(list(truth.groups)), figures, truth.unit)
     lead = f"{len(scores.query_ids)} queries, {len(scores.train_ids)} training examples, scored by {scores.method}."
-    cards = plain_cards(scores.top(min(top, len(scores.train_ids))), truth)
+    cards = plain_cards(scores.top(min(top, len(scores.train_ids))), truth, trust)
     settings = {"method": scores.method, "unit": scores.unit}
-    content = Content(title, lead, cards, scores.unit, proof, "No retraining was given.", settings=settings, notes=scores.notes)
+    content = Content(title, lead, cards, scores.unit, proof, "No retraining was given.", settings=settings, notes=scores.notes, trust=trust)
     return write_report(path, content)
 
 
@@ -59,12 +62,14 @@ def write_report(path: str | Path, content: Content) -> Path:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"signed": _signed, "picture": picture_url, "figure": _figure}
     chart = None if content.proof is None else _scatter(content.proof, content.ranked)
+    ranks = None if content.trust is None else _intervals(content)
     page = environment.from_string((here / "page.html.j2").read_text(encoding="utf-8")).render(
         content=content,
         words=PLAIN_WORDS,
         style=Markup((here / "page.css").read_text(encoding="utf-8")),
         chart=None if chart is None else _inlined(json.dumps(chart)),
-        library=None if chart is None else _inlined(vl_convert.javascript_bundle()),  # pyright: ignore[reportCallIssue]
+        ranks=None if ranks is None else _inlined(json.dumps(ranks)),
+        library=None if chart is None and ranks is None else _inlined(vl_convert.javascript_bundle()),  # pyright: ignore[reportCallIssue]
         figures=() if content.proof is None else [asdict(estimate) | {"text": _figure(estimate)} for estimate in content.proof.figures],
     )
     return write_whole(path, page)
@@ -74,7 +79,19 @@ def _scatter(proof: Proof, ranked: bool) -> dict[str, Any]:
     chart = scatter(
         predicted=proof.predicted, actual=proof.actual, query_ids=proof.query_ids, train_ids=proof.train_ids, unit=proof.unit, ranked=ranked
     )
-    # colours that read on light and on dark paper alike: the page's style sets those of text
+    return _plain(chart)
+
+
+def _intervals(content: Content) -> dict[str, Any]:
+    """A panel for each query, two in a row."""
+    trust = content.trust
+    assert trust is not None
+    panels = [intervals(trust, query) for query in trust.scores.query_ids]
+    return _plain(alt.concat(*panels, columns=2))
+
+
+def _plain(chart: Any) -> dict[str, Any]:
+    """Colours that read on light and on dark paper alike: the page's style sets those of text."""
     return (
         chart.configure(background="transparent")
         .configure_axis(gridColor="#8883", domainColor="#888", tickColor="#888")

@@ -3,6 +3,7 @@
 from whence import datasets, plot
 from whence.attribute import attribute, self_influence
 from whence.checkpoints import Checkpoint, CheckpointRecorder
+from whence.comparison import Consistency, PairAgreement, RemovalPower, TrainedRun, consistency, removal_power, train_runs
 from whence.curvature import (
     EKFAC,
     KFAC,
@@ -140,19 +141,20 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CG", "EKFAC", "IHVP", "KFAC", "MMD", "TRAK", "Agreement", "Arnoldi", "BlockDiagonal", "Brittleness", "Checkpoint", "CheckpointRecorder",
-    "CheckpointWarning", "ConfigurationEffect", "Curvature", "DampingCurve", "DataValues", "Datamodels", "Diagonal", "Difference", "DivineSelection",
-    "Eigen", "EmbeddingSimilarity", "EmpiricalFisher", "Estimate", "Exact", "Examples", "FacilityLocation", "Fisher", "FisherSelection", "FittedIHVP",
-    "GaussNewton", "GradientCosine", "GradientDot", "GradientNorm", "Hessian", "Identity", "Inclusion", "InfluenceFunction", "LayerProjection", "Lds",
-    "LiSSA", "ListChance", "LooCorrelation", "LossScores", "MarginScores", "Method", "MislabelDetection", "Objective", "Operator", "Outcomes",
-    "ParameterChange", "Plan", "Problem", "ProjectedInfluence", "Projection", "RandomScores", "RelatIF", "Removal", "RemovalCurves",
-    "RenormalisedInfluence", "RepresenterL2", "RepresenterLJE", "Run", "RunRecorder", "SGDInfluence", "Scores", "SharedTop", "SignalToNoise",
-    "Solver", "SolverWarning", "Stability", "SumRedundancy", "TopScores", "TracIn", "TradeOff", "UnrolledInfluence", "UsageError",
-    "ValidationUtility", "adaptive_greedy", "agreement", "attribute", "benjamini_hochberg", "binary_cross_entropy", "brittleness", "class_detection",
-    "configuration_effect", "cooks_distance", "cross_entropy", "datamodels", "datasets", "distinct_top", "divine", "fagin", "fisher_kernel_select",
-    "group_influence", "holm", "icc", "inclusion", "jaccard", "kendall", "kendall_w", "knn_shapley", "kuncheva", "lds", "leave_one_out",
-    "list_chance", "loo_correlation", "loo_values", "marked_detection", "mean_kendall", "mislabel_detection", "ndcg", "next_token", "nogueira",
-    "overlap", "parameter_change", "pbrf", "pearson", "plan", "plot", "randomised_model", "rbo", "removal_curve", "removal_curves", "repeatability",
-    "report", "retrain_without", "runs_for_reliability", "runs_needed", "sample_boundary", "self_influence", "shared_top", "sign_agreement",
-    "signal_to_noise", "smallest_difference", "smooth_hinge", "spearman", "squared_error", "stability", "subset_outcomes", "tmc_shapley", "train",
+    "CheckpointWarning", "ConfigurationEffect", "Consistency", "Curvature", "DampingCurve", "DataValues", "Datamodels", "Diagonal", "Difference",
+    "DivineSelection", "Eigen", "EmbeddingSimilarity", "EmpiricalFisher", "Estimate", "Exact", "Examples", "FacilityLocation", "Fisher",
+    "FisherSelection", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot", "GradientNorm", "Hessian", "Identity", "Inclusion",
+    "InfluenceFunction", "LayerProjection", "Lds", "LiSSA", "ListChance", "LooCorrelation", "LossScores", "MarginScores", "Method",
+    "MislabelDetection", "Objective", "Operator", "Outcomes", "PairAgreement", "ParameterChange", "Plan", "Problem", "ProjectedInfluence",
+    "Projection", "RandomScores", "RelatIF", "Removal", "RemovalCurves", "RemovalPower", "RenormalisedInfluence", "RepresenterL2", "RepresenterLJE",
+    "Run", "RunRecorder", "SGDInfluence", "Scores", "SharedTop", "SignalToNoise", "Solver", "SolverWarning", "Stability", "SumRedundancy",
+    "TopScores", "TracIn", "TradeOff", "TrainedRun", "UnrolledInfluence", "UsageError", "ValidationUtility", "adaptive_greedy", "agreement",
+    "attribute", "benjamini_hochberg", "binary_cross_entropy", "brittleness", "class_detection", "configuration_effect", "consistency",
+    "cooks_distance", "cross_entropy", "datamodels", "datasets", "distinct_top", "divine", "fagin", "fisher_kernel_select", "group_influence", "holm",
+    "icc", "inclusion", "jaccard", "kendall", "kendall_w", "knn_shapley", "kuncheva", "lds", "leave_one_out", "list_chance", "loo_correlation",
+    "loo_values", "marked_detection", "mean_kendall", "mislabel_detection", "ndcg", "next_token", "nogueira", "overlap", "parameter_change", "pbrf",
+    "pearson", "plan", "plot", "randomised_model", "rbo", "removal_curve", "removal_curves", "removal_power", "repeatability", "report",
+    "retrain_without", "runs_for_reliability", "runs_needed", "sample_boundary", "self_influence", "shared_top", "sign_agreement", "signal_to_noise",
+    "smallest_difference", "smooth_hinge", "spearman", "squared_error", "stability", "subset_outcomes", "tmc_shapley", "train", "train_runs",
     "weighted_kendall", "weights_boundary",
 ]  # fmt: skip

@@ -141,7 +141,7 @@ def test_a_kill_loses_what_was_in_hand_alone_and_the_rest_is_the_same_to_the_bit
     before = out.read_text()
     assert len(before.splitlines()) == {1: 1, 10: 2, 40: 5}[dies_at]  # its head, then a line for each baseline and each stack of at most 24
 
-    def curve(out: Path) -> wh.truth.Removal:
+    def curve(out: Path) -> wh.Removal:
         order, sizes = {"order": case.problem.ids}, range(1, 11)
         return wh.removal_curve(case.problem, order, case.queries, train, sizes=sizes, seeds=[0, 1], out=out, progress=False)
 

@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 from scipy.stats import nct
 
@@ -65,8 +64,10 @@ def smallest_difference(deviation: float, runs: int, *, power: float = 0.8, leve
     low, high = 0.0, 1.0
     while _power(high, freedom, level) < power:
         low, high = high, 2 * high
-    shift = float(brentq(lambda shift: _power(shift, freedom, level) - power, low, high, xtol=1e-9))
-    return deviation * shift * (1 if paired else 2**0.5) / runs**0.5
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _power(middle, freedom, level) >= power else (middle, high)
+    return deviation * high * (1 if paired else 2**0.5) / runs**0.5
 
 
 def t_test(value: float, error: float, freedom: float) -> float:

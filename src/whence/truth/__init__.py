@@ -11,6 +11,6 @@ from whence.truth.subsets import subset_outcomes
 from whence.truth.utility import ValidationUtility
 
 __all__ = [
-    "Outcomes", "Removal", "Run", "RunRecorder", "Train", "TrainMany", "ValidationUtility", "leave_one_out", "pbrf", "removal_curve", "retrain_without", "subset_outcomes",
-    "train",
+    "Outcomes", "Removal", "Run", "RunRecorder", "Train", "TrainMany", "ValidationUtility", "leave_one_out", "pbrf", "removal_curve",
+    "retrain_without", "subset_outcomes", "train",
 ]  # fmt: skip

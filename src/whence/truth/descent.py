@@ -53,7 +53,7 @@ class Descent:
 
     The order of the rows is drawn anew each epoch with the seed, from the data as they were before anything was left out: what is left out is
     missing from its batches, whose divisor stays (that of ``problem.without``; a problem with an N of its own has its own). ``start`` is
-    :func:`fresh`, :func:`present`, :class:`Drawn` or a function (problem, seed) -> problem. ``checkpoints`` states are kept, evenly, the last among them; with
+    :func:`fresh`, :func:`present`, :class:`Drawn` or a function (problem, seed) -> problem. ``checkpoints`` states are kept, evenly, the last; with
     ``record`` all states that fit, at least about √T, so that :class:`whence.UnrolledInfluence` can follow the run backwards. Raises
     :class:`UsageError` where training diverges.
     """

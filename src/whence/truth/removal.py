@@ -127,9 +127,7 @@ def _sizes(n: int, sizes: Sequence[int] | None, fractions: Sequence[float] | Non
         raise UsageError("Give sizes=, numbers of examples to leave out, or fractions=, shares of them.")
     counts = tuple(int(size) for size in sizes) if sizes is not None else tuple(round(share * n) for share in fractions or ())
     if not counts or list(counts) != sorted(set(counts)) or counts[0] < 1 or counts[-1] > n - 2:
-        raise UsageError(
-            f"Leaving out {list(counts)} of {n} examples: give ascending sizes from 1 to {n - 2}, so that something is left to learn from."
-        )
+        raise UsageError(f"Leaving out {list(counts)} of {n} examples: give ascending sizes from 1 to {n - 2}, which leave something.")
     return counts
 
 
@@ -163,9 +161,7 @@ def _orders(name: str, ranking: Any, asked: np.ndarray | None, deepest: int, by:
         keys = rank_key(ranking.values, by)
         flat = (keys == keys[:, :1]).all(1)
         if bool(flat.any()):
-            raise UsageError(
-                f"Ranking {name!r} scores every example of query {ranking.query_ids[int(flat.int().argmax())]!s} the same; it has no top."
-            )
+            raise UsageError(f"Ranking {name!r} scores all alike for query {ranking.query_ids[int(flat.int().argmax())]!s}; it has no top.")
         ranked = ranking.train_ids[keys.argsort(dim=1, descending=True, stable=True)[:, :deepest].numpy()]
     else:
         ranked = np.atleast_2d(ranking.ids if isinstance(ranking, TopScores) else np.asarray(ranking))

@@ -46,7 +46,8 @@ def frames_of(result: "Compared") -> dict[str, pd.DataFrame]:
             "ids all runs share": _told(found.shared[name].count, interval=False),
         }
         if result.faithful:
-            row["LDS"] = _told(result.faithful[name].lds)
+            ceiling = result.faithful[name].lds.ceiling
+            row["LDS (ceiling)"] = _told(result.faithful[name].lds) + ("" if ceiling is None else f" ({ceiling:.2f})")
         if result.left_out:
             row["leave-one-out (Spearman)"] = _told(result.left_out[name].spearman)
         rows.append(row | {"seconds": f"{found.seconds[name]:.2f}"})

@@ -15,6 +15,7 @@ from whence.problem import Problem
 from whence.truth import Train
 from whence.truth import train as trainers
 from whence.truth.descent import Descent
+from whence.truth.utility import classes_of
 
 BUNDLED = ("breast_cancer", "digits", "wine", "iris", "diabetes")
 STEPS, BATCH, RATE, CHECKPOINTS = 300, 32, 0.01, 5  # of Adam
@@ -106,14 +107,11 @@ def _own(spec: str, queries: int, seed: int) -> Contest:
     order = np.random.default_rng(seed).permutation(len(held))
     few, ranking, judging = (held.take(np.sort(part)) for part in (order[:queries], order[::2], order[1::2]))
     said = {"model": type(problem.model).__name__, "problem": spec, "objective": problem.objective.describe()}
-    return Contest(
-        f"{Path(spec.rpartition(':')[0]).name}:{spec.rpartition(':')[2]}", problem, train, few, ranking, judging, _has_classes(problem), said, notes
-    )
+    name = f"{Path(spec.rpartition(':')[0]).name}:{spec.rpartition(':')[2]}"
+    return Contest(name, problem, train, few, ranking, judging, _has_classes(problem), said, notes)
 
 
 def _has_classes(problem: Problem) -> bool:
-    from whence.truth.utility import classes_of
-
     try:
         classes_of(problem)
     except UsageError:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from whence.comparison import Consistency
 from whence.estimate import Estimate
-from whence.plot.style import NEUTRAL, PROPONENT, Layered, inline
+from whence.plot.style import NEUTRAL, OPPONENT, PROPONENT, Layered, inline
 
 Figure = Literal["kuncheva", "kendall"]
 TITLES = {"kuncheva": "top {k} in common beyond chance (Kuncheva; diagonal: over runs)", "kendall": "Kendall τ-b (diagonal: over runs)"}
@@ -26,7 +26,7 @@ def agreement(found: Consistency, *, figure: Figure = "kuncheva", cell: int = 58
     base = alt.Chart(inline(pd.DataFrame(rows).astype(object).where(lambda frame: frame.notna(), None))).encode(
         x=alt.X("other:N", sort=names, title=None, axis=alt.Axis(labelAngle=-35)), y=alt.Y("method:N", sort=names, title=None)
     )
-    scale = alt.Scale(domain=[-1, 0, 1], range=["#c8553d", "#f7f6f2", "#2f6fb0"])
+    scale = alt.Scale(domain=[-1, 0, 1], range=[OPPONENT, "#f7f6f2", PROPONENT], interpolate="rgb")
     squares = base.mark_rect(stroke="white").encode(color=alt.Color("value:Q", scale=scale, legend=None), tooltip=["method:N", "other:N", "said:N"])
     dark = alt.condition("abs(datum.value) > 0.6", alt.value("white"), alt.value("#1d2026"))
     numbers = base.mark_text(dy=-6, fontSize=12).encode(text=alt.Text("value:Q", format=".2f"), color=dark)
@@ -51,7 +51,12 @@ def _bars(found: Consistency, name: str, title: str, width: int, bare: bool) -> 
         ]
     )
     y = alt.Y("method:N", sort=list(found.stability), title=None, axis=None if bare else alt.Axis())
-    x = alt.X("value:Q", title=title, scale=alt.Scale(domain=[min(0.0, *frame["value"], *frame["low"].dropna()), 1.0], nice=True))
+    x = alt.X(
+        "value:Q",
+        title=title,
+        scale=alt.Scale(domain=[min(0.0, *frame["value"], *frame["low"].dropna()), 1.0], nice=True),
+        axis=alt.Axis(tickCount=5),
+    )
     colour = alt.Color("kind:N", scale=alt.Scale(domain=["method", "chance"], range=[PROPONENT, NEUTRAL]), legend=None)
     bars = (
         alt.Chart(inline(frame))

@@ -1,11 +1,17 @@
 """Charts of a comparison hold its figures."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 import whence as wh
 from whence import plot
+
+
+def rows(spec: Any, part: Any) -> list[dict[str, Any]]:
+    return spec["datasets"][part["data"]["name"]]
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +27,7 @@ def found() -> wh.Consistency:
 def test_agreement_has_a_cell_for_each_pair_and_none_for_what_is_undefined(found: wh.Consistency) -> None:
     for figure in ("kuncheva", "kendall"):
         spec = plot.agreement(found, figure=figure).to_dict()
-        cells = {(cell["method"], cell["other"]): cell for cell in next(iter(spec["layer"]))["data"]["values"]} if "data" in spec["layer"][0] else {
-            (cell["method"], cell["other"]): cell for cell in spec["data"]["values"]
-        }  # fmt: skip
+        cells = {(cell["method"], cell["other"]): cell for cell in rows(spec, spec)}
         assert len(cells) == 9 and cells["dot", "flat"]["value"] is None and "undefined" in cells["dot", "flat"]["said"]
         pair = getattr(found.agreement["dot", "random"], figure)
         assert cells["dot", "random"]["value"] == cells["random", "dot"]["value"] == pytest.approx(pair.value)
@@ -33,5 +37,5 @@ def test_agreement_has_a_cell_for_each_pair_and_none_for_what_is_undefined(found
 def test_stability_has_bars_with_intervals(found: wh.Consistency) -> None:
     spec = plot.stability(found).to_dict()
     assert len(spec["hconcat"]) == 2
-    bars = spec["hconcat"][0]["layer"][0]["data"]["values"]
+    bars = rows(spec, spec["hconcat"][0]["layer"][0])
     assert {bar["method"] for bar in bars} == {"dot", "random"} and all(np.isfinite(bar["value"]) for bar in bars)  # flat scores have no top

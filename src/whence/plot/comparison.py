@@ -51,12 +51,8 @@ def _bars(found: Consistency, name: str, title: str, width: int, bare: bool) -> 
         ]
     )
     y = alt.Y("method:N", sort=list(found.stability), title=None, axis=None if bare else alt.Axis())
-    x = alt.X(
-        "value:Q",
-        title=title,
-        scale=alt.Scale(domain=[min(0.0, *frame["value"], *frame["low"].dropna()), 1.0], nice=True),
-        axis=alt.Axis(tickCount=5),
-    )
+    lowest = min(0.0, *frame["value"], *frame["low"].dropna())
+    x = alt.X("value:Q", title=title, scale=alt.Scale(domain=[lowest, 1.0], nice=True), axis=alt.Axis(tickCount=5))
     colour = alt.Color("kind:N", scale=alt.Scale(domain=["method", "chance"], range=[PROPONENT, NEUTRAL]), legend=None)
     bars = (
         alt.Chart(inline(frame))

@@ -64,16 +64,16 @@ def removal_curve(
     counts, labels = _sizes(len(problem), sizes, fractions), _labels(problem, classes)
     design = _Design(rankings, counts, labels, draws, by, asked.ids if own else None)
     arms: dict[str, list[Outcomes]] = {}
-    chosen: dict[object, list[str]] = {}
+    groups: dict[str, Members] = {}
     for place, seed in enumerate(seeds):
         groups = design.groups(problem.ids, np.random.default_rng([draw_seed, seed]), place, len(seeds))
         for name, outcomes in _retrained(problem, groups, asked, train, {**settings, "seeds": (seed,)}).items():
             arms.setdefault(name, []).append(outcomes)
-        own_groups = [(query, name) for members in groups.values() for name, (query, _) in members.items() if query is not None]
-        chosen = {query: [name for other, name in own_groups if other == query] for query, _ in own_groups}
+    chosen: dict[object, tuple[str, ...]] = {}  # the names are the same for every seed
+    for query, name in ((query, name) for members in groups.values() for name, (query, _) in members.items() if query is not None):
+        chosen[query] = (*chosen.get(query, ()), name)
     controls = {name: tuple(control for control in (RANDOM, alike(name)) if control in arms) for name in rankings}
-    found, of_query = {name: tuple(each) for name, each in arms.items()}, {query: tuple(names) for query, names in chosen.items()}
-    return Removal(found, controls, of_query, counts, seeds, len(problem))
+    return Removal({name: tuple(each) for name, each in arms.items()}, controls, chosen, counts, seeds, len(problem))
 
 
 def alike(name: str) -> str:

@@ -50,9 +50,7 @@ def retrain_without(
             ledger.add((), seed, measured(problem, _parameters(train(problem, seed)), asked))
         waiting = [left_out[number] for number in ledger.missing(left_out, seed)]
         if isinstance(train, TrainMany):
-            size = len(waiting) if out is None else TOGETHER
-            for first in range(0, len(waiting), size or 1):
-                some = waiting[first : first + size]
+            for some in _stacks(waiting, out is not None):
                 runs = train.without(problem, some, seed=seed, normalise=normalise, progress=progress)
                 ledger.add_together(some, seed, [measured(problem, _parameters(run), asked) for run in runs])
             continue
@@ -61,6 +59,12 @@ def retrain_without(
     values = torch.stack([torch.stack([ledger.get(ids, seed) for ids in left_out], 1) for seed in map(int, seeds)])
     baseline = torch.stack([ledger.get((), seed) for seed in map(int, seeds)])
     return Outcomes(values, baseline, named, asked.ids, problem.objective.sign, problem.objective.unit)
+
+
+def _stacks(groups: Sequence[Sequence[object]], kept: bool) -> list[Sequence[Sequence[object]]]:
+    """What is trained together: all, or where outcomes are ``kept``, as many at a time as a kill may cost."""
+    size = TOGETHER if kept else len(groups) or 1
+    return [groups[first : first + size] for first in range(0, len(groups), size)]
 
 
 def _one_by_one(

@@ -27,12 +27,15 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/faithful.py
 	.venv-bench/bin/python benchmarks/solvers.py
 	.venv-bench/bin/python benchmarks/through_training.py
+	.venv-bench/bin/python benchmarks/retraining.py
+	.venv-bench/bin/python benchmarks/lds.py
 	.venv-bench/bin/python benchmarks/gradients.py
 	.venv-bench/bin/python benchmarks/million.py
 	.venv-bench/bin/python benchmarks/projection.py
 	.venv-bench/bin/python benchmarks/mislabelled.py
 	.venv-bench/bin/python benchmarks/representers.py
 	.venv-bench/bin/python benchmarks/arnoldi_labels.py
+	.venv-bench/bin/python benchmarks/attack.py
 	.venv-bench/bin/python benchmarks/groups.py
 	.venv-bench/bin/python benchmarks/selection.py
 	.venv-bench/bin/python benchmarks/coverage.py

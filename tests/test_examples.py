@@ -1,5 +1,6 @@
 """Examples: batches that change are found out, ids follow rows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,20 @@ class Items(Dataset):  # type: ignore[type-arg]
         return X[row], int(Y[row])
 
 
-SOURCES = {"tensors": (X, Y), "dataset": Items(), "loader": DataLoader(Items(), batch_size=3), "list": [(X[:2], Y[:2]), (X[2:], Y[2:])]}
+class Stream:
+    """Batches again and again, without a length: Influenciae 0.3.0 divides 0 by 0 where TensorFlow does not know how many there are."""
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        return iter([(X[:4], Y[:4]), (X[4:], Y[4:])])
+
+
+SOURCES = {
+    "tensors": (X, Y),
+    "dataset": Items(),
+    "loader": DataLoader(Items(), batch_size=3),
+    "list": [(X[:2], Y[:2]), (X[2:], Y[2:])],
+    "without a length": Stream(),
+}
 
 
 @pytest.mark.parametrize("data", SOURCES.values(), ids=SOURCES)

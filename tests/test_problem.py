@@ -12,6 +12,7 @@ from helpers.problems import problem
 from torch import Tensor, nn
 
 import whence as wh
+from whence.batch import joined
 
 X, Y = torch.randn(6, 2), torch.tensor([0, 1, 0, 1, 0, 1])
 
@@ -194,3 +195,78 @@ def test_inputs_may_be_a_dataclass() -> None:
     plain = wh.Problem.of(model.layer, wh.cross_entropy(), (X, y))
     found = wh.attribute(wh.GradientDot(), boxed, (Pair(X[:2, :4], X[:2, 4:]), y[:2]))
     torch.testing.assert_close(found.values, wh.attribute(wh.GradientDot(), plain, (X[:2], y[:2])).values)
+
+
+@dataclass
+class Tagged:
+    """Inputs, a tag that no model reads, and labels."""
+
+    tag: torch.Tensor
+    X: torch.Tensor
+    y: torch.Tensor
+
+
+def everything(p: wh.Problem) -> torch.Tensor:
+    return joined(p.batches()).inputs
+
+
+def test_replaced_inputs_stand_in_place_of_the_old_in_every_form_of_data() -> None:
+    batches = [(X[:4], Y[:4]), (X[4:], Y[4:])]
+    forms: list[tuple[Any, dict[str, Any]]] = [
+        ((X, Y), {}), (batches, {}), (torch.utils.data.TensorDataset(X, Y), {}), (Tagged(Y, X, Y), {"split": lambda data: (data.X, data.y)}),
+    ]  # fmt: skip
+    expected = X.clone()
+    expected[[5, 2]] = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    for data, settings in forms:
+        p = make(data, ids=list("abcdef"), weights=torch.arange(1.0, 7.0), **settings)
+        new = p.replaced(["f", "c"], expected[[5, 2]])
+        torch.testing.assert_close(everything(new), expected)
+        torch.testing.assert_close(everything(p), X)
+        assert new.ids.tolist() == p.ids.tolist() and torch.equal(new.weights, p.weights) and new.normaliser == 21
+        assert new.fingerprint() != p.fingerprint() != new.replaced(["a"], X[:1] + 1).fingerprint()
+        torch.testing.assert_close(everything(new.without(["a", "c"])), expected[[1, 3, 4, 5]])
+        torch.testing.assert_close(everything(new.subset(["f", "a"])), expected[[5, 0]])
+        torch.testing.assert_close(everything(p.without(["a"]).replaced(["f", "c"], expected[[5, 2]])), expected[1:])
+        torch.testing.assert_close(everything(new.replaced(["f", "c"], X[[5, 2]])), X)
+
+
+def test_replaced_inputs_of_several_leaves_and_with_more_digits() -> None:
+    p = problem("sequence in a dictionary").problem
+    old = reference.whole(p).inputs
+    new = p.replaced([3, 1], {"tokens": old["tokens"][[3, 1]] + 1, "mask": old["mask"][[3, 1]]})
+    torch.testing.assert_close(everything(new)["tokens"][[3, 1]], old["tokens"][[3, 1]] + 1)  # type: ignore[call-overload]
+    fine = torch.full((1, 2), 1 / 3, dtype=torch.float64)
+    assert everything(make().to(torch.float64).replaced([0], fine))[0, 0] == 1 / 3
+
+
+def test_what_cannot_be_replaced_is_refused() -> None:
+    p = make()
+    with pytest.raises(wh.UsageError, match=r"shape \(2, 2\) \(torch.float32\); give \(1, 2\) \(torch.float32\), one row"):
+        p.replaced([0], X[:2])
+    with pytest.raises(wh.UsageError, match=r"\(torch.int64\); give \(1, 2\) \(torch.float32\)"):
+        p.replaced([0], torch.ones(1, 2, dtype=torch.int64))
+    with pytest.raises(wh.UsageError, match="hold 2 tensors and the old 1"):
+        p.replaced([0], (X[:1], X[:1]))
+    with pytest.raises(wh.UsageError, match="at least one example, and to each once"):
+        p.replaced([1, 1], X[:2])
+    with pytest.raises(wh.UsageError, match="at least one example, and to each once"):
+        p.replaced([], X[:0])
+    with pytest.raises(wh.UsageError, match="9 is not among"):
+        p.replaced([9], X[:1])
+    with pytest.raises(wh.UsageError, match="put that step into the data or the model"):
+        make(split=lambda data: (data[0] / 2, data[1])).replaced([0], X[:1])
+    with pytest.raises(wh.UsageError, match="Row 4, column 0 holds nan"):
+        p.replaced([4], X[:1] * math.nan)
+
+
+def test_batches_of_any_source_are_joined_by_position() -> None:
+    case = problem("mlp")
+    X, y = case.problem.train.source.tree  # type: ignore[attr-defined]
+    wanted = np.array([20, 3, 7, 4])
+    for data in ((X, y), [(X[:5], y[:5]), (X[5:], y[5:])]):
+        p = wh.Problem.of(case.problem.model, case.problem.objective, data)
+        found = joined(p.batches(p.train.take(wanted), weights=torch.arange(4.0)))
+        assert found.ids.tolist() == wanted.tolist() and found.positions.tolist() == [0, 1, 2, 3] and found.weights.tolist() == [0, 1, 2, 3]
+        assert torch.equal(found.inputs, X[wanted]) and torch.equal(found.targets, y[wanted])
+    with pytest.raises(wh.UsageError, match="pad them to one length"):
+        joined(wh.Problem.of(nn.Linear(4, 3).eval(), wh.cross_entropy(), [(X, y), (X[:, None], y)]).batches())

@@ -1,6 +1,6 @@
 """Some examples on the model's device, and the check that a loss gives one finite number for each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from whence.errors import UsageError
 from whence.objective import PerExample
-from whence.tree import all_finite, tree_map
+from whence.tree import all_finite, leaves, tree_map
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,20 @@ class Batch:
         each = torch.arange(len(self)).repeat_interleave(times)
         targets = tree_map(lambda leaf: leaf[each.to(leaf.device)], self.targets)
         return Batch(self.positions.repeat(times), self.ids.repeat(times), None, targets, self.weights.repeat_interleave(times))
+
+
+def joined(batches: Iterable[Batch]) -> Batch:
+    """All examples of some batches as one, by position. Raises :class:`UsageError` where batches differ in shape."""
+    parts = list(batches)
+    if len(parts) == 1 and bool((np.diff(parts[0].positions) > 0).all()):
+        return parts[0]
+    try:
+        columns = iter([torch.cat(column) for column in zip(*(leaves((part.inputs, part.targets)) for part in parts), strict=True)])
+    except RuntimeError as error:
+        raise UsageError(f"The batches do not go together into one tensor ({error}); pad them to one length.") from error
+    inputs, targets = tree_map(lambda _: next(columns), (parts[0].inputs, parts[0].targets))
+    positions, ids = (np.concatenate([getattr(part, name) for part in parts]) for name in ("positions", "ids"))
+    return Batch(positions, ids, inputs, targets, torch.cat([part.weights for part in parts])).take(np.argsort(positions))
 
 
 def per_example(function: PerExample, what: str, outputs: Any, batch: Batch) -> Tensor:

@@ -203,6 +203,29 @@ class Examples:
         rows[positions_of(other.ids, self.ids, "example")] = len(self.source) + other.rows
         return replace(self, source=JoinedSource(self.source, other.source), rows=rows)
 
+    def with_inputs(self, inputs: Any, split: "Split") -> "Examples":
+        """These examples with other inputs, a row for each, in memory; which leaves of the data those are, ``split`` tells."""
+        if not len(self) or len(np.unique(self.ids)) < len(self):
+            raise UsageError("Other inputs are given to at least one example, and to each once; name them so.")
+        parts = list(self.read(len(self)))
+        order = torch.from_numpy(np.argsort(np.concatenate([places for places, _ in parts])))
+        held = [torch.cat(pieces)[order.to(pieces[0].device)] for pieces in zip(*(leaves(batch) for _, batch in parts), strict=True)]
+        waiting = iter(held)
+        data = tree_map(lambda _: next(waiting), parts[0][1])
+        given, old = leaves(inputs), leaves(split(data)[0])
+        if len(given) != len(old):
+            raise UsageError(f"The new inputs hold {len(given)} tensors and the old {len(old)}; give them in the form of the old.")
+        for new, mine in zip(given, old, strict=True):
+            if new.shape != mine.shape or new.is_floating_point() != mine.is_floating_point():
+                expected = f"{tuple(mine.shape)} ({mine.dtype}), one row for each example"
+                raise UsageError(f"The new inputs have shape {tuple(new.shape)} ({new.dtype}); give {expected}.")
+            if not any(leaf is mine for leaf in held):
+                raise UsageError("split= computes inputs from the data, so they cannot be replaced; put that step into the data or the model.")
+        places = {id(mine): new.detach() for new, mine in zip(given, old, strict=True)}
+        tree = tree_map(lambda leaf: places.get(id(leaf), leaf), data)
+        _check_finite(tree, self.ids)
+        return Examples(TensorSource(tree), np.arange(len(self)), self.ids)
+
     def read(self, size: int) -> Iterator[tuple[np.ndarray, Any]]:
         """Batches of at most ``size``: (positions among these examples, batch); a number that is not finite is refused."""
         for places, batch in self.source.read(self.rows, size):

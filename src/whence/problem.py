@@ -139,6 +139,13 @@ class Problem:
         """The same examples with other weights (n,), N unchanged; weight 0 leaves an example out."""
         return replace(self, weights=weights.to(self.weights))
 
+    def replaced(self, ids: Any, inputs: Any) -> "Problem":
+        """The same problem with other ``inputs`` for these examples (k rows, in the form that split gives); targets, ids and weights stay.
+
+        Raises :class:`UsageError` for another shape or kind of numbers, and where ``split`` computes inputs rather than picking them.
+        """
+        return replace(self, train=self.train.replaced(self.train.select(ids).with_inputs(inputs, self.split)))
+
     def at(self, parameters: Mapping[str, Tensor]) -> "Problem":
         """The same problem at other values of some parameters."""
         state = dict(self.state)

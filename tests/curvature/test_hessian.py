@@ -42,6 +42,16 @@ def test_units_that_stand_where_relu_turns_over_are_no_fault() -> None:
     torch.testing.assert_close(wh.Hessian().fit(p).dense(), reference.hessian(p), rtol=1e-9, atol=1e-11)
 
 
+def test_whole_number_inputs_do_not_make_the_curvature_whole() -> None:
+    """Influenciae 0.3.0 adds the Hessian up in the inputs' type: token ids and images of bytes cut it down to 0."""
+    tokens, y = torch.randint(0, 5, (12, 3)), torch.arange(12) % 3
+    model = nn.Sequential(nn.Embedding(5, 2), nn.Flatten(), nn.Linear(6, 3)).double().eval()
+    p = wh.Problem.of(model, wh.cross_entropy(), (tokens, y))
+    found = wh.Hessian().fit(p).dense()
+    torch.testing.assert_close(found, reference.hessian(p), rtol=1e-9, atol=1e-11)
+    assert 0 < float(found.diagonal().max()) < 1
+
+
 class Frozen(torch.autograd.Function):
     """x² with a backward pass that takes the slope as constant."""
 

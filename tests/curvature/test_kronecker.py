@@ -136,6 +136,31 @@ def test_exact_where_inputs_and_output_gradients_are_independent() -> None:
         torch.testing.assert_close(fitted(curvature, p).dense(), reference.gauss_newton(p), atol=1e-12, rtol=1e-9)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("inputs", [(2,), (3, 2)], ids=["rows", "sequences"])
+def test_entries_keep_their_places_with_and_without_bias_and_over_positions(bias: bool, inputs: tuple[int, ...]) -> None:
+    """dattri 0.3.0 flattens weight and bias together and takes eigenvectors as rows; 3-D inputs end it. pyDVL 0.10 supposes a bias always."""
+    X = torch.randn(30, *inputs, dtype=torch.float64) * torch.tensor([3.0, 0.1])
+    model = nn.Sequential(nn.Linear(2, 3, bias=bias), nn.Flatten()).double().eval()
+    with torch.no_grad():
+        nn.init.zeros_(model[0].weight)  # every example is given the same chances, so that factors are independent
+    p = wh.Problem.of(model, wh.cross_entropy(l2=0.1), (X[:, :1] if X.dim() == 3 else X, torch.arange(30) % 3))
+    true = reference.gauss_newton(p)
+    for curvature in (wh.KFAC(samples=None), wh.EKFAC(samples=None)):
+        torch.testing.assert_close(fitted(curvature, p).dense(), true, atol=1e-12, rtol=1e-9)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 10.0])
+def test_the_trace_is_that_of_the_true_fisher_at_any_strength_of_logits(strength: float) -> None:
+    """pyDVL 0.10 has 0 at uniform chances, 0.05 at weak logits and 0.16 to 0.52 at strong ones: its pseudo-loss leaves out random signs."""
+    p = network(7)
+    p = p.at({name: strength * value if name.startswith("4.") else value for name, value in p.state.items()})
+    true = of_blocks(fitted(wh.EKFAC(samples=None), p), reference.gauss_newton(p))
+    assert float(fitted(wh.EKFAC(samples=None), p).dense().trace()) == pytest.approx(float(true.trace()))
+    drawn = fitted(wh.EKFAC(samples=200), p).dense().trace()
+    assert float(drawn) == pytest.approx(float(true.trace()), rel=0.1)
+
+
 def test_more_samples_come_nearer_to_the_sum_over_outputs() -> None:
     p = network(5)
     exact = fitted(wh.KFAC(samples=None), p).dense()

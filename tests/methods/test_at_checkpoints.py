@@ -26,6 +26,20 @@ def test_a_tied_weight_may_come_under_either_name() -> None:
     assert torch.equal(found["first.weight"], state["second.weight"])
 
 
+def test_untrained_weights_are_named_whatever_form_the_data_have() -> None:
+    """Batches are read one by one, and all of the examples that are probed are wanted together."""
+    torch.manual_seed(1)
+    X = torch.randn(60, 5)
+    model = torch.nn.Linear(5, 3).eval()
+    items = torch.utils.data.TensorDataset(X, X[:, :3].argmax(1))
+    state = {name: 0.01 * value.clone() for name, value in model.state_dict().items()}
+    for data in (items, torch.utils.data.DataLoader(items, batch_size=7)):
+        with pytest.warns(wh.CheckpointWarning, match="no better than shuffled"):
+            states_at(wh.Problem.of(model, wh.cross_entropy(), data), as_checkpoints([state]))
+    ragged = [(torch.randn(20, 3, 5), torch.randint(3, (20, 3))), (torch.randn(20, 2, 5), torch.randint(3, (20, 2)))]
+    states_at(wh.Problem.of(model, wh.cross_entropy(), ragged), as_checkpoints([state]))  # nothing to exchange targets with, and nothing said
+
+
 def test_what_is_missing_or_not_finite_is_named() -> None:
     p = problem("mlp").problem
     with pytest.raises(wh.UsageError, match="has no parameter '2.bias'"):

@@ -74,6 +74,17 @@ def test_on_digits_flipped_labels_are_not_retrieved() -> None:
     assert shares["theta"] <= 0.02 and shares["l"] <= 0.02 < shares["influence"]
 
 
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_example_without_gradient_scores_0(variant: Any) -> None:
+    """Influenciae 0.3.0 divides 0 by 0."""
+    X, y = torch.randn(10, 4, dtype=torch.float64), torch.randn(10, dtype=torch.float64)
+    X[3], y[3] = 0, 0
+    p = wh.Problem.of(torch.nn.Linear(4, 1, bias=False, dtype=torch.float64).eval(), wh.squared_error(l2=0.1), (X, y))
+    method = wh.RelatIF(wh.IHVP(), variant)
+    scores = wh.attribute(method, p, (X[:2], y[:2])).values
+    assert (scores[:, 3] == 0).all() and (scores[:, :3] != 0).all() and wh.self_influence(method, p)[3] == 0
+
+
 def test_an_unknown_variant_is_refused() -> None:
     wrong: Any = "L2"
     with pytest.raises(wh.UsageError, match="give 'theta' or 'l'"):

@@ -63,6 +63,16 @@ def test_what_is_left_out_is_told() -> None:
     assert found.details["share of the squared length kept"] == pytest.approx(float((top.T @ vectors).square().sum() / vectors.square().sum()))
 
 
+@pytest.mark.parametrize("rank", [None, 10])
+def test_negative_eigenvalues_give_no_nan(rank: int | None) -> None:
+    """dattri 0.3.0 takes square roots of the negative eigenvalues of an untrained network's Hessian."""
+    case = problem("mlp")
+    assert torch.linalg.eigvalsh(wh.Hessian().fit(case.problem).dense())[0] < 0
+    method = wh.InfluenceFunction(wh.IHVP(wh.Hessian(), wh.Arnoldi(iterations=case.problem.size, rank=rank), damping=0.01))
+    assert torch.isfinite(wh.attribute(method, case.problem, case.queries).values).all()
+    assert (wh.self_influence(method, case.problem) >= 0).all()
+
+
 def test_the_complement_taken_as_flat_is_nearer_the_truth() -> None:
     p = problem("mlp").problem
     operator, vectors = wh.GaussNewton().fit(p), torch.randn(p.size, 5, dtype=p.dtype)

@@ -46,6 +46,24 @@ def test_more_right_hand_sides_than_a_block_and_repeated_and_zero_ones() -> None
     assert not found.x[:, 150:].any()
 
 
+def test_more_right_hand_sides_than_parameters_are_all_solved() -> None:
+    """pyDVL 0.10 has a tolerance for each of 8 parameters, zips them with 40 right-hand sides, and leaves the last 32 solutions 0."""
+    p = wide_problem(8)
+    matrix, vectors = spd(8, 100), torch.randn(8, 40, dtype=p.dtype)
+    torch.testing.assert_close(matrix @ wh.CG().fit(External(matrix, p), 0.0).solve(vectors).x, vectors, rtol=1e-7, atol=1e-7)
+
+
+def test_the_tolerance_counts_and_going_on_past_convergence_gives_no_nan() -> None:
+    """dattri 0.3.0 ignores its tolerance: 30 parameters are solved after 30 iterations and NaN after 60."""
+    p = wide_problem(30)
+    matrix, vectors = spd(30, 100), torch.randn(30, 3, dtype=p.dtype)
+    loose, tight = (wh.CG(tolerance=tolerance).fit(External(matrix, p), 0.0).solve(vectors) for tolerance in (0.1, 1e-10))
+    assert loose.iterations < tight.iterations and loose.residual.max() > 10 * tight.residual.max()
+    with pytest.warns(wh.SolverWarning):
+        endless = wh.CG(tolerance=1e-300, max_iterations=90).fit(External(matrix, p), 0.0).solve(vectors)
+    torch.testing.assert_close(endless.x, torch.linalg.solve(matrix, vectors))
+
+
 def test_a_preconditioner_cuts_iterations() -> None:
     p = problem("mlp").problem
     operator, vectors = wh.GaussNewton().fit(p), torch.randn(p.size, 1, dtype=p.dtype)

@@ -50,6 +50,17 @@ def test_scores_in_the_eigenbasis_are_as_close_as_asked(tolerance: float) -> Non
     assert (found - true).norm() <= max(2 * tolerance, 1e-9) * true.norm()
 
 
+def test_more_queries_than_training_examples_stay_rows() -> None:
+    """pyDVL 0.10's EK-FAC gives (7, 12) for 12 queries and 7 training examples."""
+    p = wide(7)
+    queries = (torch.randn(12, 40, dtype=torch.float64), torch.arange(12) % 4)
+    found, true = (
+        wh.attribute(wh.InfluenceFunction(wh.IHVP(wh.EKFAC(), solver)), p, queries).values for solver in (wh.Eigen(tolerance=0), wh.Exact())
+    )
+    assert found.shape == (12, 7)
+    torch.testing.assert_close(found, true)
+
+
 def test_only_a_curvature_with_eigenvalues_above_zero_will_do() -> None:
     p = problem("softmax").problem
     with pytest.raises(wh.UsageError, match="does not carry its eigenvalues"):

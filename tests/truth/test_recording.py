@@ -24,6 +24,20 @@ def test_states_between_those_kept_are_the_same() -> None:
         assert t == s and all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+def test_a_run_is_followed_on_batches_as_on_tensors() -> None:
+    """A step's examples lie in several of the batches that the data are given in."""
+    p = problem("mlp").problem
+    X, y = p.train.source.tree  # type: ignore[attr-defined]
+    run = wh.train.sgd(2, 0.1, batch_size=7, record=True)(p, 0)
+    whole = list(run.record.of(p.at(run.parameters)).backwards())
+    batches = [(X[:5], y[:5]), (X[5:20], y[5:20]), (X[20:], y[20:])]
+    again = wh.Problem.of(p.model, p.objective, batches).at(run.parameters)
+    replay = run.record.of(again)
+    assert all(len(replay.batch(t)) == len(run.record.steps[t].ids) for t in range(len(run.record.steps)))
+    for (t, one), (s, other) in zip(whole, replay.backwards(), strict=True):
+        assert t == s and torch.equal(one[0], other[0])
+
+
 def test_another_problem_is_refused() -> None:
     p, record = recorded()
     with pytest.raises(wh.UsageError, match="other weights than the run ended at"):

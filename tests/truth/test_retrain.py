@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -104,3 +105,17 @@ def test_a_trainer_that_returns_nothing_is_refused() -> None:
         wh.leave_one_out(case.problem, [0], case.queries, lambda problem, seed: None)  # type: ignore[arg-type,return-value]
     with pytest.raises(wh.UsageError, match="no seeds"):
         wh.leave_one_out(case.problem, [0], case.queries, NEWTON, seeds=())
+
+
+def plainly(problem: wh.Problem, seed: int) -> wh.Run:
+    """A trainer that joblib may send to another process."""
+    return wh.train.sgd(1, 0.1, batch_size=6)(problem, seed)
+
+
+def test_dask_workers_give_what_one_process_gives() -> None:
+    distributed = pytest.importorskip("distributed", reason="needs whence[distributed]")
+    case, groups = problem("mlp"), {"a": [1, 2], "b": [5]}
+    workers = distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None)
+    with workers, distributed.Client(workers), joblib.parallel_config(backend="dask"):
+        there = wh.retrain_without(case.problem, groups, case.queries, plainly)
+    assert torch.equal(there.values, wh.retrain_without(case.problem, groups, case.queries, plainly).values)

@@ -1,6 +1,8 @@
 """Attribution methods, one paper a file."""
 
 from whence.methods.at_checkpoints import CheckpointWarning
+from whence.methods.attack import attack
+from whence.methods.attacked import Arm, Attack, Attacked
 from whence.methods.baselines import GradientNorm, LossScores, MarginScores
 from whence.methods.boundaries import sample_boundary, weights_boundary
 from whence.methods.cooks_distance import cooks_distance
@@ -12,6 +14,7 @@ from whence.methods.influence_function import InfluenceFunction
 from whence.methods.knn_shapley import knn_shapley
 from whence.methods.method import FittedMethod, InnerProduct, Method
 from whence.methods.parameter_change import ParameterChange, parameter_change
+from whence.methods.perturbation_influence import PerturbationInfluence, perturbation_influence, replacement_influence
 from whence.methods.projected_influence import ProjectedInfluence
 from whence.methods.random_scores import RandomScores
 from whence.methods.relatif import RelatIF
@@ -25,9 +28,9 @@ from whence.methods.trak import TRAK
 from whence.methods.unrolled_influence import UnrolledInfluence
 
 __all__ = [
-    "TRAK", "CheckpointWarning", "DataValues", "Datamodels", "EmbeddingSimilarity", "FittedMethod", "GradientCosine", "GradientDot",
-    "GradientNorm", "InfluenceFunction", "InnerProduct", "LossScores", "MarginScores", "Method", "ParameterChange", "ProjectedInfluence",
-    "RandomScores", "RelatIF", "RenormalisedInfluence", "RepresenterL2", "RepresenterLJE", "SGDInfluence", "TracIn", "UnrolledInfluence",
-    "cooks_distance", "datamodels", "group_influence", "knn_shapley", "loo_values", "parameter_change", "sample_boundary", "tmc_shapley",
-    "weights_boundary",
+    "TRAK", "Arm", "Attack", "Attacked", "CheckpointWarning", "DataValues", "Datamodels", "EmbeddingSimilarity", "FittedMethod", "GradientCosine",
+    "GradientDot", "GradientNorm", "InfluenceFunction", "InnerProduct", "LossScores", "MarginScores", "Method", "ParameterChange",
+    "PerturbationInfluence", "ProjectedInfluence", "RandomScores", "RelatIF", "RenormalisedInfluence", "RepresenterL2", "RepresenterLJE",
+    "SGDInfluence", "TracIn", "UnrolledInfluence", "attack", "cooks_distance", "datamodels", "group_influence", "knn_shapley", "loo_values",
+    "parameter_change", "perturbation_influence", "replacement_influence", "sample_boundary", "tmc_shapley", "weights_boundary",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from whence.batch import joined
 from whence.checkpoints import Checkpoint
 from whence.errors import UsageError
 from whence.problem import Problem
@@ -73,7 +74,10 @@ def _warn_untrained(problem: Problem, checkpoints: tuple[Checkpoint, ...], state
     """Name checkpoints at which training examples' targets cost no less than one another's: a t-test on the pairs that differ."""
     count = min(PROBED, len(problem))
     chosen = problem.train.take(np.linspace(0, len(problem) - 1, count).astype(int))
-    batch = next(problem.batches(chosen, size=count))
+    try:
+        batch = joined(problem.batches(chosen, size=count))
+    except UsageError:  # batches of different lengths: their targets cannot stand in for one another
+        return
     if not isinstance(batch.targets, Tensor):
         return
     order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).to(batch.targets.device)

@@ -1,15 +1,16 @@
 """What a training run must leave so that every step of it can be taken again, and followed backwards."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from whence.batch import Batch
+from whence.batch import Batch, joined
 from whence.errors import UsageError
+from whence.examples import BatchSource
 from whence.problem import Problem
 from whence.truth.rules import Rate, Rule, State
 
@@ -50,6 +51,8 @@ class Recording:
             raise UsageError(f"Following a run backwards in {theta.dtype} gives noise; train and attribute in float32 or float64.")
         if not _close(theta, self.kept[len(self.steps)][0].to(theta)):
             raise UsageError("The problem stands at other weights than the run ended at; give problem.at(run.parameters).")
+        if isinstance(problem.train.source, BatchSource):  # which is read from its first batch on, while each step wants examples from anywhere
+            problem = replace(problem, train=problem.train.in_memory())
         order = np.argsort(problem.ids, kind="stable")
         places = [_positions(problem.ids, order, step.ids) for step in self.steps]
         return Replay(self, problem, tuple(places))
@@ -110,7 +113,7 @@ def split(problem: Problem, flat: Tensor) -> dict[str, Tensor]:
 def batch_of(problem: Problem, positions: np.ndarray) -> Batch:
     """Some training examples as one batch, with their weights."""
     weights = problem.weights[torch.from_numpy(positions).to(problem.device)]
-    return next(problem.batches(problem.train.take(positions), size=len(positions), weights=weights))
+    return joined(problem.batches(problem.train.take(positions), size=len(positions), weights=weights))
 
 
 def _positions(ids: np.ndarray, order: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -47,15 +47,15 @@ def retrain_without(
     ledger, left_out = Ledger.open(out, manifest_of(problem, asked, train, normalise)), list(named.values())
     for seed in map(int, seeds):
         if ledger.missing([()], seed):
-            ledger.add((), seed, measured(problem, _parameters(train(problem, seed)), asked))
+            ledger.add((), seed, measured(problem, parameters_of(train(problem, seed)), asked))
         waiting = [left_out[number] for number in ledger.missing(left_out, seed)]
         if isinstance(train, TrainMany):
             for some in _stacks(waiting, out is not None):
                 runs = train.without(problem, some, seed=seed, normalise=normalise, progress=progress)
-                ledger.add_together(some, seed, [measured(problem, _parameters(run), asked) for run in runs])
+                ledger.add_together(some, seed, [measured(problem, parameters_of(run), asked) for run in runs])
             continue
         for ids, run in zip(waiting, _one_by_one(problem, waiting, train, seed, normalise, jobs, progress), strict=True):
-            ledger.add(ids, seed, measured(problem, _parameters(run), asked))
+            ledger.add(ids, seed, measured(problem, parameters_of(run), asked))
     values = torch.stack([torch.stack([ledger.get(ids, seed) for ids in left_out], 1) for seed in map(int, seeds)])
     baseline = torch.stack([ledger.get((), seed) for seed in map(int, seeds)])
     return Outcomes(values, baseline, named, asked.ids, problem.objective.sign, problem.objective.unit)
@@ -88,7 +88,8 @@ def _reduced(problem: Problem, ids: Sequence[object], normalise: bool) -> Proble
     return smaller.renormalised() if normalise else smaller
 
 
-def _parameters(run: object) -> Mapping[str, Tensor]:
+def parameters_of(run: object) -> Mapping[str, Tensor]:
+    """What a trainer returned, as parameters."""
     found = run.parameters if isinstance(run, Run) else run
     if not isinstance(found, Mapping) or not found:
         raise UsageError(f"The trainer returned a {type(run).__name__}; return a Run or a mapping of parameter names to tensors.")

@@ -3,6 +3,7 @@
 from whence import datasets, plot
 from whence.attribute import attribute, self_influence
 from whence.checkpoints import Checkpoint, CheckpointRecorder
+from whence.comparison import Consistency, PairAgreement, RemovalPower, TrainedRun, consistency, removal_power, train_runs
 from whence.curvature import (
     EKFAC,
     KFAC,
@@ -64,6 +65,7 @@ from whence.metrics import (
     Agreement,
     Brittleness,
     Concentration,
+    ConfigurationEffect,
     Difference,
     Inclusion,
     Lds,
@@ -71,6 +73,7 @@ from whence.metrics import (
     LooCorrelation,
     MislabelDetection,
     RemovalCurves,
+    SharedTop,
     SignalToNoise,
     Stability,
     agreement,
@@ -78,6 +81,7 @@ from whence.metrics import (
     brittleness,
     class_detection,
     concentration,
+    configuration_effect,
     distinct_top,
     fagin,
     holm,
@@ -103,8 +107,10 @@ from whence.metrics import (
     repeatability,
     runs_for_reliability,
     runs_needed,
+    shared_top,
     sign_agreement,
     signal_to_noise,
+    smallest_difference,
     spearman,
     stability,
     weighted_kendall,
@@ -126,7 +132,19 @@ from whence.ranking import (
 from whence.report import report
 from whence.scores import Scores, TopScores
 from whence.solvers import CG, IHVP, Arnoldi, DampingCurve, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
-from whence.truth import Outcomes, Run, RunRecorder, ValidationUtility, leave_one_out, pbrf, retrain_without, subset_outcomes, train
+from whence.truth import (
+    Outcomes,
+    Removal,
+    Run,
+    RunRecorder,
+    ValidationUtility,
+    leave_one_out,
+    pbrf,
+    removal_curve,
+    retrain_without,
+    subset_outcomes,
+    train,
+)  # fmt: skip
 from whence.uncertainty import (
     Bootstrap,
     Calibration,
@@ -147,20 +165,22 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CG", "EKFAC", "IHVP", "KFAC", "MMD", "TRAK", "Agreement", "Arm", "Arnoldi", "Attack", "Attacked", "BlockDiagonal", "Bootstrap", "Brittleness",
-    "Calibration", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Checkpoints", "Concentration", "Curvature", "DampingCurve",
-    "Dampings", "DataValues", "Datamodels", "Diagonal", "Difference", "DivineSelection", "Eigen", "EmbeddingSimilarity", "EmpiricalFisher",
-    "Estimate", "Exact", "Examples", "FacilityLocation", "Fisher", "FisherSelection", "FittedIHVP", "GaussNewton", "GradientCosine", "GradientDot",
-    "GradientNorm", "Hessian", "Identity", "Inclusion", "InfluenceFunction", "LastLayerBootstrap", "LayerProjection", "Lds", "LiSSA", "ListChance",
-    "LooCorrelation", "LossScores", "MarginScores", "Method", "MethodSeeds", "MislabelDetection", "Noise", "Objective", "Operator", "Outcomes",
-    "ParameterChange", "PermutedLabels", "PerturbationInfluence", "Plan", "Problem", "ProjectedInfluence", "Projection", "RandomScores",
-    "RankIntervals", "RelatIF", "RemovalCurves", "RenormalisedInfluence", "RepresenterL2", "RepresenterLJE", "Run", "RunRecorder", "SGDInfluence",
-    "Scores", "Seeds", "SignalToNoise", "Solver", "SolverWarning", "Stability", "SumRedundancy", "TopScores", "TracIn", "TradeOff", "Trust",
+    "Calibration", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Checkpoints", "Concentration", "ConfigurationEffect", "Consistency",
+    "Curvature", "DampingCurve", "Dampings", "DataValues", "Datamodels", "Diagonal", "Difference", "DivineSelection", "Eigen",
+    "EmbeddingSimilarity", "EmpiricalFisher", "Estimate", "Exact", "Examples", "FacilityLocation", "Fisher", "FisherSelection", "FittedIHVP",
+    "GaussNewton", "GradientCosine", "GradientDot", "GradientNorm", "Hessian", "Identity", "Inclusion", "InfluenceFunction", "LastLayerBootstrap",
+    "LayerProjection", "Lds", "LiSSA", "ListChance", "LooCorrelation", "LossScores", "MarginScores", "Method", "MethodSeeds", "MislabelDetection",
+    "Noise", "Objective", "Operator", "Outcomes", "PairAgreement", "ParameterChange", "PermutedLabels", "PerturbationInfluence", "Plan", "Problem",
+    "ProjectedInfluence", "Projection", "RandomScores", "RankIntervals", "RelatIF", "Removal", "RemovalCurves", "RemovalPower",
+    "RenormalisedInfluence", "RepresenterL2", "RepresenterLJE", "Run", "RunRecorder", "SGDInfluence", "Scores", "Seeds", "SharedTop",
+    "SignalToNoise", "Solver", "SolverWarning", "Stability", "SumRedundancy", "TopScores", "TracIn", "TradeOff", "TrainedRun", "Trust",
     "UnrolledInfluence", "UsageError", "ValidationUtility", "Verdict", "adaptive_greedy", "agreement", "attack", "attribute", "benjamini_hochberg",
-    "binary_cross_entropy", "brittleness", "class_detection", "concentration", "cooks_distance", "cross_entropy", "datamodels", "datasets",
-    "distinct_top", "divine", "fagin", "fisher_kernel_select", "group_influence", "holm", "icc", "inclusion", "jaccard", "kendall", "kendall_w",
-    "knn_shapley", "kuncheva", "lds", "leave_one_out", "list_chance", "loo_correlation", "loo_values", "marked_detection", "mean_kendall",
-    "mislabel_detection", "ndcg", "next_token", "nogueira", "overlap", "parameter_change", "pbrf", "pearson", "perturbation_influence", "plan",
-    "plot", "randomised_model", "rbo", "removal_curves", "repeatability", "replacement_influence", "report", "retrain_without",
-    "runs_for_reliability", "runs_needed", "sample_boundary", "self_influence", "sign_agreement", "signal_to_noise", "smooth_hinge", "spearman",
-    "squared_error", "stability", "subset_outcomes", "tmc_shapley", "train", "trust", "weighted_kendall", "weights_boundary",
+    "binary_cross_entropy", "brittleness", "class_detection", "concentration", "configuration_effect", "consistency", "cooks_distance",
+    "cross_entropy", "datamodels", "datasets", "distinct_top", "divine", "fagin", "fisher_kernel_select", "group_influence", "holm", "icc",
+    "inclusion", "jaccard", "kendall", "kendall_w", "knn_shapley", "kuncheva", "lds", "leave_one_out", "list_chance", "loo_correlation",
+    "loo_values", "marked_detection", "mean_kendall", "mislabel_detection", "ndcg", "next_token", "nogueira", "overlap", "parameter_change",
+    "pbrf", "pearson", "perturbation_influence", "plan", "plot", "randomised_model", "rbo", "removal_curve", "removal_curves", "removal_power",
+    "repeatability", "replacement_influence", "report", "retrain_without", "runs_for_reliability", "runs_needed", "sample_boundary",
+    "self_influence", "shared_top", "sign_agreement", "signal_to_noise", "smallest_difference", "smooth_hinge", "spearman", "squared_error",
+    "stability", "subset_outcomes", "tmc_shapley", "train", "train_runs", "trust", "weighted_kendall", "weights_boundary",
 ]  # fmt: skip

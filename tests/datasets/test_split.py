@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from whence import UsageError
-from whence.datasets import split
+from whence.datasets import split, split_three
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 101])
@@ -61,3 +61,14 @@ def test_the_seed_decides_and_nothing_else_is_touched() -> None:
 def test_refused(options: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         split(**options, seed=0)  # type: ignore[arg-type]
+
+
+def test_three_parts_share_no_row_and_keep_every_class() -> None:
+    classes = np.arange(100) % 4
+    parts = split_three(100, seed=1, stratify=classes)
+    assert [len(part) for part in parts] == [60, 20, 20] and sorted(np.concatenate(parts).tolist()) == list(range(100))
+    assert all(np.bincount(classes[part]).tolist() == [len(part) // 4] * 4 for part in parts)
+    assert all(np.array_equal(a, b) for a, b in zip(parts, split_three(100, seed=1, stratify=classes), strict=True))
+    for validation, test in ((0.0, 0.2), (0.5, 0.5), (0.2, -0.1)):
+        with pytest.raises(UsageError, match="shares above 0"):
+            split_three(100, seed=0, validation=validation, test=test)

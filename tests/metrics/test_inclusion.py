@@ -61,3 +61,21 @@ def test_runs_that_agree_to_the_last_bit_have_no_noise() -> None:
     one = wh.signal_to_noise(np.ones((1, 1, 3)))
     assert one.ratio.status == "undefined" and not np.isnan(one.ratios).any()
     assert wh.signal_to_noise(np.random.default_rng(0).normal(size=(2, 1, 5))).ratio.status == "underpowered"
+
+
+def test_what_lists_share() -> None:
+    scores = np.array([[[5.0, 4, 3, 2, 1, 0]], [[5.0, 1, 4, 3, 2, 0]], [[4.0, 3, 5, 2, 1, 0]]])
+    assert wh.shared_top(scores, k=2).ids == {0: (0,)}
+    assert wh.shared_top(scores, k=2, share=0.6).ids == {0: (0, 2)} and wh.shared_top(scores, k=2, share=0.3).ids == {0: (0, 2, 1)}
+    disjoint = wh.shared_top(np.stack([scores[0], -scores[0]]), k=2)
+    assert disjoint.ids == {0: ()} and disjoint.count.value == 0
+    assert wh.shared_top(scores, k=6).count.status == "vacuous"
+    flat = wh.shared_top(np.ones((3, 2, 6)), k=2)
+    assert flat.count.status == "undefined" and flat.ids == {0: (), 1: ()}
+    with pytest.raises(wh.UsageError, match="share=0"):
+        wh.shared_top(scores, k=2, share=0)
+
+
+def test_random_lists_share_what_chance_says() -> None:
+    found = wh.shared_top(np.random.default_rng(0).normal(size=(3, 400, 30)), k=10, share=0.6).count
+    assert abs(found.value - found.chance) < 3 * (found.high - found.low) / 2 / 1.97

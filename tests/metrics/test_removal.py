@@ -90,3 +90,36 @@ def test_arms_that_cannot_be_compared_are_refused() -> None:
     ):  # fmt: skip
         with pytest.raises(wh.UsageError, match=said):
             wh.removal_curves(arms)
+
+
+def test_outcomes_of_each_seeds_own_sets() -> None:
+    """A control drawn anew for each seed: its luck is part of the paired differences, and a test at 5 % is wrong about so often."""
+
+    def each_seed(effect: float, seed: int, luck: float) -> list[wh.Outcomes]:
+        found, whole = [], arm(effect, seed=seed)
+        for place in range(6):
+            lucky = luck * np.random.default_rng([seed, place]).normal(size=len(SIZES))
+            values = whole.values[place : place + 1] + torch.from_numpy(lucky)
+            found.append(wh.Outcomes(values, whole.baseline[place : place + 1], whole.groups, whole.query_ids, 1.0, "loss change"))
+        return found
+
+    found = wh.removal_curves({"influence": arm(0.1, seed=1), "random": each_seed(0.0, 2, 0.0)})
+    plain = wh.removal_curves({"influence": arm(0.1, seed=1), "random": arm(0.0, seed=2)})
+    pair = ("influence", "random")
+    assert found.differences[pair].p_values == pytest.approx(plain.differences[pair].p_values)
+    assert "one draw" not in found.differences[pair].area.reason
+    false = [
+        wh.removal_curves({"influence": arm(0.0, seed=seed), "random": each_seed(0.0, 1000 + seed, 1.0)}).differences[pair].p_values[0] < 0.05
+        for seed in range(200)
+    ]
+    assert np.mean(false) < 0.09
+    with pytest.raises(wh.UsageError, match="one for each seed"):
+        wh.removal_curves({"influence": arm(0.1), "random": [arm(0.0), arm(0.0)]})
+
+
+def test_arms_have_controls_of_their_own() -> None:
+    arms = {"a": arm(0.1, seed=1), "b": arm(0.1, seed=2), "like a": arm(0.0, seed=3), "like b": arm(0.0, seed=4)}
+    found = wh.removal_curves(arms, controls={"a": ["like a"], "b": ["like b"]})
+    assert list(found.differences) == [("a", "like a"), ("b", "like b")]
+    with pytest.raises(wh.UsageError, match="at least one control"):
+        wh.removal_curves(arms, controls={"a": ["like c"]})

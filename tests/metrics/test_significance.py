@@ -34,3 +34,15 @@ def test_runs_needed_have_the_power_that_was_asked() -> None:
     for deviation, effect in ((0, 1), (1, 0), (1, 1e-6)):
         with pytest.raises(wh.UsageError):
             wh.runs_needed(deviation, effect)
+
+
+def test_the_smallest_difference_is_the_number_of_runs_turned_round() -> None:
+    for paired in (False, True):
+        for runs in (3, 5, 14, 60):
+            least = wh.smallest_difference(0.02, runs, paired=paired)
+            assert wh.runs_needed(0.02, least * 1.0001, paired=paired) <= runs < wh.runs_needed(0.02, least * 0.98, paired=paired) + 1
+    assert wh.smallest_difference(0.0, 5) == 0
+    assert wh.smallest_difference(0.009, 14) == pytest.approx(0.0099, abs=5e-4)  # a published table: 14 runs an arm see 1 point
+    for deviation, runs in ((-1.0, 5), (float("nan"), 5), (1.0, 1)):
+        with pytest.raises(wh.UsageError, match="2 or more runs"):
+            wh.smallest_difference(deviation, runs)

@@ -1,4 +1,4 @@
-"""`whence demo` and `whence explain`: what they are called with, and how they fail."""
+"""`whence demo`, `whence explain` and `whence compare`: what they are called with, and how they fail."""
 
 import errno
 import sys
@@ -8,10 +8,13 @@ from typing import Annotated
 
 import typer
 
+from whence.cli.compare import Asked, compare_methods
+from whence.cli.contenders import USUAL
 from whence.cli.explain import explain_case
 from whence.cli.own import own_case
 from whence.cli.result import Settings
 from whence.cli.tables import bundled_case, table_case
+from whence.cli.training import Learner
 from whence.errors import UsageError
 
 INTERRUPTED = 130
@@ -43,6 +46,20 @@ class TrustBudget(StrEnum):
     none = "none"
     fast = "fast"
     full = "full"
+
+
+class Compare(StrEnum):
+    """Models that are compared on."""
+
+    logistic = "logistic"
+    mlp = "mlp"
+
+
+class Estimands(StrEnum):
+    """What a comparison is about."""
+
+    runs = "runs"
+    model = "model"
 
 
 class Bundled(StrEnum):
@@ -114,6 +131,36 @@ def explain(
         raise UsageError("Give a table and its target, whence explain TABLE --target COLUMN, or your own model, --problem path.py:function.")
     case = table_case(table, target, query or ["wrong"], model.value, seed, l2, id_column, task)
     explain_case(case, settings, out or Path(f"whence-{table.stem}"))
+
+
+@app.command()
+def compare(
+    data: Annotated[
+        str | None, typer.Argument(help="A CSV, TSV or Parquet file, or a bundled name (default: breast_cancer).", show_default=False)
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column to predict.")] = None,
+    problem: Annotated[
+        str | None, typer.Option("--problem", help="Your own model: path.py:function returning (Problem, queries) or (Problem, queries, train).")
+    ] = None,
+    methods: Annotated[str, typer.Option("--methods", help="Names separated by commas; random is always among them.")] = USUAL,
+    runs: Annotated[int, typer.Option("--runs", help="Models to train, each with a seed of its own; or draws, with --about model.")] = 5,
+    k: Annotated[int, typer.Option("--k", help="How long the lists of most influential examples are.")] = 10,
+    queries: Annotated[int, typer.Option("--queries", min=1, help="Validation examples to ask about.")] = 10,
+    about: Annotated[
+        Estimands, typer.Option("--about", help="runs: models trained like this one, so that seeds are noise. model: this very model.")
+    ] = Estimands.runs,
+    model: Annotated[Compare, typer.Option("--model", help="logistic (softmax or linear, by the target) or mlp.")] = Compare.logistic,
+    subsets: Annotated[int, typer.Option("--lds", min=0, help="Random halves to retrain on for the LDS; 0 for none.")] = 24,
+    left_out: Annotated[int, typer.Option("--loo", min=0, help="Examples to leave out one at a time; 0 for none.")] = 0,
+    removal: Annotated[bool, typer.Option("--removal", help="Retrain without the top of each ranking, beside random sets.")] = False,
+    seed: SeedOption = 0,
+    l2: L2Option = 1e-2,
+    out: OutOption = None,
+) -> None:
+    """How far do methods agree, with each other and with themselves over runs, are they right, and what do they cost?"""
+    learner = Learner((), "linear" if model is Compare.logistic else "mlp", l2, seed)
+    asked = Asked(methods, runs, k, queries, subsets, left_out, removal, "this model" if about is Estimands.model else "models trained like it", seed)
+    compare_methods(data, target, problem, learner, asked, out or Path("whence-compare"))
 
 
 def main() -> None:

@@ -24,8 +24,7 @@ COLUMNS = 30  # of flat inputs that are shown as a table
 
 def own_case(spec: str) -> Case:
     """From ``path.py:function``, which returns (Problem, queries) or (Problem, queries, train)."""
-    function = _function(spec)
-    problem, queries, train = _called(function, spec)
+    problem, queries, train = own_parts(spec)
     asked = problem.examples(queries)
     if not len(asked):
         raise UsageError(f"{spec} returned no queries; give at least one.")
@@ -37,6 +36,11 @@ def own_case(spec: str) -> Case:
     settings = {"model": type(problem.model).__name__, "problem": spec, "objective": problem.objective.describe()}
     name = f"{Path(spec.rpartition(':')[0]).name}:{spec.rpartition(':')[2]}"
     return Case(name, problem, asked, answers, _shown(problem, problem.train)[1], view, train, settings, notes=notes, scales=_scales(problem.train))
+
+
+def own_parts(spec: str) -> tuple[Problem, Any, Any]:
+    """Problem, queries and train (None where there is none) of ``path.py:function``."""
+    return _called(_function(spec), spec)
 
 
 def _function(spec: str) -> Callable[[], Any]:

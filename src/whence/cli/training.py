@@ -55,9 +55,13 @@ class Learner:
         """Targets as the loss wants them."""
         return y if len(self.classes) > 2 else (y.double() - self.centre) / self.spread
 
+    def problem(self, X: Tensor, y: Tensor, ids: np.ndarray) -> Problem:
+        """Model and data together, before any training."""
+        return Problem.of(self._network(X[0].numel()), self.objective(), (X, self.targets(y)), ids=ids)
+
     def fit(self, X: Tensor, y: Tensor, ids: np.ndarray) -> Problem:
         """Train to a gradient norm of 1e-9 and put model and data together."""
-        problem = Problem.of(self._network(X[0].numel()), self.objective(), (X, self.targets(y)), ids=ids)
+        problem = self.problem(X, y, ids)
         if self.model != "linear":
             problem = problem.at(_rough(problem))
         return problem.at(train.newton(TOLERANCE)(problem, self.seed).parameters)

@@ -5,12 +5,12 @@ from whence.datasets.encoder import Encoder, encode_target, fit_encoder
 from whence.datasets.frames import read_frame
 from whence.datasets.images import Images, cifar10, mnist
 from whence.datasets.rows import read_rows
-from whence.datasets.split import split
+from whence.datasets.split import split, split_three
 from whence.datasets.tables import Column, Table, read_table
 from whence.datasets.text import Text, bag_of_words, enron1, sms_spam
 from whence.datasets.titanic import titanic
 
 __all__ = [
     "Column", "Encoder", "Images", "Table", "Text", "bag_of_words", "bundled", "cifar10", "encode_target", "enron1", "fit_encoder", "mnist",
-    "read_frame", "read_rows", "read_table", "sms_spam", "split", "titanic",
+    "read_frame", "read_rows", "read_table", "sms_spam", "split", "split_three", "titanic",
 ]  # fmt: skip

@@ -29,3 +29,13 @@ def split(n: int, *, seed: int, fraction: float = 0.2, stratify: Any = None) -> 
     if not len(held):
         raise UsageError("Every class has one row only, so none can be held out; give more rows.")
     return np.setdiff1d(np.arange(n), held), held
+
+
+def split_three(n: int, *, seed: int, validation: float = 0.2, test: float = 0.2, stratify: Any = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sorted positions of training, validation and test rows: what is learnt from, what chooses, and what judges the choice."""
+    if not (validation > 0 and test > 0 and validation + test < 1):
+        raise UsageError(f"validation={validation} and test={test} hold out none or all; give shares above 0, below 1 in all.")
+    rest, judged = split(n, seed=seed, fraction=test, stratify=stratify)
+    inner = None if stratify is None else np.asarray(stratify)[rest]
+    train, held = split(len(rest), seed=seed, fraction=validation / (1 - test), stratify=inner)
+    return rest[train], rest[held], judged

@@ -3,8 +3,9 @@
 from whence.metrics.agreement import Agreement, agreement
 from whence.metrics.brittleness import Brittleness, brittleness
 from whence.metrics.concentration import Concentration, concentration
+from whence.metrics.configurations import ConfigurationEffect, configuration_effect
 from whence.metrics.correlation import LooCorrelation, loo_correlation
-from whence.metrics.inclusion import Inclusion, SignalToNoise, inclusion, signal_to_noise
+from whence.metrics.inclusion import Inclusion, SharedTop, SignalToNoise, inclusion, shared_top, signal_to_noise
 from whence.metrics.lds import Lds, lds
 from whence.metrics.lists import ListChance, fagin, jaccard, kuncheva, list_chance, ndcg, overlap, rbo
 from whence.metrics.mislabel import MislabelDetection, mislabel_detection
@@ -12,12 +13,13 @@ from whence.metrics.ranks import kendall, pearson, sign_agreement, spearman, wei
 from whence.metrics.removal import Difference, RemovalCurves, removal_curves
 from whence.metrics.runs import Stability, icc, kendall_w, mean_kendall, nogueira, repeatability, runs_for_reliability, stability
 from whence.metrics.sanity import class_detection, distinct_top, marked_detection, randomised_model
-from whence.metrics.significance import benjamini_hochberg, holm, runs_needed
+from whence.metrics.significance import benjamini_hochberg, holm, runs_needed, smallest_difference
 
 __all__ = [
-    "Agreement", "Brittleness", "Concentration", "Difference", "Inclusion", "Lds", "ListChance", "LooCorrelation", "MislabelDetection",
-    "RemovalCurves", "SignalToNoise", "Stability", "agreement", "benjamini_hochberg", "brittleness", "class_detection", "concentration",
-    "distinct_top", "fagin", "holm", "icc", "inclusion", "jaccard", "kendall", "kendall_w", "kuncheva", "lds", "list_chance", "loo_correlation",
-    "marked_detection", "mean_kendall", "mislabel_detection", "ndcg", "nogueira", "overlap", "pearson", "randomised_model", "rbo", "removal_curves",
-    "repeatability", "runs_for_reliability", "runs_needed", "sign_agreement", "signal_to_noise", "spearman", "stability", "weighted_kendall",
+    "Agreement", "Brittleness", "Concentration", "ConfigurationEffect", "Difference", "Inclusion", "Lds", "ListChance", "LooCorrelation",
+    "MislabelDetection", "RemovalCurves", "SharedTop", "SignalToNoise", "Stability", "agreement", "benjamini_hochberg", "brittleness",
+    "class_detection", "concentration", "configuration_effect", "distinct_top", "fagin", "holm", "icc", "inclusion", "jaccard", "kendall",
+    "kendall_w", "kuncheva", "lds", "list_chance", "loo_correlation", "marked_detection", "mean_kendall", "mislabel_detection", "ndcg", "nogueira",
+    "overlap", "pearson", "randomised_model", "rbo", "removal_curves", "repeatability", "runs_for_reliability", "runs_needed", "shared_top",
+    "sign_agreement", "signal_to_noise", "smallest_difference", "spearman", "stability", "weighted_kendall",
 ]  # fmt: skip

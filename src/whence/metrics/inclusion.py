@@ -1,15 +1,19 @@
 """What many runs say of each training example: how often it is in the top k, and how large its score is beside its noise."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
+from scipy.stats import binom
 
+from whence.errors import UsageError
 from whence.estimate import Estimate, undefined
 from whence.metrics.aligned import aligned
-from whence.metrics.bootstrap import LEVEL, over_runs
+from whence.metrics.bootstrap import LEVEL, PerQuery, over_runs
+from whence.metrics.ranks import CONSTANT
 from whence.metrics.selections import top_of
 from whence.scores import By
 
@@ -65,6 +69,38 @@ def inclusion(runs: Sequence[Any] | np.ndarray, *, k: int, by: By = "proponents"
     reach = z / (1 + z * z / count) * np.sqrt(share * (1 - share) / count + z * z / (4 * count**2))
     low, high = np.where(known, np.clip(middle - reach, 0, 1), 0.0), np.where(known, np.clip(middle + reach, 0, 1), 1.0)
     return Inclusion(share, low, high, scores.query_ids, scores.train_ids, count, k / n, found.known)
+
+
+@dataclass(frozen=True, eq=False)
+class SharedTop:
+    """Of each query the training ids that enough of R lists hold, commonest first; ``count``: how many, the mean over queries, beside chance.
+
+    Lists drawn at random share n P(Binomial(R, k/n) ≥ ⌈share R⌉) ids. Queries for which a list has constant scores, and so no top, share nothing
+    and are left out of the count.
+    """
+
+    ids: Mapping[object, tuple[object, ...]]
+    count: Estimate
+    share: float
+
+
+def shared_top(runs: Sequence[Any] | np.ndarray, *, k: int, share: float = 1.0, by: By = "proponents") -> SharedTop:
+    """The training examples that at least ``share`` of runs, methods or both have in their top ``k``: :class:`Scores`, or arrays (R, q, n).
+
+    Scores are brought onto the queries and training examples that all have, by id, before the top is taken. Vacuous at k = n.
+    """
+    if not 0 < share <= 1:
+        raise UsageError(f"share={share} is not above 0 and at most 1; 1 asks for what all lists hold.")
+    found = inclusion(runs, k=k, by=by)
+    enough, n = math.ceil(share * found.runs - 1e-9), found.values.shape[1]
+    ids = {}
+    for row, query in enumerate(found.query_ids.tolist()):
+        order = np.argsort(-found.values[row], kind="stable")
+        held = order[np.rint(found.values[row][order] * found.runs) >= enough] if found.known[row] else order[:0]
+        ids[query] = tuple(found.train_ids[held].tolist())
+    counts = np.where(found.known, [len(one) for one in ids.values()], np.nan)
+    chance, same = n * float(binom.sf(enough - 1, found.runs, k / n)), f"the lists hold all {n} training examples; take a smaller k" if k == n else ""
+    return SharedTop(ids, PerQuery(f"shared top {k}", counts, CONSTANT, chance, (0.0, float(n)), same).estimate(), share)
 
 
 def signal_to_noise(runs: Sequence[Any] | np.ndarray) -> SignalToNoise:

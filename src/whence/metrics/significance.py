@@ -53,6 +53,23 @@ def runs_needed(deviation: float, effect: float, *, power: float = 0.8, level: f
     return high
 
 
+def smallest_difference(deviation: float, runs: int, *, power: float = 0.8, level: float = 0.05, paired: bool = False) -> float:
+    """The smallest difference of means that ``runs`` runs per arm find with the given power: what :func:`runs_needed` turned round.
+
+    ``deviation`` as there; 0, as of a trainer that no seed changes, gives 0. One run shows nothing and is refused.
+    """
+    if not (deviation >= 0 and math.isfinite(deviation) and 0 < level < power < 1) or runs < 2:
+        raise UsageError("Give a deviation of 0 or more, 2 or more runs, and level < power, both between 0 and 1.")
+    freedom = runs - 1 if paired else 2 * (runs - 1)
+    low, high = 0.0, 1.0
+    while _power(high, freedom, level) < power:
+        low, high = high, 2 * high
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if _power(middle, freedom, level) >= power else (middle, high)
+    return deviation * high * (1 if paired else 2**0.5) / runs**0.5
+
+
 def t_test(value: float, error: float, freedom: float) -> float:
     """The two-sided p-value of value / error by Student's t; 1 where both are 0."""
     if error == 0:

@@ -34,12 +34,26 @@ def present(problem: Problem, seed: int) -> Problem:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """Start from new parameters drawn with a seed of their own, whatever the run's: then runs differ by their order of data alone.
+
+    And with several of these and one seed of the run, by their start alone.
+    """
+
+    seed: int
+
+    def __call__(self, problem: Problem, seed: int) -> Problem:
+        """The problem at these parameters."""
+        return problem.initialised(self.seed)
+
+
+@dataclass(frozen=True)
 class Descent:
     """Steps of ``rule`` along the gradient of R estimated on batches, (n / (|B| N)) Σ_{i in B} wᵢ lossᵢ + l2/2 ‖θ‖², n the rows of the data.
 
     The order of the rows is drawn anew each epoch with the seed, from the data as they were before anything was left out: what is left out is
     missing from its batches, whose divisor stays (that of ``problem.without``; a problem with an N of its own has its own). ``start`` is
-    :func:`fresh`, :func:`present` or a function (problem, seed) -> problem. ``checkpoints`` states are kept, evenly, the last among them; with
+    :func:`fresh`, :func:`present`, :class:`Drawn` or a function (problem, seed) -> problem. ``checkpoints`` states are kept, evenly, the last; with
     ``record`` all states that fit, at least about √T, so that :class:`whence.UnrolledInfluence` can follow the run backwards. Raises
     :class:`UsageError` where training diverges.
     """

@@ -1,8 +1,9 @@
-"""Outcomes of retraining on disk, one line each, so that a kill loses the run in hand alone and nothing is trained twice."""
+"""Outcomes of retraining on disk, a line for each training, so that a kill loses the one in hand alone and nothing is trained twice."""
 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,8 +48,9 @@ class Ledger:
             raise UsageError(f"{path} holds outcomes of another {' and another '.join(differ)}; give out= another name, or remove it.")
         found = cls(path)
         for line in map(_parsed, lines):  # the last may have been cut off
-            if "key" in line:
-                found.known[line["key"]] = line["values"]
+            for one in line.get("together", [line]):
+                if "key" in one:
+                    found.known[one["key"]] = one["values"]
         if lines and lines[-1]:
             _append(path, "")
         return found
@@ -59,9 +61,16 @@ class Ledger:
 
     def add(self, ids: Sequence[object], seed: int, values: Tensor) -> None:
         """Keep what a run gave (q,)."""
-        self.known[_key(ids, seed)] = values.tolist()
+        self._keep([_entry(ids, seed, values)])
+
+    def add_together(self, groups: Sequence[Sequence[object]], seed: int, values: Sequence[Tensor]) -> None:
+        """Keep what runs that were trained together gave: all of them or, after a kill, none, so that the same are trained together again."""
+        self._keep([_entry(ids, seed, given) for ids, given in zip(groups, values, strict=True)])
+
+    def _keep(self, entries: list[dict[str, Any]]) -> None:
+        self.known |= {entry["key"]: entry["values"] for entry in entries}
         if self.path is not None:
-            _append(self.path, json.dumps({"key": _key(ids, seed), "seed": seed, "left out": len(ids), "values": values.tolist()}))
+            _append(self.path, json.dumps(entries[0] if len(entries) == 1 else {"together": entries}))
 
     def get(self, ids: Sequence[object], seed: int) -> Tensor:
         """What was kept (q,), in float64."""
@@ -70,9 +79,14 @@ class Ledger:
 
 def manifest_of(problem: Problem, queries: Examples, train: object, normalise: bool) -> dict[str, Any]:
     """What outcomes are of, in words that are the same in every process."""
-    settings = repr(train) if hasattr(train, "__dataclass_fields__") else f"{getattr(train, '__module__', '')}.{getattr(train, '__qualname__', '')}"
+    named = getattr(train, "__qualname__", None)
+    settings = f"{train.__module__}.{named}" if named else re.sub(r" at 0x[0-9a-f]+", "", repr(train))  # of a setting that is a function
     rows = hashlib.sha256(np.ascontiguousarray(queries.rows).tobytes() + "\n".join(map(str, queries.ids.tolist())).encode()).hexdigest()
     return {"problem": problem.fingerprint(), "queries": f"{queries.source.digest()} {rows}", "trainer": settings, "normalise": normalise}
+
+
+def _entry(ids: Sequence[object], seed: int, values: Tensor) -> dict[str, Any]:
+    return {"key": _key(ids, seed), "seed": seed, "left out": len(ids), "values": values.tolist()}
 
 
 def _key(ids: Sequence[object], seed: int) -> str:

@@ -17,6 +17,7 @@ from whence.scores import Groups, group_ids
 from whence.truth.ledger import Ledger, manifest_of
 from whence.truth.outcomes import Outcomes
 from whence.truth.run import Run, Train, TrainMany
+from whence.truth.together import CHUNK as TOGETHER
 
 
 def retrain_without(
@@ -37,8 +38,8 @@ def retrain_without(
     ``normalise=True`` divides by what is left. A trainer that can do many at once is given them all; others run
     in ``jobs`` processes, or where ``joblib.parallel_config`` says (its Dask and Ray backends among others). With ``out``,
     a file, every outcome is kept as soon as it is there, by the ids left out and the seed: the same call after a kill goes
-    on, and no call trains what the file knows. Raises :class:`UsageError` for a file of another problem, other queries or
-    another trainer.
+    on and gives the same bits, and no call trains what the file knows. Models that are trained together are 24 at a time then, kept and
+    lost together. Raises :class:`UsageError` for a file of another problem, other queries or another trainer.
     """
     asked, named = problem.examples(queries), group_ids(groups, problem.ids)
     if not len(seeds):
@@ -48,20 +49,28 @@ def retrain_without(
         if ledger.missing([()], seed):
             ledger.add((), seed, measured(problem, parameters_of(train(problem, seed)), asked))
         waiting = [left_out[number] for number in ledger.missing(left_out, seed)]
-        runs = _runs(problem, waiting, train, seed, normalise, jobs, progress) if waiting else ()
-        for ids, run in zip(waiting, runs, strict=True):
+        if isinstance(train, TrainMany):
+            for some in _stacks(waiting, out is not None):
+                runs = train.without(problem, some, seed=seed, normalise=normalise, progress=progress)
+                ledger.add_together(some, seed, [measured(problem, parameters_of(run), asked) for run in runs])
+            continue
+        for ids, run in zip(waiting, _one_by_one(problem, waiting, train, seed, normalise, jobs, progress), strict=True):
             ledger.add(ids, seed, measured(problem, parameters_of(run), asked))
     values = torch.stack([torch.stack([ledger.get(ids, seed) for ids in left_out], 1) for seed in map(int, seeds)])
     baseline = torch.stack([ledger.get((), seed) for seed in map(int, seeds)])
     return Outcomes(values, baseline, named, asked.ids, problem.objective.sign, problem.objective.unit)
 
 
-def _runs(
+def _stacks(groups: Sequence[Sequence[object]], kept: bool) -> list[Sequence[Sequence[object]]]:
+    """What is trained together: all, or where outcomes are ``kept``, as many at a time as a kill may cost."""
+    size = TOGETHER if kept else len(groups) or 1
+    return [groups[first : first + size] for first in range(0, len(groups), size)]
+
+
+def _one_by_one(
     problem: Problem, groups: Sequence[Sequence[object]], train: Train, seed: int, normalise: bool, jobs: int | None, progress: bool
 ) -> Iterable[object]:
     """What training without each group gives, as it is done."""
-    if isinstance(train, TrainMany):
-        return train.without(problem, groups, seed=seed, normalise=normalise, progress=progress)
     reduced = (_reduced(problem, ids, normalise) for ids in groups)
     work = Parallel(n_jobs=jobs, return_as="generator")(delayed(train)(smaller, seed) for smaller in reduced)
     return track(work, f"retraining, seed {seed}", len(groups), progress)

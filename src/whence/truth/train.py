@@ -1,6 +1,6 @@
 """Ready trainers: settings that are called with (problem, seed)."""
 
-from whence.truth.descent import Descent, Start, fresh, present
+from whence.truth.descent import Descent, Drawn, Start, fresh, present
 from whence.truth.newton import Newton
 from whence.truth.rules import SGD, Adam
 from whence.truth.schedules import Constant, Cosine, Linear, Milestones, Schedule
@@ -37,4 +37,4 @@ def adam(
     return Descent(Adam(betas, eps, eps_root, decay), epochs, learning_rate, batch_size, schedule, start, checkpoints, record)
 
 
-__all__ = ["Constant", "Cosine", "Linear", "Milestones", "adam", "fresh", "newton", "present", "sgd"]
+__all__ = ["Constant", "Cosine", "Drawn", "Linear", "Milestones", "adam", "fresh", "newton", "present", "sgd"]

@@ -10,7 +10,7 @@ true ranking is that of the mean shares. In each repetition `wh.trust` at its de
 - false inclusion: the share of repetitions and queries whose core@10 holds an example that is not truly among the ten. Bar: at most 5 %. Missed: the
   share whose possible@10 lacks a member. Of the bootstrap, of seeds, and of seeds whose scores are all equal in truth.
 - the null: labels permuted anew in each training (`wh.PermutedLabels`), and labels permuted once in each repetition, under the bootstrap. Bar: an
-  empty core in at least 95 % of repetitions and queries.
+  empty core in at least 95 % of repetitions and queries. Linear regression on targets permuted once misses it: a wild target is influential in truth.
 
 Writes trust.json and trust.png. `--quick` repeats little.
 """

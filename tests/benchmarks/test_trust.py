@@ -31,12 +31,12 @@ def test_the_quick_form_writes_numbers_and_a_chart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [False, True])
 def test_truths_are_those_of_trainings_with_the_example(monkeypatch: pytest.MonkeyPatch, kind: bool) -> None:
     bench = loaded(SCRIPT, monkeypatch)
-    world = bench.World(kind, 60, 3)
+    world = bench.World(kind, 200, 3)
     X, y = world.drawn(5)
     queries = world.drawn(77, 2)
     scores, _ = world.truth(X[:4], y[:4], queries, world.fits(1))
-    others, labels = world.drawn(10_000_000, 59)
+    others, labels = world.drawn(10_000_000, 199)
     for place in range(4):
         problem = world.problem(torch.cat([others, X[place : place + 1]]), torch.cat([labels, y[place : place + 1]]))
         there = wh.attribute(bench.METHOD, problem, queries, progress=False).values[:, -1].numpy()
-        assert np.allclose(scores[:, place], there, rtol=0.05 if kind else 1e-6, atol=1e-9)
+        assert np.abs(scores[:, place] - there).max() < (0.03 if kind else 1e-9) * np.abs(scores).max()  # one Newton step is exact for the linear

@@ -1,4 +1,4 @@
-"""`whence demo` and `whence explain`: what they are called with, and how they fail."""
+"""`whence demo`, `whence explain` and `whence study`: what they are called with, and how they fail."""
 
 import errno
 import sys
@@ -11,6 +11,7 @@ import typer
 from whence.cli.explain import explain_case
 from whence.cli.own import own_case
 from whence.cli.result import Settings
+from whence.cli.study import list_studies, run_study, study_called
 from whence.cli.tables import bundled_case, table_case
 from whence.errors import UsageError
 
@@ -103,6 +104,23 @@ def explain(
         raise UsageError("Give a table and its target, whence explain TABLE --target COLUMN, or your own model, --problem path.py:function.")
     case = table_case(table, target, query or ["wrong"], model.value, seed, l2, id_column, task)
     explain_case(case, settings, out or Path(f"whence-{table.stem}"))
+
+
+@app.command()
+def study(
+    name: Annotated[str | None, typer.Argument(help="Which study; without a name they are listed.", show_default=False)] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A form of a minute or so.")] = False,
+    seeds: Annotated[int | None, typer.Option("--seeds", help="How many seeds (default: as the study has them).")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Data in place of the study's own, where it takes some.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column of --data to predict.")] = None,
+    device: Annotated[str, typer.Option("--device", help="Where networks run: cpu or cuda.")] = "cpu",
+    out: OutOption = None,
+) -> None:
+    """Run an experiment of the field, with tables, figures and a report; the same command goes on after an interruption."""
+    if name is None:
+        list_studies()
+        return
+    run_study(study_called(name)(out or Path(f"whence-{name}"), quick, seeds, data, target, device))
 
 
 def main() -> None:

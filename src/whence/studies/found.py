@@ -122,11 +122,13 @@ def single(name: str, value: float | None, seeds: Iterable[int] = (), original: 
     return Number(estimate, tuple(seeds), original)
 
 
-def mean_of(name: str, values: Iterable[float], seeds: Iterable[int], original: float | None = None) -> Number:
-    """The mean over seeds with Student's interval."""
+def mean_of(
+    name: str, values: Iterable[float], seeds: Iterable[int], original: float | None = None, bounds: tuple[float, float] = (-np.inf, np.inf)
+) -> Number:
+    """The mean over seeds with Student's interval, cut at the bounds."""
     listed = _checked(name, values)
     value, runs = float(listed.mean()), len(listed)
-    low, high = student(value, float(listed.std(ddof=1)) / runs**0.5, runs - 1) if runs > 1 else (None, None)
+    low, high = student(value, float(listed.std(ddof=1)) / runs**0.5, runs - 1, bounds) if runs > 1 else (None, None)
     return Number(Estimate(name, value, low, high, LEVEL, runs), tuple(seeds), original)
 
 
@@ -136,6 +138,15 @@ def median_of(name: str, values: Iterable[float], seeds: Iterable[int], original
     picks = np.random.default_rng(0).integers(0, len(listed), (RESAMPLES, len(listed)))
     low, high = percentiles(np.median(listed[picks], 1)) if len(listed) > 1 else (None, None)
     return Number(Estimate(name, float(np.median(listed)), low, high, LEVEL, len(listed)), tuple(seeds), original)
+
+
+def share_of(name: str, hits: Iterable[bool], seeds: Iterable[int], original: float | None = None) -> Number:
+    """The share of seeds in which something holds, with Wilson's interval."""
+    listed = _checked(name, hits)
+    share, runs, z = float(listed.mean()), len(listed), 1.959964
+    middle, reach = share + z**2 / (2 * runs), z * (share * (1 - share) / runs + z**2 / (4 * runs**2)) ** 0.5
+    low, high = ((middle + side * reach) / (1 + z**2 / runs) for side in (-1, 1))
+    return Number(Estimate(name, share, max(0.0, low), min(1.0, high), LEVEL, runs), tuple(seeds), original)
 
 
 def _checked(name: str, values: Iterable[float]) -> np.ndarray:

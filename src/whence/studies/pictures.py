@@ -22,15 +22,15 @@ def curves(
     place: Any = (
         alt.X(f"{x}:O", sort=None, axis=alt.Axis(labelAngle=0)) if categories else alt.X(f"{x}:Q", scale=alt.Scale(zero=False, nice=False, padding=8))
     )
-    colour = alt.Color(f"{series}:N", sort=names, scale=alt.Scale(range=COLOURS), legend=_legend(series))
+    colour = alt.Color(f"{series}:N", sort=names, scale=alt.Scale(domain=names, range=COLOURS[: len(names)]), legend=_legend(series))
     data = alt.Data(values=_records(frame, x, y, series, panels))
     base = alt.Chart(data, width=width, height=height).encode(x=place.title(x_title), color=colour)
     value: Any = alt.Y(f"{y}:Q", title=y_title, scale=scale)
-    dash = alt.StrokeDash(f"{series}:N", sort=names, scale=alt.Scale(range=DASHES), legend=_legend(series))
+    dash = alt.StrokeDash(f"{series}:N", sort=names, scale=alt.Scale(domain=names, range=DASHES[: len(names)]), legend=None)
     layers = [
         base.mark_rule(opacity=0.6, clip=True).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
         base.mark_line(strokeWidth=2, clip=True).encode(y=value, strokeDash=dash),
-        base.mark_point(filled=True, size=50).encode(y=value, shape=alt.Shape(f"{series}:N", sort=names, legend=_legend(series))),
+        base.mark_point(filled=True, size=50).encode(y=value, shape=alt.Shape(f"{series}:N", sort=names, legend=None)),
     ]
     chart = alt.layer(*layers)
     order = None if panels is None else list(dict.fromkeys(frame[panels]))

@@ -86,7 +86,7 @@ def figures(table: pd.DataFrame, seeds: tuple[int, ...]) -> dict[str, Figure]:
     """Rank correlation by depth for each weight decay, by which layers are counted, and by width."""
     frame = tabled(summed(table, seeds))
     frame = frame.assign(decay="l2 " + frame["decay"])
-    axes = {"x_title": "hidden layers", "y_title": "median Spearman with retraining", "categories": True, "domain": (-0.5, 1.0)}
+    axes = {"x_title": "hidden layers", "y_title": "median Spearman with retraining", "categories": True, "domain": (-0.6, 1.0)}
     deep, own = frame[frame["width"] == 5], (frame["form"] == ALL)
     charts = {
         "depth": Figure(

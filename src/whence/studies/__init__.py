@@ -10,6 +10,6 @@ from whence.studies.write import bar_lines, file_of, write_found
 STUDIES: dict[str, type[Study]] = {study.name: study for study in (Fragility, KohLiang)}
 
 __all__ = [
-    "STUDIES", "Bar", "Figure", "Found", "Fragility", "Kept", "KohLiang", "Number", "Study", "Times", "bar_lines", "file_of", "joined", "mean_of", "median_of",
-    "share_of", "single", "write_found",
+    "STUDIES", "Bar", "Figure", "Found", "Fragility", "Kept", "KohLiang", "Number", "Study", "Times", "bar_lines", "file_of", "joined", "mean_of",
+    "median_of", "share_of", "single", "write_found",
 ]  # fmt: skip

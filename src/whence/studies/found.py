@@ -32,7 +32,12 @@ class Number:
         value, low, high = self.estimate.value, self.estimate.low, self.estimate.high
         if value is None:
             return self.estimate.status
-        return f"{value:.3g}" if low is None or high is None else f"{value:.3g} [{low:.3g}, {high:.3g}]"
+        return _short(value) if low is None or high is None else f"{_short(value)} [{_short(low)}, {_short(high)}]"
+
+
+def _short(value: float) -> str:
+    """Three digits, and so many of a correlation close to 1 that it does not read as 1."""
+    return f"{value:.5f}" if 0.9995 <= abs(value) < 1 else f"{value:.3g}"
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ def svm(problem: wh.Problem, seed: int) -> dict[str, torch.Tensor]:
     """The minimiser of (1/N) Σ max(0, 1 - y s) + l2/2 ‖θ‖²: LinearSVC's C is 1/(N l2), where N stays when an example is left out."""
     batches = list(problem.batches())
     X, y = (torch.cat([getattr(batch, name) for batch in batches]).numpy() for name in ("inputs", "targets"))
-    solver = LinearSVC(loss="hinge", dual=True, C=1 / (problem.normaliser * L2), fit_intercept=False, tol=1e-9, max_iter=2_000_000, random_state=seed)
+    dual: Any = True
+    solver = LinearSVC(loss="hinge", dual=dual, C=1 / (problem.normaliser * L2), fit_intercept=False, tol=1e-9, max_iter=2_000_000, random_state=seed)
     solver.fit(X, y)
     return {"weight": torch.from_numpy(solver.coef_.copy())}
 

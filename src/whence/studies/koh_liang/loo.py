@@ -45,7 +45,8 @@ def compared(images: int, pooled: bool, count: int, depth: int, repeats: int) ->
     random = np.random.default_rng(0).choice(problem.ids, count, replace=False)
     ids = np.unique(np.concatenate([tops.ravel(), random]))
     scores[LEVERAGE] = wh.attribute(wh.InfluenceFunction(exact, leverage=True), problem, asked, ids=ids)
-    truth, chosen = wh.leave_one_out(problem, ids, asked, wh.train.newton(1e-10)), {name: one.select(ids.tolist()) for name, one in scores.items()}
+    truth = wh.leave_one_out(problem, ids, asked, wh.train.newton(1e-10))
+    chosen = {name: one.select(ids.tolist()) for name, one in scores.items()}
     rows = []
     for place, query in enumerate(asked.ids.tolist()):
         for column in np.flatnonzero(np.isin(ids, np.concatenate([tops[place], random]))).tolist():
@@ -67,12 +68,12 @@ def loo(study: Study) -> Found:
     one = table[table["query"] == table["query"].iloc[0]].melt(["query", "left out", "kind", "actual"], list(forms), "form", "predicted")
     figure = Figure(
         against(one, panels="form", series="kind", unit="loss change"),
-        "Softmax regression on MNIST, the loss of the digit where it is highest: changes predicted for leaving one image out, against retraining; the "
-        "most influential images and random ones; the dashes are y = x.",
+        "Softmax regression on MNIST, the loss of the digit where it is highest: changes predicted for leaving one image out, against "
+        "retraining; the most influential images and random ones; the dashes are y = x.",
     )
     said = (
-        "By the exact inverse r with retraining is {loo/exact/pearson} with a slope of {loo/exact/slope} (medians over eight digits), by CG {loo/CG/pearson}, "
-        "by LiSSA {loo/LiSSA/pearson}; the sign is right for {loo/exact/sign} of the most influential images.",
+        "By the exact inverse r with retraining is {loo/exact/pearson} with a slope of {loo/exact/slope} (medians over eight digits), by CG "
+        "{loo/CG/pearson}, by LiSSA {loo/LiSSA/pearson}; the sign is right for {loo/exact/sign} of the most influential images.",
         "The slope below 1 is what first order leaves out: with leverage, a whole Newton step for each image, it is {loo/exact, with leverage/slope} "
         "and r {loo/exact, with leverage/pearson}.",
     )
@@ -85,7 +86,7 @@ def loo(study: Study) -> Found:
         Bar("loo/exact, with leverage/slope", 0.98, 1.02),
         Bar("loo/LiSSA/least pearson", at_least=0.98, source="a replication: 0.998 on its 500 largest"),
     )
-    original = "The paper correlates over the 500 training images of largest predicted influence, which flatters r; here random images are among those left out."
+    original = "The paper correlates over the 500 training images of largest predicted influence, which flatters r; here random ones are too."
     return Found({"leave-one-out, predicted and retrained changes": table}, {"leave-one-out": figure}, numbers, said, bars, (original,))
 
 

@@ -16,25 +16,26 @@ def curves(
     frame: pd.DataFrame, x: str, y: str, series: str, *, x_title: str, y_title: str, categories: bool = False, panels: str | None = None,
     domain: tuple[float, float] | None = None, width: int = 340, height: int = 240,
 ) -> alt.TopLevelMixin:  # fmt: skip
-    """A line with its intervals (columns ``low``, ``high``) for each ``series``, told apart by colour and dash, points by shape."""
-    names = list(dict.fromkeys(frame[series]))
-    scale = alt.Scale(domain=list(domain), clamp=True) if domain else alt.Scale(zero=False)
-    place: Any = (
-        alt.X(f"{x}:O", sort=None, axis=alt.Axis(labelAngle=0)) if categories else alt.X(f"{x}:Q", scale=alt.Scale(zero=False, nice=False, padding=8))
-    )
+    """A line with intervals (columns ``low``, ``high``) for each ``series``, told apart by colour, dash and shape; a panel for each of ``panels``."""
+    closed = {edge: frame[edge].fillna(frame[y]) if edge in frame else frame[y] for edge in ("low", "high")}
+    frame, names = frame.assign(**closed), list(dict.fromkeys(frame[series]))
+    low, high = domain or (float(closed["low"].min()), float(closed["high"].max()))
+    scale = alt.Scale(domain=[low, high], nice=domain is None, zero=False)
+    place: Any = alt.X(f"{x}:O", sort=None, axis=alt.Axis(labelAngle=0)) if categories else alt.X(f"{x}:Q", scale=alt.Scale(zero=False, padding=8))
     colour = alt.Color(f"{series}:N", sort=names, scale=alt.Scale(domain=names, range=COLOURS[: len(names)]), legend=_legend(series))
-    data = alt.Data(values=_records(frame, x, y, series, panels))
-    base = alt.Chart(data, width=width, height=height).encode(x=place.title(x_title), color=colour)
-    value: Any = alt.Y(f"{y}:Q", title=y_title, scale=scale)
     dash = alt.StrokeDash(f"{series}:N", sort=names, scale=alt.Scale(domain=names, range=DASHES[: len(names)]), legend=None)
-    layers = [
-        base.mark_rule(opacity=0.6, clip=True).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
-        base.mark_line(strokeWidth=2, clip=True).encode(y=value, strokeDash=dash),
-        base.mark_point(filled=True, size=50).encode(y=value, shape=alt.Shape(f"{series}:N", sort=names, legend=None)),
-    ]
-    chart = alt.layer(*layers)
-    order = None if panels is None else list(dict.fromkeys(frame[panels]))
-    return chart if panels is None else chart.facet(facet=alt.Facet(f"{panels}:N", sort=order, title=None), columns=2, data=data)
+    value: Any = alt.Y(f"{y}:Q", title=y_title, scale=scale)
+    charts = []
+    for name, rows in [(None, frame)] if panels is None else frame.groupby(panels, sort=False):
+        title = alt.TitleParams(str(name), fontSize=12, anchor="start") if name is not None else alt.Undefined
+        base = alt.Chart(inline(rows), width=width, height=height).encode(x=place.title(x_title), color=colour)
+        layers = [
+            base.mark_rule(opacity=0.6, clip=True).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
+            base.mark_line(strokeWidth=2, clip=True).encode(y=value, strokeDash=dash),
+            base.mark_point(filled=True, size=50, clip=True).encode(y=value, shape=alt.Shape(f"{series}:N", sort=names, legend=None)),
+        ]
+        charts.append(alt.layer(*layers).properties(title=title))
+    return charts[0] if panels is None else alt.concat(*charts, columns=2)
 
 
 def against(
@@ -48,7 +49,7 @@ def against(
         edges = [float(both.min()), float(both.max())]
         x_range, y_range = (edges, edges) if alike else ([float(v) for v in (both[:, k].min(), both[:, k].max())] for k in (1, 0))
         x, y = _scale(x_range), _scale(y_range)
-        axis = alt.Axis(format="~g", tickCount=4)
+        axis = alt.Axis(format="~g", tickCount=4, labelOverlap=True)
         encoding: dict[str, Any] = {
             "x": alt.X("actual:Q", title=f"retrained {unit}", scale=x, axis=axis),
             "y": alt.Y("predicted:Q", title=f"predicted {unit}", scale=y, axis=axis),
@@ -75,15 +76,7 @@ def bars(
 
 
 def _legend(title: str) -> alt.Legend:
-    return alt.Legend(title=title, orient="bottom", columns=2, labelLimit=320, symbolStrokeWidth=2)
-
-
-def _records(frame: pd.DataFrame, x: str, y: str, series: str, panels: str | None) -> Any:
-    """The columns in question, with intervals that are not there closed onto their values."""
-    kept = frame[[x, y, series, *([] if panels is None else [panels])]].copy()
-    for edge in ("low", "high"):
-        kept[edge] = frame[edge].fillna(frame[y]) if edge in frame else frame[y]
-    return kept.to_dict("records")
+    return alt.Legend(title=title, orient="bottom", columns=2, labelLimit=320, symbolType="square", symbolStrokeWidth=0)
 
 
 def _scale(edges: list[float]) -> alt.Scale:

@@ -23,7 +23,7 @@ class Fragility(Study):
     name = "fragility"
     question = "Where can influence be trusted: how does it go with depth, width, activation and weight decay?"
     paper = "Basu, Pope & Feizi 2021, Influence Functions in Deep Learning Are Fragile"
-    times = Times(quick=45, full=75, measured=False)
+    times = Times(quick=45, full=180, measured=False)
 
     def run(self) -> Found:
         seeds = self.count(20, 3)

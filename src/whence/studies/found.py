@@ -37,7 +37,7 @@ class Number:
 
 def _short(value: float) -> str:
     """Three digits, and so many of a correlation close to 1 that it does not read as 1."""
-    return f"{value:.5f}" if 0.9995 <= abs(value) < 1 else f"{value:.3g}"
+    return f"{value:.5f}" if 0.9995 <= abs(value) < 1 - 1e-9 else f"{value:.3g}"
 
 
 @dataclass(frozen=True)

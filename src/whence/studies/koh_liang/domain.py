@@ -21,6 +21,7 @@ DRUGS, TAKEN = 18, (0.95, 0.03, 0.02)  # columns of drugs: not taken by most, an
 NUMBERS = 8
 EVEN = 10.0  # of the Dirichlet law of the other columns' shares: no value but the children's age is rare
 EFFECT = 0.1  # spread of the coefficients: readmission is hardly foretold, as in the original (AUC about 0.65)
+DRAWN = {"shares": SHARES, "levels": LEVELS, "drugs": DRUGS, "taken": TAKEN, "numbers": NUMBERS, "even": EVEN, "effect": EFFECT}
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +124,11 @@ def asked(case: Mismatch, seed: int) -> list[dict[str, float]]:
 def domain(study: Study) -> Found:
     """The hospital's structure over seeds, the Titanic, and a person's own table."""
     seeds, rows = study.count(10, 2), 20_000
-    tables = {"hospital": pd.concat([study.kept.rows("hospital", {"rows": rows, "seed": s}, lambda s=s: asked(hospital(rows, s), s)) for s in seeds])}
+    tables = {
+        "hospital": pd.concat(
+            [study.kept.rows("hospital", {"rows": rows, "drawn": DRAWN, "seed": s}, lambda s=s: asked(hospital(rows, s), s)) for s in seeds]
+        )
+    }
     tables["titanic"] = pd.concat([study.kept.rows("titanic", {"seed": s}, lambda s=s: asked(titanic(s, None), s)) for s in seeds])
     if study.data is not None:
         tables["own"] = pd.DataFrame(asked(own(study), 0))

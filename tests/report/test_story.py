@@ -18,3 +18,10 @@ def test_tables_and_pictures_are_inside_and_text_is_escaped(tmp_path: Path) -> N
 
 def test_cells_never_say_nan() -> None:
     assert (cell(float("nan")), cell(None), cell("x"), cell(3)) == ("", "", "x", "3")
+
+
+def test_texts_cannot_break_out_and_pictures_are_inside(tmp_path: Path) -> None:
+    evil = "</section><script>alert(1)</script>"
+    section = Section(evil, (evil,), {evil: pd.DataFrame({evil: [evil]})}, {evil: f"<svg>{evil}</svg>"})
+    page = write_story(tmp_path / "s.html", Story(evil, evil, (section,))).read_text(encoding="utf-8")
+    assert "<script" not in page and page.count("data:image/svg+xml;base64,") == 1

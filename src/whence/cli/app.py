@@ -1,4 +1,4 @@
-"""`whence demo`, `whence explain` and `whence compare`: what they are called with, and how they fail."""
+"""`whence demo`, `explain`, `compare` and `study`: what they are called with, and how they fail."""
 
 import errno
 import sys
@@ -13,6 +13,7 @@ from whence.cli.contenders import USUAL
 from whence.cli.explain import explain_case
 from whence.cli.own import own_case
 from whence.cli.result import Settings
+from whence.cli.study import list_studies, run_study, study_called
 from whence.cli.tables import bundled_case, table_case
 from whence.cli.training import Learner
 from whence.errors import UsageError
@@ -161,6 +162,23 @@ def compare(
     learner = Learner((), "linear" if model is Compare.logistic else "mlp", l2, seed)
     asked = Asked(methods, runs, k, queries, subsets, left_out, removal, "this model" if about is Estimands.model else "models trained like it", seed)
     compare_methods(data, target, problem, learner, asked, out or Path("whence-compare"))
+
+
+@app.command()
+def study(
+    name: Annotated[str | None, typer.Argument(help="Which study; without a name they are listed.", show_default=False)] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A form of a minute or so.")] = False,
+    seeds: Annotated[int | None, typer.Option("--seeds", help="How many seeds (default: as the study has them).")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Data in place of the study's own, where it takes some.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column of --data to predict.")] = None,
+    device: Annotated[str, typer.Option("--device", help="Where networks run: cpu or cuda.")] = "cpu",
+    out: OutOption = None,
+) -> None:
+    """Run an experiment of the field, with tables, figures and a report; the same command goes on after an interruption."""
+    if name is None:
+        list_studies()
+        return
+    run_study(study_called(name)(out or Path(f"whence-{name}"), quick, seeds, data, target, device))
 
 
 def main() -> None:

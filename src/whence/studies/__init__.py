@@ -1,0 +1,15 @@
+"""The field's experiments, each a short script over the public names."""
+
+from whence.studies.found import Bar, Figure, Found, Number, joined, mean_of, median_of, share_of, single
+from whence.studies.fragility import Fragility
+from whence.studies.kept import Kept
+from whence.studies.koh_liang import KohLiang
+from whence.studies.study import Study, Times
+from whence.studies.write import bar_lines, file_of, write_found
+
+STUDIES: dict[str, type[Study]] = {study.name: study for study in (Fragility, KohLiang)}
+
+__all__ = [
+    "STUDIES", "Bar", "Figure", "Found", "Fragility", "Kept", "KohLiang", "Number", "Study", "Times", "bar_lines", "file_of", "joined", "mean_of",
+    "median_of", "share_of", "single", "write_found",
+]  # fmt: skip

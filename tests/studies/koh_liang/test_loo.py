@@ -1,0 +1,23 @@
+"""Leave-one-out on small digits: each form lies on the line as far as theory lets it."""
+
+from pathlib import Path
+
+import pytest
+
+from whence.studies import KohLiang
+from whence.studies.koh_liang.loo import loo
+
+
+def test_the_quick_form_lies_on_the_line(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    found = loo(KohLiang(tmp_path, quick=True))
+
+    def of(form: str, what: str) -> float:
+        value = found.value(f"loo/{form}/{what}")
+        assert value is not None
+        return value
+
+    assert of("exact", "pearson") > 0.999 and 0.9 < of("exact", "slope") < 1 and of("exact", "sign") == 1
+    assert of("CG", "pearson") == pytest.approx(of("exact", "pearson"), abs=1e-5)
+    assert of("LiSSA", "least pearson") > 0.95
+    assert of("exact, with leverage", "least pearson") > of("exact", "least pearson") and 0.98 < of("exact, with leverage", "slope") < 1.02

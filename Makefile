@@ -9,8 +9,9 @@ BENCH := .venv-bench/.installed
 demo: $(STAMP)
 	$(BIN)/whence demo
 
+# Two processes of one thread each: torch's own threads would fight over the cores.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(STAMP)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports

@@ -90,8 +90,10 @@ class Kept:
     def __call__(self, problem: wh.Problem, seed: int) -> wh.Run:
         return self.newton(problem, seed)
 
-    def without(self, problem: wh.Problem, groups: Sequence[Any], *, normalise: bool = False, progress: bool = True) -> list[wh.Run]:
-        self.runs = self.newton.without(problem, groups, normalise=normalise, progress=progress)
+    def without(
+        self, problem: wh.Problem, groups: Sequence[Any], *, seed: int = 0, normalise: bool = False, progress: bool = True
+    ) -> list[wh.Run]:  # fmt: skip
+        self.runs = self.newton.without(problem, groups, seed=seed, normalise=normalise, progress=progress)
         return self.runs
 
 

@@ -14,11 +14,11 @@ from whence.errors import UsageError
 from whence.problem import Problem
 from whence.progress import track
 from whence.tree import all_finite
-from whence.truth.recording import Recording, Step, batch_of, split, step_gradient
+from whence.truth.recording import Recording, Step, batch_of, penalised, split, step_gradient
 from whence.truth.rules import Rule, State
 from whence.truth.run import Run
 from whence.truth.schedules import Constant, Schedule
-from whence.truth.together import CHUNK, Together
+from whence.truth.together import Together
 
 Start = Callable[[Problem, int], Problem]
 
@@ -89,7 +89,7 @@ class Descent:
                 gradient = self._gradient(begun, state[0], positions, divisor)
             except UsageError as error:
                 raise UsageError(f"Training with seed {seed} failed at step {t} ({error}); where it diverges, lower the learning rate.") from error
-            state = self.rule.step(state, gradient + penalty * state[0], rate, t)
+            state = self.rule.step(state, penalised(gradient, state[0], penalty), rate, t)
             if t + 1 in marks:
                 kept[t + 1] = state
             if t + 1 in shown:
@@ -105,20 +105,20 @@ class Descent:
         """The run without each group of ids, as they are done: stacked where torch can stack this model, otherwise in turn; equal to rounding."""
         begun = self.start(replace(problem, train=problem.train.in_memory()), seed)
         theta = torch.cat([value.reshape(-1) for value in begun.parameters.values()])
-        models = Together.of(begun, groups, normalise)
+        models, penalty = Together.of(begun, groups, normalise), begun.l2
         if self.record or self.checkpoints or not models.possible(theta):
             reduced = (problem.without(ids) for ids in groups)
             each = (self(one.renormalised() if normalise else one, seed) for one in reduced)
             yield from track(each, f"retraining, seed {seed}", len(groups), progress)
             return
         batches = list(self._batches(begun, seed))
-        steps = (t for _ in range(0, len(groups), CHUNK) for t in range(len(batches)))
-        told = track(steps, f"retraining {len(groups)} together, seed {seed}", -(-len(groups) // CHUNK) * len(batches), progress)
+        steps = (t for _ in range(0, len(groups), models.chunk) for t in range(len(batches)))
+        told = track(steps, f"retraining {len(groups)} together, seed {seed}", -(-len(groups) // models.chunk) * len(batches), progress)
         for some in models.chunks():
             state = self.rule.start(theta.repeat(len(some), 1))
             for t in islice(told, len(batches)):
                 rate = self.learning_rate * self.schedule(t, len(batches))
-                state = self.rule.step(state, some.gradients(state[0], *batches[t]) + begun.l2 * state[0], rate, t)
+                state = self.rule.step(state, penalised(some.gradients(state[0], *batches[t]), state[0], penalty), rate, t)
             if not all_finite(state[0]):
                 raise UsageError(f"Training with seed {seed} diverged; lower the learning rate.")
             yield from (Run(_named(begun, one)) for one in state[0])

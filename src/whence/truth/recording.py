@@ -91,7 +91,7 @@ class Replay:
 
     def gradient(self, theta: Tensor, t: int) -> Tensor:
         """g of step t at θ (d,)."""
-        return step_gradient(self.problem, theta, self.batch(t), self.recording.steps[t].divisor) + self.recording.penalty * theta
+        return penalised(step_gradient(self.problem, theta, self.batch(t), self.recording.steps[t].divisor), theta, self.recording.penalty)
 
 
 def step_gradient(problem: Problem, theta: Tensor, batch: Batch, divisor: float) -> Tensor:
@@ -101,6 +101,11 @@ def step_gradient(problem: Problem, theta: Tensor, batch: Batch, divisor: float)
         total = problem.losses(problem.outputs(batch.inputs, parameters), batch) @ batch.weights / divisor
         found = torch.autograd.grad(total, list(parameters.values()), materialize_grads=True)
     return torch.cat([piece.reshape(-1) for piece in found])
+
+
+def penalised(gradient: Tensor, theta: Tensor, penalty: Tensor) -> Tensor:
+    """The gradient with that of the l2 term."""
+    return torch.addcmul(gradient, theta, penalty) if bool(penalty.any()) else gradient
 
 
 def split(problem: Problem, flat: Tensor) -> dict[str, Tensor]:

@@ -45,10 +45,11 @@ class SGD(Rule):
 
     def step(self, state: State, gradient: Tensor, rate: Rate, count: int) -> State:
         if not self.momentum:
-            return (state[0] - rate * gradient,)
+            return (_less(state[0], gradient, rate),)
         kept = self._kept(count)
-        moved = self.momentum * state[1] + kept * gradient
-        return state[0] - rate * (gradient + self.momentum * moved if self.nesterov else moved), moved
+        moved = torch.add(gradient if kept == 1 else kept * gradient, state[1], alpha=self.momentum)
+        along = torch.add(gradient, moved, alpha=self.momentum) if self.nesterov else moved
+        return _less(state[0], along, rate), moved
 
     def pull_back(self, state: State, gradient: Tensor, rate: Rate, count: int, cotangents: State) -> tuple[State, Tensor]:
         step = -rate * cotangents[0]
@@ -96,7 +97,7 @@ class Adam(Rule):
 
     def _moments(self, state: State, gradient: Tensor) -> State:
         b, c = self.betas
-        return state[0], b * state[1] + (1 - b) * gradient, c * state[2] + (1 - c) * gradient.square()
+        return state[0], torch.lerp(state[1], gradient, 1 - b), torch.addcmul(c * state[2], gradient, gradient, value=1 - c)
 
     def _sizes(self, second: Tensor, count: int) -> tuple[Tensor, Tensor]:
         root = (second / self._unbiased(1, count) + self.eps_root).sqrt()
@@ -104,3 +105,8 @@ class Adam(Rule):
 
     def _unbiased(self, moment: int, count: int) -> float:
         return 1 - self.betas[moment] ** (count + 1)
+
+
+def _less(theta: Tensor, step: Tensor, rate: Rate) -> Tensor:
+    """θ - rate × step, in one pass over memory where one rate serves all."""
+    return torch.addcmul(theta, step, rate, value=-1) if isinstance(rate, Tensor) else torch.sub(theta, step, alpha=rate)

@@ -15,7 +15,8 @@ from whence.problem import Problem
 from whence.scores import positions_of
 from whence.truth.recording import batch_of, split, step_gradient
 
-CHUNK = 24  # models at a time: more no longer fit into a CPU's caches, and take longer than in turn
+CHUNK = 24  # models at a time: more of a hundred thousand parameters no longer fit into a CPU's caches
+ENTRIES = 1 << 21  # parameters of all models at a time, where more than that many models are so few
 FEW = 2  # examples on which a stacked gradient is held against one alone
 
 
@@ -67,7 +68,12 @@ class Together:
             return False
         return torch.allclose(stacked, alone.expand_as(stacked), rtol=1e-3, atol=1e-5 * float(alone.abs().max()))
 
+    @property
+    def chunk(self) -> int:
+        """How many models to take at a time."""
+        return max(CHUNK, ENTRIES // self.problem.size)
+
     def chunks(self) -> Iterator["Together"]:
         """The models some at a time."""
-        for keep, scales in zip(self.keep.split(CHUNK), self.scales.split(CHUNK), strict=True):
+        for keep, scales in zip(self.keep.split(self.chunk), self.scales.split(self.chunk), strict=True):
             yield Together(self.problem, keep, scales)

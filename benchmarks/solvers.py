@@ -160,15 +160,15 @@ def chart(results: list[Result]) -> alt.TopLevelMixin:
         library, name = r.engine.split(" ", 1)
         label = name if r.images == most else f"{name}, {r.images:,} images"
         rows.append({"library": library, "seconds": r.seconds, "error": r.error, "label": label, "above": len(rows) % 2})
+    shown = {library: colour for library, colour in COLOURS.items() if any(row["library"] == library for row in rows)}
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("seconds:Q", scale=alt.Scale(type="log", padding=60), title="seconds, fit and scores", axis=alt.Axis(tickCount=5)),
         y=alt.Y("error:Q", scale=alt.Scale(type="log", padding=20), title="relative error of the scores", axis=alt.Axis(format="~e", tickCount=7)),
-        color=alt.Color("library:N", scale=alt.Scale(domain=list(COLOURS), range=list(COLOURS.values())), legend=alt.Legend(title=None)),
+        color=alt.Color("library:N", scale=alt.Scale(domain=list(shown), range=list(shown.values())), legend=alt.Legend(title=None)),
     )  # fmt: skip
     labels = [base.transform_filter(alt.datum.above == side).mark_text(align="left", dx=6, dy=5 - 12 * side, fontSize=9) for side in (0, 1)]
     dots = base.mark_circle(size=70, opacity=1)
-    shown = alt.layer(dots, *(one.encode(text="label:N") for one in labels))
-    return shown.properties(width=620, height=420, title="Solvers: accuracy and seconds")
+    return alt.layer(dots, *(one.encode(text="label:N") for one in labels)).properties(width=620, height=420, title="Solvers: accuracy and seconds")
 
 
 def report(results: list[Result], closer: dict[str, dict[str, Any]], bound: Limit, facts: dict[str, Any], out: Path) -> None:

@@ -12,6 +12,7 @@ import whence as wh
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40
 TESTED_ELSEWHERE = {
+    "__main__.py": "cli/test_app.py",
     "batch.py": "test_problem.py",
     "cli/asked.py": "cli/test_app.py",
     "cli/case.py": "cli/test_app.py",

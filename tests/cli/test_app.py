@@ -94,6 +94,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def test_python_m_whence_is_the_same_command(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "whence", "explain", "absent.csv", "--target", "y"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("Error: ") and "Traceback" not in done.stderr
+
+
 def record(out: Path) -> dict[str, Any]:
     return json.loads((out / "run.json").read_text())
 

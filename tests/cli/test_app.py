@@ -52,7 +52,7 @@ Whence = Callable[..., subprocess.CompletedProcess[str]]
 
 def process(*arguments: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
-    command = [sys.executable, "-W", "error", "-c", "from whence.cli import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-W", "error", "-m", "whence", *map(str, arguments)]
     settings = {**os.environ, "COLUMNS": "140", **environment}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=settings, timeout=300)
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 import whence as wh
-from whence.studies import STUDIES, Fragility, KohLiang
+from whence.studies import STUDIES
+from whence.studies.fragility import Fragility
+from whence.studies.koh_liang import KohLiang
 
 ROOM = Path(wh.__file__).parent / "studies"
 

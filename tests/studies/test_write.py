@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from whence.studies import Bar, Figure, Found, Fragility, bar_lines, file_of, mean_of, write_found
+from whence.studies import Bar, Figure, Found, bar_lines, file_of, mean_of, write_found
+from whence.studies.fragility import Fragility
 from whence.studies.pictures import bars
 
 

@@ -7,9 +7,15 @@ from whence.studies.koh_liang import KohLiang
 from whence.studies.study import Study, Times
 from whence.studies.write import bar_lines, file_of, write_found
 
-STUDIES: dict[str, type[Study]] = {study.name: study for study in (Fragility, KohLiang)}
+STUDIES: dict[str, type[Study]] = {
+    study.name: study
+    for study in (
+        Fragility,
+        KohLiang,
+    )
+}
 
 __all__ = [
-    "STUDIES", "Bar", "Figure", "Found", "Fragility", "Kept", "KohLiang", "Number", "Study", "Times", "bar_lines", "file_of", "joined", "mean_of",
+    "STUDIES", "Bar", "Figure", "Found", "Kept", "Number", "Study", "Times", "bar_lines", "file_of", "joined", "mean_of",
     "median_of", "share_of", "single", "write_found",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from whence.studies import KohLiang
+from whence.studies.koh_liang import KohLiang
 from whence.studies.koh_liang.domain import asked, hospital, own, titanic
 
 

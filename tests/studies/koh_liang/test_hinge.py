@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import whence as wh
-from whence.studies import KohLiang
+from whence.studies.koh_liang import KohLiang
 from whence.studies.koh_liang.hinge import L2, hinge, svm
 
 

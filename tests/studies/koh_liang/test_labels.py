@@ -9,7 +9,7 @@ from scipy.linalg import solve_triangular
 from scipy.sparse import csr_matrix
 
 import whence as wh
-from whence.studies import KohLiang
+from whence.studies.koh_liang import KohLiang
 from whence.studies.koh_liang.labels import L2, labels, logistic, narrowed, ranked
 
 

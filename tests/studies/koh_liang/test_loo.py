@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from whence.studies import KohLiang
+from whence.studies.koh_liang import KohLiang
 from whence.studies.koh_liang.loo import loo
 
 

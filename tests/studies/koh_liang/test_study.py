@@ -1,7 +1,6 @@
 """The study as a whole is its parts, which do not overwrite one another's numbers."""
 
-from whence.studies import KohLiang
-from whence.studies.koh_liang import study
+from whence.studies.koh_liang import KohLiang, study
 
 
 def test_the_parts_are_named_in_the_study() -> None:

@@ -35,3 +35,8 @@ def test_predicted_against_actual_has_the_line_and_units() -> None:
 def test_bars_keep_the_order_of_the_rows() -> None:
     spec = bars(pd.DataFrame({"k": ["z", "a"], "v": [1, 2]}), "k", "v", x_title="k", y_title="v").to_dict()
     assert [row["k"] for row in rows(spec, spec)] == ["z", "a"] and spec["encoding"]["x"]["sort"] is None
+
+
+def test_curves_need_no_panels() -> None:
+    frame = pd.DataFrame({"x": [1, 2], "y": [0.1, 0.2], "s": "a"})
+    assert "layer" in curves(frame, "x", "y", "s", x_title="x", y_title="y").to_dict()

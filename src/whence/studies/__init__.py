@@ -5,6 +5,7 @@ from whence.studies.fragility import Fragility
 from whence.studies.kept import Kept
 from whence.studies.koh_liang import KohLiang
 from whence.studies.study import Study, Times
+from whence.studies.titanic import Titanic
 from whence.studies.write import bar_lines, file_of, write_found
 
 STUDIES: dict[str, type[Study]] = {
@@ -12,6 +13,7 @@ STUDIES: dict[str, type[Study]] = {
     for study in (
         Fragility,
         KohLiang,
+        Titanic,
     )
 }
 

@@ -27,14 +27,14 @@ def curves(
     value: Any = alt.Y(f"{y}:Q", title=y_title, scale=scale)
     charts = []
     for name, rows in [(None, frame)] if panels is None else frame.groupby(panels, sort=False):
-        title = alt.TitleParams(str(name), fontSize=12, anchor="start") if name is not None else alt.Undefined
         base = alt.Chart(inline(rows), width=width, height=height).encode(x=place.title(x_title), color=colour)
         layers = [
             base.mark_rule(opacity=0.6, clip=True).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
             base.mark_line(strokeWidth=2, clip=True).encode(y=value, strokeDash=dash),
             base.mark_point(filled=True, size=50, clip=True).encode(y=value, shape=alt.Shape(f"{series}:N", sort=names, legend=None)),
         ]
-        charts.append(alt.layer(*layers).properties(title=title))
+        chart = alt.layer(*layers)
+        charts.append(chart if name is None else chart.properties(title=alt.TitleParams(str(name), fontSize=12, anchor="start")))
     return charts[0] if panels is None else alt.concat(*charts, columns=2)
 
 
@@ -76,7 +76,7 @@ def bars(
 
 
 def _legend(title: str) -> alt.Legend:
-    return alt.Legend(title=title, orient="bottom", columns=2, labelLimit=320, symbolType="square", symbolStrokeWidth=0)
+    return alt.Legend(title=title, orient="bottom", columns=2, labelLimit=320, symbolType="square", symbolStrokeWidth=0, symbolOpacity=1)
 
 
 def _scale(edges: list[float]) -> alt.Scale:

@@ -1,0 +1,89 @@
+"""Charts of several panels or rows: bands about lines, dots with intervals, clouds of points; colours by the name of the series."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from whence.plot.style import inline
+from whence.studies.pictures import COLOURS, GREY
+
+CHANCES = ("random", "chance")  # series drawn in grey dashes
+MATCHED = "class-matched random"
+
+
+def colours_of(series: Any, given: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The colour of each series in the order of the rows; what chance gives is grey."""
+    names = list(dict.fromkeys(series))
+    free = iter([colour for colour in COLOURS if colour not in (given or {}).values()] * 2)
+    return {name: (given or {}).get(name) or (GREY if name in CHANCES else next(free)) for name in names}
+
+
+def lines(
+    frame: pd.DataFrame, *, x: str, x_title: str, y_title: str, log_x: bool = False, domain: list[float] | None = None,
+    colours: Mapping[str, str] | None = None, width: int = 300, columns: int = 2,
+) -> alt.TopLevelMixin:  # fmt: skip
+    """A panel for each ``panel``; a line of ``value`` with its band for each ``series``; a column ``seeds`` is half a grey band about 0."""
+    scale = alt.Scale(domain=domain or [float(frame["low"].min()), float(frame["high"].max())], nice=domain is None)
+    of_x = alt.Scale(type="log", nice=False) if log_x else alt.Scale(zero=False, nice=False)
+    horizontal = alt.X(f"{x}:Q", title=x_title, scale=of_x, axis=alt.Axis(tickCount=4, format="~g"))
+    paint = _colour(colours_of(frame["series"], colours), "stroke")
+    dashes = {name: [4, 3] if name in CHANCES else [2, 2] if name == MATCHED else [1, 0] for name in dict.fromkeys(frame["series"])}
+    dash = alt.StrokeDash("series:N", scale=alt.Scale(domain=list(dashes), range=list(dashes.values())), legend=None)
+    low, value = (alt.Y(f"{column}:Q", scale=scale, title=y_title) for column in ("low", "value"))
+    charts = []
+    for panel, rows in frame.groupby("panel", sort=False):
+        base = alt.Chart(inline(rows)).encode(x=horizontal, color=paint)
+        layers = [
+            base.mark_area(opacity=0.14, clip=True).encode(y=low, y2="high:Q"),
+            base.mark_line(strokeWidth=2, clip=True).encode(y=value, strokeDash=dash),
+        ]
+        if "seeds" in rows:
+            reach = float(rows["seeds"].iloc[0])
+            about = pd.DataFrame({x: [rows[x].min(), rows[x].max()], "low": -reach, "high": reach})
+            layers.insert(0, alt.Chart(inline(about)).mark_area(color=GREY, opacity=0.25).encode(x=horizontal, y=low, y2="high:Q"))
+        charts.append(alt.layer(*layers).properties(width=width, height=190, title=_title(panel)))
+    return alt.concat(*charts, columns=columns)
+
+
+def dots(
+    frame: pd.DataFrame, *, category: str, x_title: str, domain: list[float], colours: Mapping[str, str] | None = None, width: int = 340
+) -> alt.TopLevelMixin:  # fmt: skip
+    """A row for each ``category`` in the order of the rows; a dot with its interval, and a tick at its ``ceiling``, for each ``series``."""
+    names, order, paint = list(dict.fromkeys(frame["series"])), list(dict.fromkeys(frame[category])), colours_of(frame["series"], colours)
+    y: dict[str, Any] = {
+        "y": alt.Y(f"{category}:N", sort=order, title=None, axis=alt.Axis(labelLimit=220)),
+        "yOffset": alt.YOffset("series:N", sort=names),
+        "color": _colour(paint, "circle", 1 if max(map(len, names)) > 30 else 2),
+    }
+    base, scale = alt.Chart(inline(frame.astype(object).where(frame.notna(), None))).encode(**y), alt.Scale(domain=domain)
+    shape = alt.Shape("series:N", sort=names, legend=None)
+    layers = [
+        base.mark_point(filled=True, size=45).encode(x=alt.X("value:Q", title=x_title, scale=scale), shape=shape),
+        base.mark_rule(clip=True).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
+    ]
+    if "ceiling" in frame:
+        ticks = base.transform_filter("datum.ceiling !== null").mark_tick(thickness=2, size=9)
+        layers.append(ticks.encode(x=alt.X("ceiling:Q", scale=scale)))
+    return alt.layer(*layers).properties(width=width, height=max(10 * len(names), 18) * len(order))
+
+
+def clouds(frame: pd.DataFrame, *, x: str, y: str, x_title: str, y_title: str, size: int = 200) -> alt.TopLevelMixin:
+    """A panel for each ``panel``, a point for each row."""
+    axis = alt.Axis(tickCount=4)
+    axes: dict[str, Any] = {"x": alt.X(f"{x}:Q", title=x_title, axis=axis), "y": alt.Y(f"{y}:Q", title=y_title, axis=axis)}
+    charts = [
+        alt.Chart(inline(rows), width=size, height=size, title=_title(panel)).mark_circle(size=9, opacity=0.5, color=COLOURS[0]).encode(**axes)
+        for panel, rows in frame.groupby("panel", sort=False)
+    ]
+    return alt.concat(*charts, columns=2)
+
+
+def _colour(paint: Mapping[str, str], symbol: str, columns: int = 2) -> alt.Color:
+    legend = alt.Legend(title=None, orient="bottom", columns=columns, labelLimit=420, symbolType=symbol, symbolOpacity=1, symbolStrokeWidth=3)
+    return alt.Color("series:N", sort=list(paint), scale=alt.Scale(domain=list(paint), range=list(paint.values())), legend=legend)
+
+
+def _title(panel: object) -> alt.TitleParams:
+    return alt.TitleParams(str(panel), fontSize=12, anchor="start")

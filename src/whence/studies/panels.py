@@ -80,6 +80,18 @@ def clouds(frame: pd.DataFrame, *, x: str, y: str, x_title: str, y_title: str, s
     return alt.concat(*charts, columns=2)
 
 
+def swarms(frame: pd.DataFrame, *, x: str, y: str, x_title: str, y_title: str, size: int = 230) -> alt.TopLevelMixin:
+    """A panel for each ``panel`` with a vertical scale of its own, a point for each row in the colour of its ``series``."""
+    paint, axis = _colour(colours_of(frame["series"]), "circle", 1), alt.Axis(tickCount=5, format="~g")
+    scale = alt.Scale(zero=False, nice=True)
+    axes: dict[str, Any] = {"x": alt.X(f"{x}:Q", title=x_title, axis=axis, scale=scale), "y": alt.Y(f"{y}:Q", title=y_title, axis=axis)}
+    charts = [
+        alt.Chart(inline(rows), width=size, height=size, title=_title(panel)).mark_circle(size=14, opacity=0.55).encode(**axes, color=paint)
+        for panel, rows in frame.groupby("panel", sort=False)
+    ]
+    return alt.concat(*charts, columns=2)
+
+
 def _colour(paint: Mapping[str, str], symbol: str, columns: int = 2) -> alt.Color:
     legend = alt.Legend(title=None, orient="bottom", columns=columns, labelLimit=420, symbolType=symbol, symbolOpacity=1, symbolStrokeWidth=3)
     return alt.Color("series:N", sort=list(paint), scale=alt.Scale(domain=list(paint), range=list(paint.values())), legend=legend)

@@ -4,6 +4,6 @@ from whence.studies.koh_liang import KohLiang, study
 
 
 def test_the_parts_are_named_in_the_study() -> None:
-    for part in ("loo", "hinge", "domain", "labels"):
+    for part in ("loo", "hinge", "twins", "domain", "labels"):
         assert callable(getattr(study, part))
     assert KohLiang.takes and KohLiang.times.quick <= 120

@@ -8,6 +8,7 @@ from whence.studies.koh_liang.domain import domain, own
 from whence.studies.koh_liang.hinge import hinge
 from whence.studies.koh_liang.labels import labels
 from whence.studies.koh_liang.loo import loo
+from whence.studies.koh_liang.twins import twins
 from whence.studies.study import Study, Times
 
 
@@ -29,4 +30,4 @@ class KohLiang(Study):
             own(self)  # refused before an hour's work where it cannot be asked
 
     def run(self) -> Found:
-        return joined(part(self) for part in (loo, hinge, domain, labels))
+        return joined(part(self) for part in (loo, hinge, twins, domain, labels))

@@ -24,6 +24,11 @@ def test_each_panel_holds_its_own_rows() -> None:
     assert scales[0] == scales[1] == [0.0, 0.4]
 
 
+def test_without_panels_there_is_one_chart_of_all_rows() -> None:
+    spec = curves(FRAME, "x", "y", "s", x_title="steps", y_title="r").to_dict()
+    assert "title" not in spec and [row["y"] for row in rows(spec, spec)] == [0.1, 0.2, 0.3, 0.4]
+
+
 def test_predicted_against_actual_has_the_line_and_units() -> None:
     frame = pd.DataFrame({"predicted": [0.0, 1.0], "actual": [0.0, 2.0], "p": ["a", "a"]})
     spec = against(frame, panels="p", unit="loss change").to_dict()
@@ -35,8 +40,3 @@ def test_predicted_against_actual_has_the_line_and_units() -> None:
 def test_bars_keep_the_order_of_the_rows() -> None:
     spec = bars(pd.DataFrame({"k": ["z", "a"], "v": [1, 2]}), "k", "v", x_title="k", y_title="v").to_dict()
     assert [row["k"] for row in rows(spec, spec)] == ["z", "a"] and spec["encoding"]["x"]["sort"] is None
-
-
-def test_curves_need_no_panels() -> None:
-    frame = pd.DataFrame({"x": [1, 2], "y": [0.1, 0.2], "s": "a"})
-    assert "layer" in curves(frame, "x", "y", "s", x_title="x", y_title="y").to_dict()

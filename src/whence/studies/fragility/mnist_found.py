@@ -100,7 +100,7 @@ def findings(numbers: Mapping[str, Number]) -> tuple[str, ...]:
         f"{cited(form=drawn)} over those drawn; the slope is {cited(form=slope)}, with leverage {cited(form=LEVERAGE + ', slope')}.",
         f"The last layer alone gives {cited(form=LAST)}.",
         f"By weight decay: {cited(decay=0.05)} at 0.05 and {cited(decay=0.0005)} at 0.0005; without any, steps counted, {cited(decay=0.0)}.",
-        f"With little weight decay the order stays and the size goes: at 0.0005 the slope is {cited(decay=0.0005, form=slope)}, with leverage "
+        f"With little weight decay influence says too little: at 0.0005 the slope is {cited(decay=0.0005, form=slope)}, with leverage "
         f"{cited(decay=0.0005, form=LEVERAGE + ', slope')}.",
         f"By depth: {cited(depth=2)} at two convolutions of tanh and {cited(depth=3)} at three; SiLU has {cited('silu')} at one and "
         f"{cited('silu', 2)} at two. The slopes at two are {cited(depth=2, form=slope)} and {cited('silu', 2, form=slope)}.",

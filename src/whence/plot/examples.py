@@ -18,11 +18,13 @@ SIZE = 72  # points of one picture
 
 
 def examples(
-    top: TopScores, train_images: Mapping[Any, Any], query_images: Mapping[Any, Any], *, labels: Mapping[Any, str] | None = None, count: int = 5
-) -> Layered:
+    top: TopScores, train_images: Mapping[Any, Any], query_images: Mapping[Any, Any], *, labels: Mapping[Any, str] | None = None,
+    captions: Mapping[Any, str] | None = None, count: int = 5,
+) -> Layered:  # fmt: skip
     """One row for each query: its opponents, itself, its proponents, each with its id (or label) and score.
 
     Images map an id to (h, w), (c, h, w) or (h, w, c) numbers in [0, 1] or bytes; ``count`` is shown at each end.
+    ``labels`` say what stands beneath a training image, ``captions`` beneath a query.
     """
     if top.opponents is None:
         raise UsageError("A grid needs both ends; rank by='proponents' or 'opponents', not by magnitude.")
@@ -30,7 +32,7 @@ def examples(
     k = min(count, good.ids.shape[1])
     cells = []
     for row, query in enumerate(top.query_ids.tolist()):
-        cells.append({"row": row, "column": 0, "url": picture_url(query_images[query]), "text": f"query {query}"})
+        cells.append({"row": row, "column": 0, "url": picture_url(query_images[query]), "text": (captions or {}).get(query, f"query {query}")})
         for end, side in ((good, 1), (bad, -1)):
             for rank in range(k):
                 key, score = end.ids[row, rank].item(), float(end.values[row, rank])
@@ -40,9 +42,9 @@ def examples(
     x = alt.X("column:Q", axis=None, scale=alt.Scale(domain=[-k - 1.1, k + 1.1]))
     y = alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[len(top.query_ids) - 0.4, -0.5]))
     pictures = alt.Chart(frame).mark_image(width=SIZE, height=SIZE).encode(x=x, y=y, url="url:N", tooltip="text")
-    captions = alt.Chart(frame).mark_text(dy=SIZE // 2 + 9, fontSize=10).encode(x=x, y=y, text="text")
+    words = alt.Chart(frame).mark_text(dy=SIZE // 2 + 9, fontSize=10).encode(x=x, y=y, text="text")
     title = alt.TitleParams("opponents  ←  query  →  proponents", fontSize=12)
-    return alt.layer(pictures, captions).properties(width=wide, height=high, title=title)
+    return alt.layer(pictures, words).properties(width=wide, height=high, title=title)
 
 
 def picture_url(image: Any) -> str:

@@ -4,6 +4,7 @@ from whence.studies.found import Bar, Figure, Found, Number, joined, mean_of, me
 from whence.studies.fragility import Fragility
 from whence.studies.kept import Kept
 from whence.studies.koh_liang import KohLiang
+from whence.studies.mislabel import Mislabel
 from whence.studies.study import Study, Times
 from whence.studies.titanic import Titanic
 from whence.studies.write import bar_lines, file_of, write_found
@@ -13,6 +14,7 @@ STUDIES: dict[str, type[Study]] = {
     for study in (
         Fragility,
         KohLiang,
+        Mislabel,
         Titanic,
     )
 }

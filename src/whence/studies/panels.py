@@ -27,7 +27,7 @@ def lines(
     """A panel for each ``panel``; a line of ``value`` with its band for each ``series``; a column ``seeds`` is half a grey band about 0."""
     scale = alt.Scale(domain=domain or [float(frame["low"].min()), float(frame["high"].max())], nice=domain is None)
     of_x = alt.Scale(type="log", nice=False) if log_x else alt.Scale(zero=False, nice=False)
-    horizontal = alt.X(f"{x}:Q", title=x_title, scale=of_x, axis=alt.Axis(tickCount=4, format="~g"))
+    horizontal = alt.X(f"{x}:Q", title=x_title, scale=of_x, axis=alt.Axis(tickCount=4, format=".6~g"))
     paint = _colour(colours_of(frame["series"], colours), "stroke")
     dashes = {name: [4, 3] if name in CHANCES else [2, 2] if name == MATCHED else [1, 0] for name in dict.fromkeys(frame["series"])}
     dash = alt.StrokeDash("series:N", scale=alt.Scale(domain=list(dashes), range=list(dashes.values())), legend=None)

@@ -69,12 +69,13 @@ def totals(table: pd.DataFrame) -> dict[str, Number]:
 
 def figures(frame: pd.DataFrame) -> dict[str, Figure]:
     """Rank correlation by weight decay and, in the full form, by depth."""
-    axes = {"y_title": "median Spearman with retraining", "categories": True, "domain": (-0.2, 1.0)}
+    frame = frame.rename(columns={"form": "influence of"})
+    axes = {"y_title": "median Spearman with retraining", "categories": True, "domain": (0.0, 1.05)}
     one = frame[(frame["activation"] == "tanh") & (frame["depth"] == 1) & (frame["width"] == 4)]
     one = one.assign(order=one["decay"].astype(float)).sort_values("order", ascending=False)
     charts = {
         "mnist decay": Figure(
-            curves(one, "decay", "spearman", "form", x_title="weight decay (l2)", **axes),
+            curves(one, "decay", "spearman", "influence of", x_title="weight decay (l2)", **axes),
             "MNIST, one convolution of four channels and tanh: how well influence ranks some 18 images left out, by weight decay and by what it "
             "looks at; medians over seeds of each seed's median over six queries, with 95 % intervals.",
         )
@@ -82,7 +83,7 @@ def figures(frame: pd.DataFrame) -> dict[str, Figure]:
     deep = frame[(frame["width"] == 4) & (frame["decay"] == f"{DECAY:g}")]
     if deep["depth"].nunique() > 1:
         charts["mnist depth"] = Figure(
-            curves(deep, "depth", "spearman", "form", panels="activation", width=210, x_title="convolutions", **axes),
+            curves(deep, "depth", "spearman", "influence of", panels="activation", width=210, x_title="convolutions", **axes),
             "The same with weight decay 0.005, by activation and depth. ReLU has no smooth minimum: its steps are counted.",
         )
     return charts

@@ -105,7 +105,7 @@ def findings(numbers: Mapping[str, Number]) -> tuple[str, ...]:
         f"{cited(decay=0.0005, form=LEVERAGE + ', slope')}.",
         f"By depth: {cited(depth=2)} at two convolutions of tanh and {cited(depth=3)} at three; SiLU has {cited('silu')} at one and "
         f"{cited('silu', 2)} at two. The slopes at two are {cited(depth=2, form=slope)} and {cited('silu', 2, form=slope)}.",
-        f"What is lost with depth is lost on the most influential images: over the drawn ones alone it is {cited(depth=2, form=drawn)} at two "
+        f"What is lost with depth is mostly lost on the most influential images: over the drawn ones alone it is {cited(depth=2, form=drawn)} at two "
         f"convolutions of tanh and {cited(depth=3, form=drawn)} at three, and {cited('silu', 2, form=drawn)} at two of SiLU.",
         f"At two convolutions of tanh queries of high loss have {cited(depth=2, form=ALL + ', queries of high loss')} and any others "
         f"{cited(depth=2, form=ALL + ', any queries')}.",

@@ -79,3 +79,12 @@ def test_second_derivatives_that_are_not_those_of_the_gradient_are_refused(dtype
     with pytest.raises(wh.UsageError, match=r"at first.weight are not those of the gradient\); use EKFAC\(\) or GaussNewton\(\)"):
         wh.Hessian().fit(p)
     assert wh.GaussNewton().fit(p).dense().isfinite().all()
+
+
+def test_examples_fitted_to_the_last_digits_are_no_reason_to_refuse() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 50), torch.nn.Tanh(), torch.nn.Linear(50, 3)).double().eval()
+    with torch.no_grad():
+        model[2].bias.copy_(torch.tensor([17.0, 0.0, 0.0]))  # losses of 1e-7, whose gradient's differences are mostly rounding
+    problem = wh.Problem.of(model, wh.cross_entropy(l2=0.005), (torch.randn(6, 4).double(), torch.zeros(6, dtype=torch.long)))
+    assert float(wh.Hessian().fit(problem).dense().diagonal().min()) > 0.004

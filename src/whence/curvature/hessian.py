@@ -15,6 +15,7 @@ from whence.problem import Problem
 AWAY = 1e-3  # from the problem's own parameters, at which units may stand where ReLU turns over: on inputs and biases of 0
 STEP = 1e-8  # of differences, in float64: so short that hardly a ReLU turns over
 SLACK, NOISE = 1e-3, 1e-5  # of the products' length, and of the gradient's, that is rounding
+ROUNDING = 4 * torch.finfo(torch.float64).eps / STEP  # of a difference, where probabilities next to 0 and 1 leave a gradient of their last digits
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def unlike_differences(problem: Problem, batch: Batch) -> str:
         return torch.autograd.grad(*_total(at(AWAY + step), batch), materialize_grads=True)
 
     products = [part[0] for part in hessian_product(at(AWAY), batch, along)]
-    least = NOISE * max(float(part.norm()) for part in gradient(0.0))
+    least = NOISE * max(float(part.norm()) for part in gradient(0.0)) + ROUNDING * float(batch.weights.sum())
     for name, product, high, low in zip(problem.names, products, gradient(STEP), gradient(-STEP), strict=True):
         change = (high - low) / (2 * STEP)
         gap, size = float((change - product).norm()), float(change.norm() + product.norm())

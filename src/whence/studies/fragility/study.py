@@ -15,7 +15,7 @@ class Fragility(Study):
     name = "fragility"
     question = "Where can influence be trusted: how does it go with depth, width, activation and weight decay?"
     paper = "Basu, Pope & Feizi 2021, Influence Functions in Deep Learning Are Fragile"
-    times = Times(quick=60, full=60, measured=True)
+    times = Times(quick=60, full=70, measured=False)
 
     def run(self) -> Found:
         return joined(part(self) for part in (iris, mnist))

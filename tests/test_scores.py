@@ -63,6 +63,16 @@ def test_scores_of_another_problem_are_refused(tmp_path: Path) -> None:
         wh.TopScores.open(tmp_path / "s")
 
 
+def test_a_manifest_that_lacks_something_is_refused(tmp_path: Path) -> None:
+    scores().save(tmp_path / "s")
+    scores().top(2).save(tmp_path / "t")
+    for path, kind in ((tmp_path / "s", wh.Scores), (tmp_path / "t", wh.TopScores)):
+        manifest = path / "zarr.json"
+        manifest.write_text(manifest.read_text().replace('"method"', '"mode"'))
+        with pytest.raises(wh.UsageError, match="is damaged .KeyError: 'method'"):
+            kind.open(path)
+
+
 def test_bad_requests_are_refused() -> None:
     for message, call in {
         "top=0 asks for no examples": lambda: scores().top(0),

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from whence.errors import UsageError
-from whence.store import read_group, write_group
+from whence.store import read_group, whole, write_group
 
 By = Literal["proponents", "opponents", "magnitude"]
 Groups = Mapping[str, Any] | Sequence[object] | np.ndarray | Tensor | pd.Series  # name -> ids, or one name per example
@@ -59,7 +59,13 @@ class TopScores:
     def open(cls, path: str | Path, *, fingerprint: str | None = None) -> "TopScores":
         """Read what :meth:`save` wrote; with ``fingerprint`` (``problem.fingerprint()``), refuse scores of another problem."""
         arrays, manifest = read_group(path, "top scores")
-        _check_fingerprint(path, manifest, fingerprint)
+        with whole(path):
+            found = cls._opened(arrays, manifest)
+        check_fingerprint(path, found.fingerprint, fingerprint)
+        return found
+
+    @classmethod
+    def _opened(cls, arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> "TopScores":
         ends: tuple[By, By] = ("opponents", "proponents") if manifest["by"] == "opponents" else ("proponents", "opponents")
         shared = (arrays["query_ids"], manifest["unit"], manifest["method"])
         other = None
@@ -127,9 +133,11 @@ class Scores:
     def open(cls, path: str | Path, *, fingerprint: str | None = None) -> "Scores":
         """Read what :meth:`save` wrote; with ``fingerprint`` (``problem.fingerprint()``), refuse scores of another problem."""
         arrays, manifest = read_group(path, "scores")
-        _check_fingerprint(path, manifest, fingerprint)
-        values = torch.from_numpy(arrays["values"])
-        return cls(values, arrays["query_ids"], arrays["train_ids"], manifest["unit"], manifest["method"], *_told(manifest))
+        with whole(path):
+            values = torch.from_numpy(arrays["values"])
+            found = cls(values, arrays["query_ids"], arrays["train_ids"], manifest["unit"], manifest["method"], *_told(manifest))
+        check_fingerprint(path, found.fingerprint, fingerprint)
+        return found
 
 
 def other_end(by: By) -> By | None:
@@ -191,9 +199,10 @@ def _told(manifest: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     return manifest["fingerprint"], tuple(manifest.get("notes", ()))
 
 
-def _check_fingerprint(path: str | Path, manifest: Mapping[str, Any], fingerprint: str | None) -> None:
-    if fingerprint is not None and manifest["fingerprint"] != fingerprint:
+def check_fingerprint(path: str | Path, stored: str, fingerprint: str | None) -> None:
+    """Refuse what is stored of another problem."""
+    if fingerprint is not None and stored != fingerprint:
         raise UsageError(
-            f"{path} was computed on another problem ({manifest['fingerprint'][:12]}, not {fingerprint[:12]}); "
-            "the weights, data or objective differ: compute the scores again."
+            f"{path} was computed on another problem ({stored[:12]}, not {fingerprint[:12]}); "
+            "the weights, data or objective differ: compute it again."
         )

@@ -1,6 +1,7 @@
 """Groups on disk: whole, checked, and nobody else's."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,14 @@ def test_another_format_and_a_damaged_chunk_are_refused(tmp_path: Path) -> None:
     manifest.write_text(json.dumps(text))
     with pytest.raises(wh.UsageError, match="store format 99"):
         read_group(tmp_path / "y", "kind")
+
+
+def test_what_is_lost_is_not_read_as_zeros(tmp_path: Path) -> None:
+    for lost in ("a/c/0/0", "a"):
+        write_group(tmp_path / "x", "kind", ARRAYS, {})
+        target = tmp_path / "x" / lost
+        shutil.rmtree(target) if target.is_dir() else target.unlink()
+        with pytest.raises(wh.UsageError, match="is damaged .parts of 'a' are missing"):
+            read_group(tmp_path / "x", "kind")
+    write_group(tmp_path / "z", "kind", {"a": np.zeros((3, 3))}, {})
+    assert not read_group(tmp_path / "z", "kind")[0]["a"].any()

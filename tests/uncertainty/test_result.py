@@ -1,5 +1,9 @@
 """What a trust says of itself."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -46,3 +50,54 @@ def test_it_reads_as_a_verdict_for_each_query() -> None:
     said = str(made()).splitlines()
     assert said[0] == "query a: trusted: so it is" and said[1].startswith("query b: unstable")
     assert said[2] == "Of models trained like this one: 7 runs, varied: one thing; 90% intervals. Not varied: another."
+
+
+def calibrated() -> wh.Trust:
+    coverage = wh.Estimate("coverage", 0.94, 0.9, 0.97, n=5)
+    one = wh.Calibration(np.array([1.5, 2.0]), np.array([7.0, 9.0]), coverage, wh.Estimate("uncalibrated", None, status="undefined", reason="r"), 8)
+    scores = replace(made().scores, fingerprint="abc", notes=("the solver was slow",))
+    return replace(made(), scores=scores, calibration=one, rank_calibration=replace(one, runs=9), notes=("a note",))
+
+
+@pytest.mark.parametrize("trust", [made(), calibrated()])
+def test_save_and_open(tmp_path: Path, trust: wh.Trust) -> None:
+    trust.save(tmp_path / "t")
+    again = wh.Trust.open(tmp_path / "t")
+    assert str(again) == str(trust) and again.verdicts == trust.verdicts and (again.notes, again.scores.notes) == (trust.notes, trust.scores.notes)
+    assert again.to_pandas().equals(trust.to_pandas()) and (again.estimand, again.k, again.varied) == (trust.estimand, trust.k, trust.varied)
+    for end in trust.ranks:
+        assert [ids.tolist() for ids in again.core(2, end)] == [ids.tolist() for ids in trust.core(2, end)]
+    for name in ("calibration", "rank_calibration"):
+        one, other = getattr(trust, name), getattr(again, name)
+        assert (one is None) == (other is None)
+        if one is not None:
+            assert (one.coverage, one.uncalibrated, one.runs) == (other.coverage, other.uncalibrated, other.runs)
+            assert np.array_equal(one.factor, other.factor) and np.array_equal(one.freedom, other.freedom)
+
+
+def test_what_is_no_trust_of_this_problem_is_refused(tmp_path: Path) -> None:
+    calibrated().save(tmp_path / "t")
+    assert wh.Trust.open(tmp_path / "t", fingerprint="abc").k == 3
+    made().scores.save(tmp_path / "s")
+    manifest = tmp_path / "t" / "zarr.json"
+    whole = manifest.read_text()
+    for message, call in {
+        "was computed on another problem": lambda: wh.Trust.open(tmp_path / "t", fingerprint="xyz"),
+        "holds scores, not trust": lambda: wh.Trust.open(tmp_path / "s"),
+        "holds trust, not scores": lambda: wh.Scores.open(tmp_path / "t"),
+        "There is no trust store": lambda: wh.Trust.open(tmp_path / "none"),
+        "is no trust store of whence": lambda: made().save(tmp_path / "s"),
+    }.items():
+        with pytest.raises(wh.UsageError, match=message):
+            call()
+    for name in ("verdicts", "k", "calibration", "unit"):
+        changed = json.loads(whole)
+        changed["attributes"]["whence"][name] = {"not": "this"}
+        if name != "calibration":
+            del changed["attributes"]["whence"][name]
+        manifest.write_text(json.dumps(changed))
+        with pytest.raises(wh.UsageError, match="is damaged"):
+            wh.Trust.open(tmp_path / "t")
+    manifest.write_text(whole[: len(whole) // 2])
+    with pytest.raises(wh.UsageError, match="is not a whence store"):
+        wh.Trust.open(tmp_path / "t")

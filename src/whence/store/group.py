@@ -3,7 +3,8 @@
 import json
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,9 @@ class ArrayWriter:
         array[...] = values
 
     def close(self, manifest: Mapping[str, Any]) -> None:
-        """Write the manifest last and put the group in its place."""
-        self.group.attrs["whence"] = {"kind": self.kind, "format": FORMAT, **manifest}
+        """Write the manifest last, with the chunks that each array has, and put the group in its place."""
+        chunks = {} if self.remote else {"chunks": {name: array.nchunks_initialized for name, array in self.group.arrays()}}
+        self.group.attrs["whence"] = {"kind": self.kind, "format": FORMAT, **chunks, **manifest}
         if not isinstance(self.path, Path) or not isinstance(self.target, Path):
             return
         old = self.path.with_name(f"{self.target.name}.old")
@@ -82,7 +84,7 @@ def write_group(path: str | Path, kind: str, arrays: Mapping[str, np.ndarray], m
 
 
 def read_group(path: str | Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read back what :func:`write_group` wrote; refuse another kind, another format, or a damaged chunk."""
+    """Read back what :func:`write_group` wrote; refuse another kind, another format, or a damaged or lost chunk."""
     if "://" not in str(path) and not Path(path).exists():
         raise UsageError(f"There is no {kind} store at {path}; check the path.")
     try:
@@ -96,10 +98,25 @@ def read_group(path: str | Path, kind: str) -> tuple[dict[str, np.ndarray], dict
     if manifest.get("format") != FORMAT:
         raise UsageError(f"{path} has store format {manifest.get('format')}, this whence reads {FORMAT}; save it again.")
     try:
-        arrays = {name: _read(array) for name, array in group.arrays()}
+        there = dict(group.arrays())
+        for name, count in dict(manifest.get("chunks", {})).items():
+            if name not in there or there[name].nchunks_initialized != count:  # a lost chunk would read as zeros
+                raise ValueError(f"parts of {name!r} are missing")
+        arrays = {name: _read(array) for name, array in there.items()}
     except Exception as error:  # zarr and its codecs raise many kinds for a damaged chunk
         raise UsageError(f"{path} is damaged ({error}); compute and save it again.") from error
     return arrays, manifest
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[None]:
+    """What is made of a store within this must be all there, and fit together; else the store is damaged."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{path} is damaged ({str(error).rstrip('.')}); compute and save it again.") from error
+    except (KeyError, TypeError, ValueError) as error:  # a manifest that somebody changed
+        raise UsageError(f"{path} is damaged ({type(error).__name__}: {error}); compute and save it again.") from error
 
 
 def _read(array: zarr.Array[Any]) -> np.ndarray:

@@ -1,19 +1,27 @@
 """How far an attribution can be trusted: which examples are surely among a query's top k, which cannot be excluded, and a verdict."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy.special import stdtrit
 
 from whence.errors import UsageError
-from whence.scores import Scores
+from whence.estimate import Estimate
+from whence.scores import Scores, check_fingerprint
+from whence.store import read_group, whole, write_group
 from whence.uncertainty.calibration import Calibration
 from whence.uncertainty.ranks import RankIntervals
 
 End = Literal["proponents", "opponents"]
 Word = Literal["trusted", "unstable", "undecided"]
+KIND = "trust"
+TABLES = ("centre", "error", "freedom", "shares", "same_sign")  # kept as they are
+SAID = ("k", "level", "estimand", "runs")
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,36 @@ class Trust:
         rows = [f"query {query}: {verdict}" for query, verdict in zip(self.scores.query_ids.tolist(), self.verdicts, strict=True)]
         return "\n".join([*rows, self.summary()])
 
+    def save(self, path: str | Path) -> None:
+        """Write to a zarr folder, the scores with it; ``path`` holds either the whole or what it held before."""
+        arrays = {name: getattr(self, name) for name in TABLES}
+        arrays |= {"scores": self.scores.values.numpy(), "query_ids": self.scores.query_ids, "train_ids": self.scores.train_ids}
+        for end, ranks in self.ranks.items():
+            arrays |= {f"{end}_low": ranks.low, f"{end}_high": ranks.high, f"{end}_inclusion": self.inclusion[end]}
+        manifest: dict[str, Any] = {name: getattr(self, name) for name in SAID}
+        manifest |= {name: list(getattr(self, name)) for name in ("varied", "fixed", "notes")}
+        manifest |= {"unit": self.scores.unit, "method": self.scores.method, "fingerprint": self.scores.fingerprint}
+        manifest |= {"score_notes": list(self.scores.notes), "verdicts": [asdict(verdict) for verdict in self.verdicts]}
+        for name in ("calibration", "rank_calibration"):
+            found: Calibration | None = getattr(self, name)
+            if found is not None:
+                arrays |= {f"{name}_factor": found.factor, f"{name}_freedom": found.freedom}
+                figures = {"coverage": found.coverage.to_dict(), "uncalibrated": found.uncalibrated.to_dict(), "runs": found.runs}
+                manifest[name] = figures
+        write_group(path, KIND, arrays, manifest)
+
+    @classmethod
+    def open(cls, path: str | Path, *, fingerprint: str | None = None) -> "Trust":
+        """Read what :meth:`save` wrote; with ``fingerprint`` (``problem.fingerprint()``), refuse that of another problem.
+
+        Raises :class:`UsageError` where there is no trust at ``path``, or it is damaged.
+        """
+        arrays, manifest = read_group(path, KIND)
+        with whole(path):
+            found = _opened(arrays, manifest)
+        check_fingerprint(path, found.scores.fingerprint, fingerprint)
+        return found
+
     def _order(self, end: End) -> np.ndarray:
         return (-self.shares if end == "proponents" else self.shares).argsort(1, kind="stable")
 
@@ -113,3 +151,29 @@ class Trust:
         if end not in self.ranks:
             raise UsageError(f"end={end!r} is unknown; choose 'proponents' or 'opponents'.")
         return self.ranks[end]
+
+
+def _opened(arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> Trust:
+    """From what is stored."""
+    of = manifest["unit"], manifest["method"], manifest["fingerprint"], tuple(manifest["score_notes"])
+    scores = Scores(torch.from_numpy(arrays["scores"]), arrays["query_ids"], arrays["train_ids"], *of)
+    ends: tuple[End, ...] = ("proponents", "opponents")
+    said: dict[str, Any] = {name: manifest[name] for name in SAID} | {name: tuple(manifest[name]) for name in ("varied", "fixed", "notes")}
+    return Trust(
+        scores=scores,
+        **{name: arrays[name] for name in TABLES},
+        ranks={end: RankIntervals(arrays[f"{end}_low"], arrays[f"{end}_high"], manifest["k"], manifest["level"]) for end in ends},
+        inclusion={end: arrays[f"{end}_inclusion"] for end in ends},
+        verdicts=tuple(Verdict(**verdict) for verdict in manifest["verdicts"]),
+        calibration=_calibration("calibration", arrays, manifest),
+        rank_calibration=_calibration("rank_calibration", arrays, manifest),
+        **said,
+    )
+
+
+def _calibration(name: str, arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> Calibration | None:
+    if name not in manifest:
+        return None
+    found = manifest[name]
+    figures = Estimate(**found["coverage"]), Estimate(**found["uncalibrated"])
+    return Calibration(arrays[f"{name}_factor"], arrays[f"{name}_freedom"], *figures, found["runs"])

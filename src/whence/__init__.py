@@ -131,7 +131,7 @@ from whence.ranking import (
 )  # fmt: skip
 from whence.report import report
 from whence.scores import Scores, TopScores
-from whence.solvers import CG, IHVP, Arnoldi, DampingCurve, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
+from whence.solvers import CG, IHVP, Absolute, Arnoldi, DampingCurve, Eigen, Exact, FittedIHVP, LiSSA, Solver, SolverWarning
 from whence.truth import (
     Outcomes,
     Removal,
@@ -164,9 +164,9 @@ from whence.uncertainty import (
 __version__ = "0.1.0"
 
 __all__ = [
-    "CG", "EKFAC", "IHVP", "KFAC", "MMD", "TRAK", "Agreement", "Arm", "Arnoldi", "Attack", "Attacked", "BlockDiagonal", "Bootstrap", "Brittleness",
-    "Calibration", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Checkpoints", "Concentration", "ConfigurationEffect", "Consistency",
-    "Curvature", "DampingCurve", "Dampings", "DataValues", "Datamodels", "Diagonal", "Difference", "DivineSelection", "Eigen",
+    "CG", "EKFAC", "IHVP", "KFAC", "MMD", "TRAK", "Absolute", "Agreement", "Arm", "Arnoldi", "Attack", "Attacked", "BlockDiagonal", "Bootstrap",
+    "Brittleness", "Calibration", "Checkpoint", "CheckpointRecorder", "CheckpointWarning", "Checkpoints", "Concentration", "ConfigurationEffect",
+    "Consistency", "Curvature", "DampingCurve", "Dampings", "DataValues", "Datamodels", "Diagonal", "Difference", "DivineSelection", "Eigen",
     "EmbeddingSimilarity", "EmpiricalFisher", "Estimate", "Exact", "Examples", "FacilityLocation", "Fisher", "FisherSelection", "FittedIHVP",
     "GaussNewton", "GradientCosine", "GradientDot", "GradientNorm", "Hessian", "Identity", "Inclusion", "InfluenceFunction", "LastLayerBootstrap",
     "LayerProjection", "Lds", "LiSSA", "ListChance", "LooCorrelation", "LossScores", "MarginScores", "Method", "MethodSeeds", "MislabelDetection",

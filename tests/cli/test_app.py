@@ -132,6 +132,7 @@ def test_titanic_network_has_a_verdict_for_each_query(data_folder: Path, tmp_pat
     told = done.stdout[done.stdout.index("Trust: Of models trained like this one") :]
     found = record(tmp_path / "whence-titanic")["trust"]
     assert len(found["queries"]) == 5 and "the trainer's seed" in found["not_varied"] and found["k"] == 5
+    assert not any("Gauss-Newton" in note for note in record(tmp_path / "whence-titanic")["notes"])  # error bars are of the scores shown
     for query, said in found["queries"].items():
         assert f"query {query}: {said['verdict']}, " in told and len(said["core"]) <= 5 <= said["possible"]
 
@@ -225,7 +226,8 @@ def test_error_bars_at_other_budgets(whence: Whence, folder: Path, tmp_path: Pat
     if budget == "none":
         assert found == {"reason": "--trust none was given."} and "No error bars" in done.stdout
     else:
-        assert len(found["calibration"]["factors"]) == len(found["queries"]) and "full retrainings" in done.stdout
+        assert len(found["calibration"]["factors"]) == len(found["queries"]) and "full retrainings" in " ".join(done.stdout.split())
+        assert "the trainer's seed" not in found["varied"]  # Newton's method has no use for one
 
 
 def test_full_error_bars_need_a_trainer(whence: Whence, folder: Path, tmp_path: Path) -> None:

@@ -47,7 +47,12 @@ def test_the_core_is_within_the_top_within_the_possible() -> None:
     found = wh.trust(METHOD, problem, queries, k=K)
     for core, top, possible in sets(found):
         assert core <= top <= possible
-    assert found.runs in (25, 50, 100) and found.varied == ("the last layer's data",) and "the trainer's seed" in found.fixed
+    assert (
+        found.runs in (25, 50, 100)
+        and "other layers' data" not in found.fixed
+        and found.varied == ("the last layer's data",)
+        and "the trainer's seed" in found.fixed
+    )
     for end in ("proponents", "opponents"):
         assert (found.ranks[end].low <= found.rank(end)).all() and (found.rank(end) <= found.ranks[end].high).all()
         assert [len(one) for one in found.core(2, end)] <= [len(one) for one in found.core(5, end)]
@@ -96,7 +101,36 @@ def test_full_calibrates_the_cheap_spread() -> None:
     assert found.calibration is not None and found.rank_calibration is not None and found.runs in (8, 16)
     assert np.allclose(found.calibration.factor, 1, atol=0.5)  # here the bootstrap is the retraining, but for its second order
     assert found.calibration.coverage.value is not None and found.calibration.coverage.value > 0.8
-    assert "full retrainings" in found.summary() and "other layers' data" in found.varied
+    assert "full retrainings" in found.summary()
+
+
+def test_what_cannot_vary_is_not_said_to() -> None:
+    """Newton's method has no use for a seed, and a linear model no other layers."""
+    problem, queries = logistic(30)
+    found = wh.trust(METHOD, problem, queries, train=wh.train.newton(), k=K, budget="full")
+    assert found.varied == ("the last layer's data",) and "the trainer's seed" in found.fixed and "other layers' data" not in found.fixed
+    still = wh.trust(METHOD, problem, queries, train=wh.train.newton(), noise=wh.Seeds(2), k=K)
+    assert still.varied == () and "2 runs, varied: nothing;" in still.summary()
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh(), torch.nn.Linear(2, 1)).double().eval()
+    network = wh.Problem.of(model, problem.objective, problem.train)
+    seeded = wh.trust(wh.GradientDot(), network, queries, train=wh.train.sgd(1, 0.1), noise=wh.Bootstrap(2), k=K)
+    assert seeded.varied == ("the trainer's seed", "the last layer's data", "other layers' data")
+
+
+def test_an_indefinite_hessian_of_a_moved_network_has_error_bars() -> None:
+    problem, queries = logistic(30)
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1)).double().eval()
+    network = wh.Problem.of(model, problem.objective, problem.train)
+    network = network.at(wh.train.newton()(network, 0).parameters)
+    exact = wh.InfluenceFunction(wh.IHVP(wh.Hessian(), wh.Exact(), damping=0.0))
+    with pytest.raises(wh.UsageError, match="not positive definite"):
+        wh.trust(exact, network, queries, k=K, progress=False)
+    least = float(torch.linalg.eigvalsh(wh.Hessian().fit(network).dense())[0])
+    found = wh.trust(wh.InfluenceFunction(wh.IHVP(wh.Hessian(), wh.Absolute(least), damping=0.0)), network, queries, k=K, progress=False)
+    shown = wh.attribute(exact, network, queries, progress=False).values
+    torch.testing.assert_close(found.scores.values, shown, rtol=1e-7, atol=1e-12)
+    assert (found.error > 0).all() and (found.error < 10 * np.abs(found.centre).max()).all()
 
 
 def test_full_does_without_a_last_layer() -> None:

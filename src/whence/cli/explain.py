@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from rich.console import Console
 
 from whence.attribute import attribute, self_influence
@@ -20,12 +21,13 @@ from whence.methods import GradientCosine, GradientDot, InfluenceFunction, Metho
 from whence.metrics import loo_correlation
 from whence.problem import Problem
 from whence.scores import TopScores
-from whence.solvers import CG, IHVP, Exact, FittedIHVP, SolverWarning
+from whence.solvers import CG, IHVP, Absolute, Exact, FittedIHVP, SolverWarning
 from whence.truth import leave_one_out
 from whence.uncertainty import LastLayerBootstrap, Trust, trust
 
 RANDOM_ROWS = 30  # left out beside the shown ones, so that the proof is not of extremes alone
-MANY, SOME = 100, 16  # runs of the fast error bars, for problems that are small and not
+MANY, SOME = 100, 16  # runs of the fast error bars, where one is cheap and where not
+SMALL = 500  # parameters of a network whose Hessian is written out for every run, up to which that is cheap
 DENSE = 8000  # parameters up to which the curvature is written out
 
 
@@ -76,10 +78,11 @@ def _trust(case: Case, settings: Settings, method: Method) -> tuple[Trust | None
     full, told = settings.trust == "full", ()
     ihvp = getattr(method, "ihvp", None)
     if isinstance(ihvp, FittedIHVP) and ihvp.settings.curvature == Hessian() and not ihvp.operator.semidefinite:
-        method = replace(method, ihvp=IHVP(GaussNewton(), Exact()))  # type: ignore[type-var]
-        told = ("Error bars are those of scores with the Gauss-Newton curvature: at moved weights the Hessian need not be positive definite.",)
-    runs = MANY if case.problem.size <= DENSE else SOME
-    noise = None if full else LastLayerBootstrap(runs, settings.seed)
+        least = float(torch.linalg.eigvalsh(ihvp.operator.dense().double())[0])
+        method = replace(method, ihvp=IHVP(Hessian(), Absolute(least), damping=0.0))  # type: ignore[type-var]
+        told = ("In the runs of the error bars, curvatures below the least at these weights count by their size: moved weights are at no minimum.",)
+    cheap = case.problem.size <= (SMALL if told else DENSE)
+    noise = None if full else LastLayerBootstrap(MANY if cheap else SOME, settings.seed)
     try:
         k, budget = min(settings.top, len(case.problem) - 1), "full" if full else "fast"
         return trust(method, case.problem, case.queries, train=case.train, noise=noise, k=k, budget=budget), "", told

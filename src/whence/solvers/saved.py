@@ -15,6 +15,7 @@ from whence.curvature import (
     Identity,
 )
 from whence.errors import UsageError
+from whence.solvers.absolute import Absolute
 from whence.solvers.arnoldi import Arnoldi
 from whence.solvers.cg import CG
 from whence.solvers.eigen import Eigen
@@ -23,7 +24,8 @@ from whence.solvers.lissa import LiSSA
 
 KINDS = {
     kind.__name__: kind
-    for kind in (EKFAC, KFAC, BlockDiagonal, Diagonal, EmpiricalFisher, Fisher, GaussNewton, Hessian, Identity) + (Arnoldi, CG, Eigen, Exact, LiSSA)
+    for kind in (EKFAC, KFAC, BlockDiagonal, Diagonal, EmpiricalFisher, Fisher, GaussNewton, Hessian, Identity)
+    + (Absolute, Arnoldi, CG, Eigen, Exact, LiSSA)
 }
 
 

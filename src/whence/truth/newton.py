@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ class Newton:
 
     tolerance: float = 1e-9
     max_iterations: int = 200
+    seeded: ClassVar[bool] = False  # read by whence.trust: another seed is no other training
 
     def __call__(self, problem: Problem, seed: int = 0) -> Run:
         """Train from the problem's parameters; ``seed`` changes nothing."""

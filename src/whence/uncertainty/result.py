@@ -101,7 +101,7 @@ class Trust:
     def summary(self) -> str:
         """What was done, in a sentence or two."""
         of = "this very model" if self.estimand == "model" else "models trained like this one"
-        lines = f"Of {of}: {self.runs} runs, varied: {', '.join(self.varied)}; {self.level:.0%} intervals. "
+        lines = f"Of {of}: {self.runs} runs, varied: {', '.join(self.varied) or 'nothing'}; {self.level:.0%} intervals. "
         if self.calibration is not None:
             factor = float(np.median(self.calibration.factor))
             lines += f"Deviations of the bootstrap times {factor:.2g}, by {self.calibration.runs} full retrainings; {self.calibration.coverage}. "

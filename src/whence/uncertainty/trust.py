@@ -9,6 +9,7 @@ import torch
 
 from whence.attribute import attribute
 from whence.errors import UsageError
+from whence.gradients.last_layer import LastLayer
 from whence.methods import Method
 from whence.problem import Problem
 from whence.progress import track
@@ -18,7 +19,7 @@ from whence.truth import Train
 from whence.uncertainty.calibration import Calibration, calibrated
 from whence.uncertainty.head import HeadBootstrap
 from whence.uncertainty.moments import Moments, shares, shrunken
-from whence.uncertainty.noise import SOURCES, Bootstrap, LastLayerBootstrap, MethodSeeds, Noise
+from whence.uncertainty.noise import OTHER, SEEDS, SOURCES, Bootstrap, LastLayerBootstrap, MethodSeeds, Noise
 from whence.uncertainty.ranks import RankIntervals, critical, rank_bounds
 from whence.uncertainty.result import End, Trust, Verdict
 
@@ -210,13 +211,28 @@ def _concluded(
         limit = rank_bounds(parts[row], lessened, candidates, critical(asked.k, n, level, np.inf), rounding)[1]
         low, high = bounds["proponents"][:, row]
         verdicts.append(_verdict(low, high, limit, asked.k))
-    sources = (source,) if cheap is None else (cheap, source)
-    varied = tuple(dict.fromkeys(word for one in sources for word in one.varies))
+    varied, fixed = _words(asked, (source,) if cheap is None else (cheap, source))
     return Trust(
         asked.scores, centre, error, freedom, parts, {end: RankIntervals(bounds[end][0], bounds[end][1], asked.k, asked.level) for end, _ in ENDS},
         {end: spread.scores.inclusion(end) for end, _ in ENDS}, spread.scores.same_sign(), tuple(verdicts), asked.k, asked.level, source.estimand,
-        count, varied, tuple(word for word in SOURCES if word not in varied), of_scores, of_shares, _notes(asked, count),
+        count, varied, fixed, of_scores, of_shares, _notes(asked, count),
     )  # fmt: skip
+
+
+def _words(asked: _Asked, sources: tuple[Noise, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What runs differ in and what they do not: a trainer may not use its seed, and a model may be one layer."""
+    varied = dict.fromkeys(word for one in sources for word in one.varies)
+    if not getattr(asked.train, "seeded", True):
+        varied.pop(SEEDS, None)
+    none = {OTHER} if _is_one_layer(asked.problem) else set()
+    return tuple(word for word in varied if word not in none), tuple(word for word in SOURCES if word not in varied and word not in none)
+
+
+def _is_one_layer(problem: Problem) -> bool:
+    try:
+        return LastLayer.of(problem).problem.size == problem.size
+    except UsageError:
+        return False
 
 
 def _verdict(low: np.ndarray, high: np.ndarray, limit: np.ndarray, k: int) -> Verdict:

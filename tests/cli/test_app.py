@@ -90,6 +90,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     frame.assign(bought="yes").to_csv(place / "one.csv", index=False)
     frame.head(0).to_csv(place / "empty.csv", index=False)
     frame[["name", "bought"]].to_csv(place / "useless.csv", index=False)
+    frame.assign(age=frame["age"].where(frame.index != 2, np.inf)).to_csv(place / "infinite.csv", index=False)
+    frame.assign(bought=np.nan).to_csv(place / "untold.csv", index=False)
+    frame[["age"]].to_csv(place / "new.csv", index=False)
+    (place / "binary.csv").write_bytes(bytes(range(256)) * 4)
+    (place / "shop.xlsx").write_bytes(b"PK")
+    for path in ("foreign/scores.zarr", "occupied/report.html"):
+        (place / path).mkdir(parents=True)
     (place / "own.py").write_text(GOOD)
     return place
 
@@ -257,6 +264,27 @@ def test_no_proof_when_told_so(whence: Whence, folder: Path, tmp_path: Path) -> 
         (["shop.csv", "--target", "bought", "--l2", "0"], "leaves the minimum undetermined"),
         (["shop.csv", "--target", "bought", "--task", "regression"], "cannot be regressed"),
         (["shop.csv"], "Give a table and its target"),
+        (["shop.csv", "--target", "name", "--task", "classification"], "choose a target whose classes repeat"),
+        (["shop.xlsx", "--target", "bought"], "is a spreadsheet; save it as CSV"),
+        (["binary.csv", "--target", "bought"], "is neither text nor Parquet"),
+        (["empty.csv"], "Give a table and its target"),
+        (["infinite.csv", "--target", "bought"], "Row 2 holds an infinite age"),
+        (["untold.csv", "--target", "bought"], "No row has a bought"),
+        (["shop.csv", "--target", "bought", "--id", "bought"], "stands in more than one row"),
+        (["shop.csv", "--target", "bought", "--query", ","], "--query '' is not there"),
+        (["shop.csv", "--target", "bought", "--query", "new.csv"], "lacks the columns"),
+        (["shop.csv", "--target", "bought", "--top", "0"], "greater than or equal to 1"),
+        (["shop.csv", "--target", "bought", "--seed", "-1"], "greater than or equal to 0"),
+        (["shop.csv", "--target", "bought", "--seed", str(10**30)], "less than or equal to"),
+        (["shop.csv", "--target", "bought", "--l2", "nan"], "leaves the minimum undetermined"),
+        (["shop.csv", "--target", "bought", "--l2", "inf"], "leaves the minimum undetermined"),
+        (["shop.csv", "--target", "bought", "--trust", "maybe"], "is not one of 'none', 'fast', 'full'"),
+        (["shop.csv", "--target", "bought", "--trust", "full", "--query", "nan"], "--query 'nan' is not there"),
+        (["shop.csv", "--target", "bought", "--out", "shop.csv/in"], "cannot be made"),
+        (["shop.csv", "--target", "bought", "--out", "foreign"], "scores.zarr exists and is no scores store of whence"),
+        (["shop.csv", "--target", "bought", "--out", "occupied"], "report.html is a folder, where a file has to be written"),
+        (["shop.csv", "--target", "bought", "--out", "n" * 300], "cannot be made (File name too long)"),
+        (["shop.csv", "--target", "bought", "more.csv"], "unexpected extra argument"),
         (["shop.csv", "--target", "bought", "--problem", "own.py:made"], "brings its own data"),
         (["shop.csv", "--target", "bought", "--model", "forest"], "'forest' is not one of"),
         (["shop.csv", "--target", "bought", "--out", "shop.csv"], "is a file; give a folder"),

@@ -44,6 +44,10 @@ def test_without_a_name_they_are_listed_with_their_times(study: Study, tmp_path:
     [
         (["fragilty"], "Did you mean 'fragility'?"),
         (["fragility", "--out", "file"], "is a file"),
+        (["fragility", "--seeds", "0"], "--seeds 0 asks for no run"),
+        (["koh-liang", "--quick", "--device", "tpu"], "--device tpu cannot be used here"),
+        (["titanic", "--data", "file"], "--data needs --target"),
+        (["titanic", "--target", "y"], "--target names a column of --data; give both"),
         (["fragility", "--data", "x"], "has data of its own"),
         (["koh-liang", "--data", "x", "--target", "y"], "nothing at --data"),
     ],

@@ -19,6 +19,9 @@ from whence.cli.training import Learner
 from whence.errors import UsageError
 
 INTERRUPTED = 130
+UNWRITABLE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ENAMETOOLONG,
+}  # fmt: skip
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
 
@@ -78,7 +81,7 @@ MethodOption = Annotated[MethodName, typer.Option("--method", help="How to score
 TopOption = Annotated[int, typer.Option("--top", min=1, help="Proponents and opponents to show for each query.")]
 ProveOption = Annotated[bool, typer.Option("--prove/--no-prove", help="Retrain without the shown rows, and some random ones, to check the scores.")]
 TrustOption = Annotated[TrustBudget, typer.Option("--trust", help="Error bars: none, fast (a bootstrap of the last layer), or full (retraining).")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of the held-out split, the network's start and the random rows.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Of the held-out split, the network's start and the random rows.")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder to write to (default: whence-NAME).")]
 L2Option = Annotated[float, typer.Option("--l2", help="Strength of the penalty l2/2 ‖θ‖² beside the mean loss.")]
 
@@ -193,9 +196,9 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         _fail("Interrupted; what was written before is whole. Run the same command to start again.", INTERRUPTED)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno not in UNWRITABLE:
             raise
-        _fail(f"Could not write {error.filename or 'the results'} ({error.strerror}); free some space or give another --out.")
+        _fail(f"Could not write {error.filename2 or error.filename or 'the results'} ({error.strerror}); free some space or give another --out.")
     except Exception as error:
         if not hasattr(error, "format_message"):  # click's own errors about arguments
             raise

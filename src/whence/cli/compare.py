@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -29,6 +30,7 @@ from whence.truth import leave_one_out, removal_curve, subset_outcomes
 
 FRACTIONS = (0.05, 0.1, 0.2)
 LEAST = 2  # runs
+FEWEST = 3  # retrainings that a correlation is of
 TRUTH_SEEDS = 2  # the fewest that give a ceiling
 
 
@@ -65,6 +67,9 @@ def compare_methods(data: str | None, target: str | None, problem: str | None, l
     """Train, score, retrain, print and write."""
     if asked.runs < LEAST:
         raise UsageError(f"--runs {asked.runs} shows no noise; give {LEAST} or more, better 5.")
+    for option, count in (("--lds", asked.subsets), ("--loo", asked.left_out)):
+        if 0 < count < FEWEST:
+            raise UsageError(f"{option} {count} gives no rank correlation; give {FEWEST} or more, or 0 for none.")
     check_folder(out)
     contest = contest_of(data, target, problem, asked.queries, learner)
     made, console = contenders(asked.methods, contest.classes), Console(highlight=False, soft_wrap=True)
@@ -131,9 +136,9 @@ def _removed(result: Compared, made: Mapping[str, Maker], runs: tuple[TrainedRun
 
 def _show(console: Console, result: Compared) -> None:
     for title, frame in frames_of(result).items():
-        table = Table(title=escape(title), title_justify="left", title_style="bold", header_style="dim")
-        for column in frame.columns:
-            table.add_column(escape(str(column)), justify="left" if frame[column].dtype == object and column == frame.columns[0] else "right")
+        table = Table(title=escape(title), title_justify="left", title_style="bold", header_style="dim", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        for place, column in enumerate(frame.columns):
+            table.add_column(escape(str(column)), justify="right" if place else "left", no_wrap=not place, overflow="fold")
         for row in frame.itertuples(index=False):
             table.add_row(*(escape(cell(value)) for value in row))
         console.print()

@@ -59,14 +59,17 @@ def frames_of(result: "Compared") -> dict[str, pd.DataFrame]:
         frames[title] = pd.DataFrame([{"method": a, **{b: _pair(result, a, b, figure) for b in names}} for a in names])
     everyone = found.shared_by_all
     shared = [{"query": str(q), "in the top of every method and run": ", ".join(map(str, ids)) or "none"} for q, ids in everyone.ids.items()]
-    frames[f"Shared by all, {_told(everyone.count, interval=False)} ids a query, by chance {everyone.count.chance or 0:.2g}"] = pd.DataFrame(
-        shared[:SHOWN]
-    )
+    frames[f"Shared by all, {_told(everyone.count, interval=False)} ids a query, by chance {_chance(everyone.count)}"] = pd.DataFrame(shared[:SHOWN])
     if result.curves is not None:
         frames["Removal: excess worsening of the test examples over each control"] = pd.DataFrame(
             [row for pair, difference in result.curves.differences.items() for row in _removed(pair, difference, result)]
         )
     return frames
+
+
+def _chance(one: Estimate) -> str:
+    value = one.chance or 0.0
+    return f"{value:.2f}" if value >= 0.005 or value == 0 else "less than 0.01"
 
 
 def _removed(pair: tuple[str, str], difference: Difference, result: "Compared") -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from whence import datasets
+from whence.cli.guard import checked
 from whence.cli.own import SMALL, own_parts
 from whence.cli.training import Learner
 from whence.errors import UsageError, nearest
@@ -101,7 +102,7 @@ def _own(spec: str, queries: int, seed: int) -> Contest:
     if train is None:
         train = trainers.newton()
         notes = ("Trained by Newton's method, which no seed changes; return a third value, train, to train your own way.",)
-    held = problem.examples(given)
+    held = checked(problem, given, spec)
     if len(held) < 2:
         raise UsageError(f"{spec} returned {len(held)} queries; give 2 or more.")
     order = np.random.default_rng(seed).permutation(len(held))

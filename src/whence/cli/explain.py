@@ -12,6 +12,7 @@ from rich.console import Console
 from whence.attribute import attribute, self_influence
 from whence.cli.case import Case
 from whence.cli.content import content_of
+from whence.cli.guard import TrainerError
 from whence.cli.result import Result, Settings
 from whence.cli.show import show
 from whence.cli.write import check_folder, write_run
@@ -41,6 +42,8 @@ def explain_case(case: Case, settings: Settings, out: Path) -> None:
     show(console, case, content)
     report = write_run(out, case, settings, result, content)
     console.print(f"\nReport: [bold]{report}[/bold]", soft_wrap=True)
+    if result.failed:
+        raise UsageError(f"{result.failed.rstrip('.')}; what needs no training is in {out}.")
 
 
 def explained(case: Case, settings: Settings) -> Result:
@@ -54,7 +57,7 @@ def explained(case: Case, settings: Settings) -> Result:
     top = scores.top(min(settings.top, len(case.problem)))
     own = self_influence(method, case.problem)
     seconds["scores"] = time.perf_counter() - start
-    truth, proof, no_proof = None, None, "--no-prove was given."
+    truth, proof, no_proof, failed = None, None, "--no-prove was given.", ""
     if settings.prove and case.train is None:
         no_proof = "There is no trainer; return a third value, train, beside the problem and the queries."
     elif settings.prove and case.train is not None:
@@ -63,18 +66,27 @@ def explained(case: Case, settings: Settings) -> Result:
             truth = leave_one_out(case.problem, _left_out(case.problem, top, settings.seed), case.queries, case.train)
             proof = loo_correlation(scores, truth)
         except UsageError as error:
-            no_proof = f"Retraining failed: {error}"
+            no_proof, failed = f"Retraining failed: {error}", _own_failure(error)
         seconds["proof"] = time.perf_counter() - start
     start = time.perf_counter()
-    sure, no_trust, told = _trust(case, settings, method)
+    sure, no_trust, told = None, "", ()
+    try:
+        sure, told = _trust(case, settings, method)
+    except UsageError as error:
+        no_trust, failed = str(error), failed or _own_failure(error)
     seconds["trust"] = time.perf_counter() - start
-    return Result(scores, top, own, truth, proof, no_proof, sure, no_trust, seconds, (*notes, *scores.notes, *told))
+    return Result(scores, top, own, truth, proof, no_proof, sure, no_trust, seconds, (*notes, *scores.notes, *told), failed)
 
 
-def _trust(case: Case, settings: Settings, method: Method) -> tuple[Trust | None, str, tuple[str, ...]]:
-    """Error bars at the budget that was asked for; why there are none; and what was done otherwise."""
+def _own_failure(error: UsageError) -> str:
+    """The sentence, where it is a person's own trainer that failed."""
+    return str(error) if isinstance(error, TrainerError) else ""
+
+
+def _trust(case: Case, settings: Settings, method: Method) -> tuple[Trust, tuple[str, ...]]:
+    """Error bars at the budget that was asked for, and what was done otherwise. Raises :class:`UsageError` where there are none."""
     if settings.trust == "none":
-        return None, "--trust none was given.", ()
+        raise UsageError("--trust none was given.")
     full, told = settings.trust == "full", ()
     ihvp = getattr(method, "ihvp", None)
     if isinstance(ihvp, FittedIHVP) and ihvp.settings.curvature == Hessian() and not ihvp.operator.semidefinite:
@@ -83,11 +95,8 @@ def _trust(case: Case, settings: Settings, method: Method) -> tuple[Trust | None
         told = ("In the runs of the error bars, curvatures below the least at these weights count by their size: moved weights are at no minimum.",)
     cheap = case.problem.size <= (SMALL if told else DENSE)
     noise = None if full else LastLayerBootstrap(MANY if cheap else SOME, settings.seed)
-    try:
-        k, budget = min(settings.top, len(case.problem) - 1), "full" if full else "fast"
-        return trust(method, case.problem, case.queries, train=case.train, noise=noise, k=k, budget=budget), "", told
-    except UsageError as error:
-        return None, str(error), ()
+    k, budget = min(settings.top, len(case.problem) - 1), "full" if full else "fast"
+    return trust(method, case.problem, case.queries, train=case.train, noise=noise, k=k, budget=budget), told
 
 
 def _method(settings: Settings, problem: Problem) -> tuple[Method, tuple[str, ...]]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from whence.cli.case import Answer, Case, View
+from whence.cli.guard import checked, guarded, own_trainer, path_of
 from whence.errors import UsageError, nearest
 from whence.examples import Examples
 from whence.problem import Problem
@@ -25,9 +26,7 @@ COLUMNS = 30  # of flat inputs that are shown as a table
 def own_case(spec: str) -> Case:
     """From ``path.py:function``, which returns (Problem, queries) or (Problem, queries, train)."""
     problem, queries, train = own_parts(spec)
-    asked = problem.examples(queries)
-    if not len(asked):
-        raise UsageError(f"{spec} returned no queries; give at least one.")
+    asked = checked(problem, queries, spec)
     notes: tuple[str, ...] = ()
     if train is None and problem.size <= SMALL:
         train = trainers.newton()
@@ -56,7 +55,7 @@ def _function(spec: str) -> Callable[[], Any]:
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[path.stem] = module  # dataclasses and pickling look a module up by its name
     sys.path.insert(0, str(path.parent.resolve()))  # so that it can import its neighbours
-    _guarded(lambda: module_spec.loader.exec_module(module), f"{path} could not be loaded", path)  # type: ignore[union-attr]
+    guarded(lambda: module_spec.loader.exec_module(module), f"{path} could not be loaded", path)  # type: ignore[union-attr]
     function = getattr(module, name, None)
     if not callable(function):
         known = [key for key, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == module.__name__]
@@ -65,30 +64,14 @@ def _function(spec: str) -> Callable[[], Any]:
 
 
 def _called(function: Callable[[], Any], spec: str) -> tuple[Problem, Any, Any]:
-    found = _guarded(function, f"{spec} failed", Path(spec.rpartition(":")[0]))
+    found = guarded(function, f"{spec} failed", path_of(spec))
     if not isinstance(found, tuple) or len(found) not in (2, 3) or not isinstance(found[0], Problem):
         what = f"a tuple of {', '.join(type(part).__name__ for part in found)}" if isinstance(found, tuple) else f"a {type(found).__name__}"
         raise UsageError(f"{spec} returned {what}; return (Problem, queries) or (Problem, queries, train).")
     problem, queries, train = found if len(found) == 3 else (*found, None)
     if train is not None and not callable(train):
         raise UsageError(f"The third value that {spec} returned is a {type(train).__name__}; return a function (problem, seed) -> parameters.")
-    return problem, queries, train
-
-
-def _guarded(call: Callable[[], Any], what: str, path: Path) -> Any:
-    """Run somebody's code; whatever it raises becomes one sentence with the line it came from."""
-    try:
-        return call()
-    except UsageError:
-        raise
-    except Exception as error:
-        trace, line = error.__traceback__, None
-        while trace is not None:
-            if Path(trace.tb_frame.f_code.co_filename).name == path.name:
-                line = trace.tb_lineno
-            trace = trace.tb_next
-        where = f" at line {line}" if line else ""
-        raise UsageError(f"{what}{where} ({type(error).__name__}: {error}); run it in Python to see more.") from error
+    return problem, queries, own_trainer(train, spec)
 
 
 def _shown(problem: Problem, examples: Examples) -> tuple[dict[object, Answer], View]:

@@ -35,3 +35,4 @@ class Result:
     no_trust: str
     seconds: dict[str, float]
     notes: tuple[str, ...]
+    failed: str = ""  # what a person's own trainer did, where it did not train

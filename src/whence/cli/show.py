@@ -1,5 +1,6 @@
 """What a run prints: a table a person can read for each query, then the proof."""
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -51,16 +52,23 @@ def _query(card: QueryCard, said: str) -> Table:
     truth = f", truth {card.truth}" if card.truth else ""
     compared = any(row.near or row.far for row in (*card.proponents, *card.opponents))
     proved = any(row.retrained is not None for row in (*card.proponents, *card.opponents))
-    table = Table(title=escape(f"{card.label}: predicted {card.prediction}{truth}"), title_justify="left", title_style="bold", header_style="dim")
-    table.add_column("")
+    table = Table(
+        title=escape(f"{card.label}: predicted {card.prediction}{truth}"),
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("", no_wrap=True)
     table.add_column("id", justify="right")
     table.add_column("label")
     ranked = any(row.ranks for row in (*card.proponents, *card.opponents))
-    table.add_column(said, justify="right")
+    table.add_column(said, justify="right", no_wrap=True)
     if ranked:
-        table.add_column("rank", justify="right")
+        table.add_column("rank", justify="right", no_wrap=True)
     if proved:
-        table.add_column("retrained", justify="right")
+        table.add_column("retrained", justify="right", no_wrap=True)
     if compared:
         table.add_column("agrees in", ratio=1)
         table.add_column("differs in", ratio=1)

@@ -32,7 +32,7 @@ class Learner:
     spread: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.l2 > 0:
+        if not 0 < self.l2 < float("inf"):
             raise UsageError(f"--l2 {self.l2} leaves the minimum undetermined; give a number above 0, such as 0.01.")
 
     @property

@@ -18,22 +18,27 @@ from whence.errors import UsageError
 from whence.estimate import Estimate
 from whence.metrics import loo_correlation
 from whence.report import Content, write_report
-from whence.store import write_whole
+from whence.store import refuse_foreign, write_whole
 
+FILES = ("report.html", "top.csv", "run.json", "results.json")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "zarr")
 
 
 def check_folder(out: Path) -> None:
     """Refuse a place that cannot take results before any work is done."""
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out} is a file; give a folder.")
     try:
+        if out.exists() and not out.is_dir():
+            raise UsageError(f"--out {out} is a file; give a folder.")
         out.mkdir(parents=True, exist_ok=True)
         writable = os.access(out, os.W_OK)
     except OSError as error:
         raise UsageError(f"--out {out} cannot be made ({error.strerror}); give another folder.") from error
     if not writable:
         raise UsageError(f"--out {out} cannot be written to; give another folder.")
+    for name in FILES:
+        if (out / name).is_dir():
+            raise UsageError(f"{out / name} is a folder, where a file has to be written; give another --out or remove it.")
+    refuse_foreign(out / "scores.zarr", "scores")
 
 
 def write_run(out: Path, case: Case, settings: Settings, result: Result, content: Content) -> Path:

@@ -7,6 +7,7 @@ from whence.errors import UsageError
 from whence.problem import Problem
 from whence.progress import track
 from whence.truth import Run, Train
+from whence.truth.retrain import parameters_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,8 @@ def train_runs(
     found = []
     for name, problem, train, seed in track(plan, "training", len(plan), progress):
         given = train(problem, seed)
-        run = given if isinstance(given, Run) else Run(given)
+        parameters = parameters_of(given)
+        run = given if isinstance(given, Run) else Run(parameters)
         trained = problem.to(next(iter(run.parameters.values())).dtype).at(run.parameters)
         found.append(TrainedRun(trained, run, seed, name))
     return tuple(found)

@@ -36,6 +36,8 @@ def read_frame(path: str | Path, *, text: Collection[str] = ()) -> pd.DataFrame:
     if not path.is_file():
         near = nearest(path.name, (file.name for file in path.parent.iterdir())) if path.parent.is_dir() else ""
         raise UsageError(f"There is no file {path}.{near}" if near else f"There is no file {path}; check the path.")
+    if path.suffix.lower() in (".xls", ".xlsx", ".ods"):
+        raise UsageError(f"{path} is a spreadsheet; save it as CSV, or read it with pandas and pass the frame.")
     try:
         with path.open("rb") as file:
             start = file.read(4)

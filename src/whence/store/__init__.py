@@ -1,8 +1,20 @@
 """Scores, rows and factors on disk."""
 
 from whence.store.files import write_whole
-from whence.store.group import ArrayWriter, read_group, whole, write_group
+from whence.store.group import ArrayWriter, read_group, refuse_foreign, whole, write_group
 from whence.store.keep import Keep, beneath, under
 from whence.store.tensors import read_tensors, write_tensors
 
-__all__ = ["ArrayWriter", "Keep", "beneath", "read_group", "read_tensors", "under", "whole", "write_group", "write_tensors", "write_whole"]
+__all__ = [
+    "ArrayWriter",
+    "Keep",
+    "beneath",
+    "read_group",
+    "read_tensors",
+    "refuse_foreign",
+    "under",
+    "whole",
+    "write_group",
+    "write_tensors",
+    "write_whole",
+]

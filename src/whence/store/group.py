@@ -26,7 +26,7 @@ class ArrayWriter:
         self.remote = "://" in str(path)
         self.path = str(path) if self.remote else Path(path)
         if isinstance(self.path, Path):
-            _refuse_foreign(self.path, kind)
+            refuse_foreign(self.path, kind)
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.target = self.path.parent / f".{self.path.name}.{uuid.uuid4().hex[:8]}"
         else:
@@ -127,7 +127,8 @@ def _read(array: zarr.Array[Any]) -> np.ndarray:
     return np.array(json.loads(values.tobytes()), dtype=str).reshape(shape)
 
 
-def _refuse_foreign(path: Path, kind: str) -> None:
+def refuse_foreign(path: Path, kind: str) -> None:
+    """Refuse a path that holds anything but a store of this kind."""
     if not path.exists():
         return
     try:

@@ -93,6 +93,9 @@ def parameters_of(run: object) -> Mapping[str, Tensor]:
     found = run.parameters if isinstance(run, Run) else run
     if not isinstance(found, Mapping) or not found:
         raise UsageError(f"The trainer returned a {type(run).__name__}; return a Run or a mapping of parameter names to tensors.")
+    for name, value in found.items():
+        if not bool(torch.isfinite(value).all()):
+            raise UsageError(f"The trainer returned {name!r} with values that are not finite; lower its learning rate, or look for nan in its data.")
     return found
 
 

@@ -1,7 +1,7 @@
 """What varies between the runs of a trust: each source of noise says what it varies and makes one run after the other."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -16,7 +16,8 @@ from whence.methods.at_checkpoints import states_at
 from whence.methods.method import FittedMethod
 from whence.problem import Problem
 from whence.tree import tree_map
-from whence.truth import Run, Train
+from whence.truth import Train
+from whence.truth.retrain import parameters_of
 from whence.uncertainty.head import HeadBootstrap
 from whence.uncertainty.settings import has_seed, reseeded, unfitted
 
@@ -58,7 +59,7 @@ class Seeds(Noise):
 
     def prepare(self, method: Method, problem: Problem, train: Train | None) -> Draw:
         trainer, method = _trainer(train, "Seeds"), unfitted(method)
-        return lambda number: (method, problem.at(_parameters(trainer(problem, self.first + number))))
+        return lambda number: (method, problem.at(parameters_of(trainer(problem, self.first + number))))
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Bootstrap(Noise):
         def draw(number: int) -> tuple[Method, Problem]:
             weights = drawn_weights(problem, self.seed, number, self.resampled)
             found = trainer(problem.reweighted(weights), self.seed + 1 + number)
-            return UnderWeights(method, weights), problem.at(_parameters(found))
+            return UnderWeights(method, weights), problem.at(parameters_of(found))
 
         return draw
 
@@ -214,7 +215,7 @@ class PermutedLabels(Noise):
 
         def draw(number: int) -> tuple[Method, Problem]:
             shuffled = permuted_targets(problem, _generator(self.seed, number))
-            return method, shuffled.at(_parameters(trainer(shuffled, self.seed + 1 + number)))
+            return method, shuffled.at(parameters_of(trainer(shuffled, self.seed + 1 + number)))
 
         return draw
 
@@ -260,10 +261,6 @@ def _trainer(train: Train | None, source: str) -> Train:
     if train is None:
         raise UsageError(f"{source} trains again; give train=, a function (problem, seed) -> parameters such as wh.train.adam(epochs=20).")
     return train
-
-
-def _parameters(run: Run | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    return run.parameters if isinstance(run, Run) else run
 
 
 def _at_least_two(runs: int) -> None:

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from whence.cli.compare import Compared
 
 SHOWN = 5  # queries whose shared ids are listed
+SAID = {"subsets": "random halves for the LDS", "left_out": "examples left out one at a time", "estimand": "question of"}
 WORDS = {
     "stability": "Stability: how far a method agrees with itself over runs, top k by Nogueira's index and whole ranking by τ-b; 0 is chance.",
-    "agreement": "Agreement: how far two methods agree on the same model; beneath each figure the ceiling that their own noise sets.",
+    "agreement": "Agreement: how far two methods agree on the same model; beneath or behind each figure the ceiling that their own noise sets.",
     "faithful": "LDS: whether sums of scores rank what retraining on random halves gives, of the first run's scores; 0 is chance.",
     "random": "The row of random scores shows what chance gives in every column.",
 }
@@ -42,7 +43,7 @@ def frames_of(result: "Compared") -> dict[str, pd.DataFrame]:
         others = [value for value in pairs if value is not None]
         row = {"method": name, f"stability of top {k}": _told(own.nogueira), "of ranking (τ)": _told(own.kendall)}
         row |= {
-            "agrees with others": f"{np.mean(others):.2f}" if others else "",
+            "agrees with others": _fixed(float(np.mean(others)), 2) if others else "",
             "ids all runs share": _told(found.shared[name].count, interval=False),
         }
         if result.faithful:
@@ -95,8 +96,13 @@ def _pair(result: "Compared", a: str, b: str, figure: str) -> str:
 def _told(one: Estimate, *, interval: bool = True, digits: int = 2) -> str:
     if one.value is None:
         return one.status
-    shown = f"{one.value:.{digits}f}"
-    return shown + (f" [{one.low:.{digits}f}, {one.high:.{digits}f}]" if interval and one.low is not None and one.high is not None else "")
+    shown = _fixed(one.value, digits)
+    return shown + (f" [{_fixed(one.low, digits)}, {_fixed(one.high, digits)}]" if interval and one.low is not None and one.high is not None else "")
+
+
+def _fixed(value: float, digits: int) -> str:
+    """So many digits; what rounds to 0 has no sign."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def write_compared(out: Path, result: "Compared") -> Path:
@@ -117,7 +123,7 @@ def write_compared(out: Path, result: "Compared") -> Path:
         told = "The mean loss of untouched test examples after training without the top of each ranking, which validation examples chose."
         drawn = {"Controls are grey": pictures["removal"]}
         sections.append(Section("Removal", (told, str(result.power)), {titles[4]: frames[titles[4]]}, drawn))
-    settings = {**contest.settings, **{name: str(value) for name, value in asdict(asked).items()}}
+    settings = {**contest.settings, **{SAID.get(name, name): _said(value) for name, value in asdict(asked).items()}}
     table = pd.DataFrame({"setting": list(settings), "value": list(settings.values())})
     spent = pd.DataFrame({"part": list(result.seconds), "seconds": list(result.seconds.values())})
     sections.append(Section("Settings", (*contest.notes, *result.found.notes, *_notes(result)), {"Settings": table, "Time": spent}))
@@ -133,6 +139,10 @@ def _pictures(out: Path, result: "Compared") -> dict[str, str]:
     if result.curves is not None:
         charts["removal"] = plot.removal(result.curves, n=len(result.contest.problem))
     return {name: plot.save(chart, out / f"{name}.svg").read_text(encoding="utf-8") for name, chart in charts.items()}
+
+
+def _said(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value).replace(",", ", ")
 
 
 def _notes(result: "Compared") -> tuple[str, ...]:

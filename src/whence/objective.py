@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from whence.errors import UsageError
+from whence.errors import UsageError, nearest
 
 PerExample = Callable[[Any, Any], Tensor]
 Sampler = Callable[[Any, Generator], Any]
@@ -66,6 +66,12 @@ class Objective:
         if not isinstance(self.l2, Mapping):
             return float(self.l2)
         return next((float(strength) for pattern, strength in self.l2.items() if fnmatchcase(name, pattern)), 0.0)
+
+    def check_names(self, names: tuple[str, ...]) -> None:
+        """Raises :class:`UsageError` where an l2 pattern is of none of these parameters."""
+        for pattern in self.l2 if isinstance(self.l2, Mapping) else ():
+            if not any(fnmatchcase(name, pattern) for name in names):
+                raise UsageError(f"The l2 pattern {pattern!r} matches no parameter.{nearest(pattern, names)}")
 
 
 def cross_entropy(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:

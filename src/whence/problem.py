@@ -65,7 +65,7 @@ class Problem:
         examples = Examples.of(train, ids)
         state = {name: value.detach() for name, value in (*model.named_parameters(), *model.named_buffers())}
         names = _chosen(model, parameters)
-        _check_l2(objective, tuple(state))
+        objective.check_names(tuple(state))
         values = _checked_weights(weights, len(examples), state[names[0]])
         if batch_size is not None and batch_size < 1:
             raise UsageError(f"batch_size={batch_size} is no size; give 1 or more.")
@@ -146,6 +146,13 @@ class Problem:
         """
         return replace(self, train=self.train.replaced(self.train.select(ids).with_inputs(inputs, self.split)))
 
+    def relabelled(self, ids: Any, targets: Any) -> "Problem":
+        """The same problem with other ``targets`` for these examples (k rows, in the form that split gives); inputs, ids, order and weights stay.
+
+        Raises :class:`UsageError` for another shape or kind of numbers, and where ``split`` computes targets rather than picking them.
+        """
+        return replace(self, train=self.train.replaced(self.train.select(ids).with_targets(targets, self.split)))
+
     def at(self, parameters: Mapping[str, Tensor]) -> "Problem":
         """The same problem at other values of some parameters."""
         state = dict(self.state)
@@ -169,7 +176,6 @@ class Problem:
                     reset()
                 elif own:
                     raise UsageError(f"{type(module).__name__} cannot draw {own[0]!r} anew; give start=, a function (problem, seed) -> problem.")
-
         return self.at({name: value for name, value in model.named_parameters() if name in self.names})
 
     def restricted(self, parameters: str | Sequence[str] | None) -> "Problem":
@@ -283,12 +289,6 @@ def _chosen(model: nn.Module, patterns: str | Sequence[str] | None) -> tuple[str
         if not all_finite(known[name]):
             raise UsageError(f"Parameter {name!r} holds values that are not finite; use weights of a training that did not diverge.")
     return names
-
-
-def _check_l2(objective: Objective, names: tuple[str, ...]) -> None:
-    for pattern in objective.l2 if isinstance(objective.l2, Mapping) else ():
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise UsageError(f"The l2 pattern {pattern!r} matches no parameter.{nearest(pattern, names)}")
 
 
 def _checked_weights(weights: Any, n: int, like: Tensor) -> Tensor:

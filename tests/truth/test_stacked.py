@@ -6,6 +6,7 @@ from helpers import reference
 from helpers.problems import problem
 
 from whence.truth.stacked import Stacked
+from whence.truth.variants import Variants
 
 
 @pytest.mark.parametrize(("name", "head"), [("softmax", True), ("ridge with weights", True), ("mlp", False), ("mlp, last layer", True)])
@@ -15,10 +16,10 @@ def test_gradients_and_risks_are_those_of_each_problem(name: str, head: bool) ->
     assert stacked.is_head == head
     keep = torch.rand(5, len(p), dtype=p.dtype)
     thetas = stacked.flat(p.parameters) + 0.1 * torch.randn(5, p.size, dtype=p.dtype)
-    found = stacked.gradients(thetas, keep)
+    found = stacked.gradients(thetas, Variants(keep, torch.ones(5, dtype=p.dtype)))
     for row in range(5):
         reduced = p.reweighted(keep[row])
         theta = thetas[row].clone().requires_grad_()
         true = reference.risk(reduced, theta)
         torch.testing.assert_close(found[row], torch.autograd.grad(true, theta)[0])
-        assert stacked.risk(thetas[row], keep[row]) == pytest.approx(true.item())
+        assert Stacked(reduced).risk(thetas[row]) == pytest.approx(true.item())

@@ -7,6 +7,7 @@ from helpers.problems import N, data, named, problem
 from torch import Tensor, nn
 
 import whence as wh
+from whence.truth.changes import LeftOut
 from whence.truth.together import Together
 
 TRAINERS = {
@@ -50,8 +51,7 @@ class Branching(nn.Module):
 def test_what_torch_cannot_stack_is_trained_in_turn() -> None:
     case = named(Branching().double(), wh.cross_entropy(), (data(N, "class")[0].double(), data(N, "class")[1]), None)
     p = case.problem
-    theta = torch.cat([value.reshape(-1) for value in p.parameters.values()])
-    assert not Together.of(p, [[1], [2]], False).possible(theta)
+    assert not Together.of(p, [LeftOut([1]), LeftOut([2])]).possible()
     (run,) = TRAINERS["SGD"].without(p, [[3]], progress=False)
     assert all(value.equal(run.parameters[key]) for key, value in TRAINERS["SGD"](p.without([3])).parameters.items())
 

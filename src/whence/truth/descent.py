@@ -14,6 +14,7 @@ from whence.errors import UsageError
 from whence.problem import Problem
 from whence.progress import track
 from whence.tree import all_finite
+from whence.truth.changes import Change, LeftOut, Relabelled
 from whence.truth.recording import Recording, Step, batch_of, penalised, split, step_gradient
 from whence.truth.rules import Rule, State
 from whence.truth.run import Run
@@ -103,25 +104,36 @@ class Descent:
         self, problem: Problem, groups: Sequence[Any], *, seed: int = 0, normalise: bool = False, progress: bool = True
     ) -> Iterator[Run]:  # fmt: skip
         """The run without each group of ids, as they are done: stacked where torch can stack this model, otherwise in turn; equal to rounding."""
+        return self._changed(problem, [LeftOut(ids, normalise) for ids in groups], seed, progress)
+
+    def relabelled(
+        self, problem: Problem, groups: Sequence[Any], labels: Sequence[Any], *, seed: int = 0, progress: bool = True
+    ) -> Iterator[Run]:  # fmt: skip
+        """The run with each group of ids under its ``labels`` (a row for each id, as the problem's batches have targets), like :meth:`without`."""
+        return self._changed(problem, [Relabelled(ids, rows) for ids, rows in zip(groups, labels, strict=True)], seed, progress)
+
+    def _changed(self, problem: Problem, changes: Sequence[Change], seed: int, progress: bool) -> Iterator[Run]:
         begun = self.start(replace(problem, train=problem.train.in_memory()), seed)
-        theta = torch.cat([value.reshape(-1) for value in begun.parameters.values()])
-        models, penalty = Together.of(begun, groups, normalise), begun.l2
-        if self.record or self.checkpoints or not models.possible(theta):
-            reduced = (problem.without(ids) for ids in groups)
-            each = (self(one.renormalised() if normalise else one, seed) for one in reduced)
-            yield from track(each, f"retraining, seed {seed}", len(groups), progress)
+        models = Together.of(begun, changes)
+        if self.record or self.checkpoints or not models.possible():
+            each = (self(change.of(problem), seed) for change in changes)
+            yield from track(each, f"retraining, seed {seed}", len(changes), progress)
             return
         batches = list(self._batches(begun, seed))
-        steps = (t for _ in range(0, len(groups), models.chunk) for t in range(len(batches)))
-        told = track(steps, f"retraining {len(groups)} together, seed {seed}", -(-len(groups) // models.chunk) * len(batches), progress)
+        steps = (t for _ in range(0, len(changes), models.chunk) for t in range(len(batches)))
+        told = track(steps, f"retraining {len(changes)} together, seed {seed}", -(-len(changes) // models.chunk) * len(batches), progress)
         for some in models.chunks():
-            state = self.rule.start(theta.repeat(len(some), 1))
+            states = {name: self.rule.start(theta) for name, theta in some.laid_out(*batches[0]).items()}
             for t in islice(told, len(batches)):
+                gradients = some.gradients({name: state[0] for name, state in states.items()}, *batches[t])
                 rate = self.learning_rate * self.schedule(t, len(batches))
-                state = self.rule.step(state, penalised(some.gradients(state[0], *batches[t]), state[0], penalty), rate, t)
-            if not all_finite(state[0]):
+                for name, state in states.items():
+                    l2 = begun.objective.l2_of(name)
+                    gradient = torch.add(gradients[name], state[0], alpha=l2) if l2 else gradients[name]
+                    states[name] = self.rule.step(state, gradient, rate, t)
+            if not all(all_finite(state[0]) for state in states.values()):
                 raise UsageError(f"Training with seed {seed} diverged; lower the learning rate.")
-            yield from (Run(_named(begun, one)) for one in state[0])
+            yield from (Run({name: state[0][row].clone() for name, state in states.items()}) for row in range(len(some)))
 
     def _kept(self, problem: Problem, steps: int) -> set[int]:
         """All steps where their states fit into an eighth of the memory budget, otherwise about √T."""

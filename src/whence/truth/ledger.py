@@ -16,13 +16,14 @@ from torch import Tensor
 from whence.errors import UsageError
 from whence.examples import Examples
 from whence.problem import Problem
+from whence.truth.changes import Change
 
 KIND = "whence outcomes"
 
 
 @dataclass(eq=False)
 class Ledger:
-    """What each (ids left out, seed) gave; with ``path`` appended to a file of JSON lines, the first of which says what they are of."""
+    """What each (change, seed) gave; with ``path`` appended to a file of JSON lines, the first of which says what they are of."""
 
     path: Path | None
     known: dict[str, list[float]] = field(default_factory=dict)
@@ -55,26 +56,26 @@ class Ledger:
             _append(path, "")
         return found
 
-    def missing(self, groups: Sequence[Sequence[object]], seed: int) -> list[int]:
-        """The numbers of the groups that are not known."""
-        return [number for number, ids in enumerate(groups) if _key(ids, seed) not in self.known]
+    def missing(self, changes: Sequence[Change], seed: int) -> list[int]:
+        """The numbers of the changes that are not known."""
+        return [number for number, change in enumerate(changes) if _key(change, seed) not in self.known]
 
-    def add(self, ids: Sequence[object], seed: int, values: Tensor) -> None:
+    def add(self, change: Change, seed: int, values: Tensor) -> None:
         """Keep what a run gave (q,)."""
-        self._keep([_entry(ids, seed, values)])
+        self._keep([_entry(change, seed, values)])
 
-    def add_together(self, groups: Sequence[Sequence[object]], seed: int, values: Sequence[Tensor]) -> None:
+    def add_together(self, changes: Sequence[Change], seed: int, values: Sequence[Tensor]) -> None:
         """Keep what runs that were trained together gave: all of them or, after a kill, none, so that the same are trained together again."""
-        self._keep([_entry(ids, seed, given) for ids, given in zip(groups, values, strict=True)])
+        self._keep([_entry(change, seed, given) for change, given in zip(changes, values, strict=True)])
 
     def _keep(self, entries: list[dict[str, Any]]) -> None:
         self.known |= {entry["key"]: entry["values"] for entry in entries}
         if self.path is not None:
             _append(self.path, json.dumps(entries[0] if len(entries) == 1 else {"together": entries}))
 
-    def get(self, ids: Sequence[object], seed: int) -> Tensor:
+    def get(self, change: Change, seed: int) -> Tensor:
         """What was kept (q,), in float64."""
-        return torch.tensor(self.known[_key(ids, seed)], dtype=torch.float64)
+        return torch.tensor(self.known[_key(change, seed)], dtype=torch.float64)
 
 
 def manifest_of(problem: Problem, queries: Examples, train: object, normalise: bool) -> dict[str, Any]:
@@ -85,12 +86,12 @@ def manifest_of(problem: Problem, queries: Examples, train: object, normalise: b
     return {"problem": problem.fingerprint(), "queries": f"{queries.source.digest()} {rows}", "trainer": settings, "normalise": normalise}
 
 
-def _entry(ids: Sequence[object], seed: int, values: Tensor) -> dict[str, Any]:
-    return {"key": _key(ids, seed), "seed": seed, "left out": len(ids), "values": values.tolist()}
+def _entry(change: Change, seed: int, values: Tensor) -> dict[str, Any]:
+    return {"key": _key(change, seed), "seed": seed, **change.told, "values": values.tolist()}
 
 
-def _key(ids: Sequence[object], seed: int) -> str:
-    return hashlib.sha256(f"{seed}|{sorted(map(repr, np.asarray(ids).tolist()))}".encode()).hexdigest()[:32]
+def _key(change: Change, seed: int) -> str:
+    return hashlib.sha256(f"{seed}|{sorted(map(repr, change.key))}".encode()).hexdigest()[:32]
 
 
 def _append(path: Path, line: str) -> None:

@@ -1,4 +1,4 @@
-"""Newton's method in float64, for one problem or for hundreds that each leave a few examples out."""
+"""Newton's method in float64, for one problem or for hundreds that each leave a few examples out or relabel them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from whence.curvature import GaussNewton, Hessian, Operator
 from whence.errors import UsageError
 from whence.problem import Problem
 from whence.progress import track
-from whence.scores import positions_of
 from whence.solvers import CG
+from whence.truth.changes import Change, LeftOut, Relabelled
 from whence.truth.run import Run
 from whence.truth.stacked import Stacked
+from whence.truth.variants import Variants
 
 DENSE = 2000  # parameters up to which the Hessian is written out at every step
 SLOW = 0.7  # a chord step that leaves more of the gradient than this is given up for Newton steps of its own
@@ -30,9 +31,8 @@ class Newton:
 
     def __call__(self, problem: Problem, seed: int = 0) -> Run:
         """Train from the problem's parameters; ``seed`` changes nothing."""
-        stacked = Stacked(problem := problem.to(torch.float64))
-        theta = stacked.flat(problem.parameters)
-        return Run(stacked.named(self._descend(stacked, theta, stacked.keep_all())))
+        stacked = Stacked(problem.to(torch.float64))
+        return Run(stacked.named(self._descend(stacked, stacked.start)))
 
     def without(
         self, problem: Problem, groups: Sequence[Any], *, seed: int = 0, normalise: bool = False, progress: bool = True
@@ -42,25 +42,29 @@ class Newton:
         A step leaves about |group| / n of each gradient, so ten or so suffice; those it does not serve (large groups,
         strongly bent objectives) are finished one at a time.
         """
+        return self._changed(problem, [LeftOut(ids, normalise) for ids in groups], progress)
+
+    def relabelled(
+        self, problem: Problem, groups: Sequence[Any], labels: Sequence[Any], *, seed: int = 0, progress: bool = True
+    ) -> list[Run]:  # fmt: skip
+        """Train with each group of ids under its ``labels`` (a row for each id, as the problem's batches have targets), like :meth:`without`."""
+        return self._changed(problem, [Relabelled(ids, rows) for ids, rows in zip(groups, labels, strict=True)], progress)
+
+    def _changed(self, problem: Problem, changes: Sequence[Change], progress: bool) -> list[Run]:
         stacked = Stacked(problem := problem.to(torch.float64))
-        start = self._descend(stacked, stacked.flat(problem.parameters), stacked.keep_all())
-        keep = stacked.keep_all().repeat(len(groups), 1)
-        for row, ids in enumerate(groups):
-            keep[row, torch.from_numpy(positions_of(ids, problem.ids, "training"))] = 0
-        scale = problem.normaliser / keep.sum(1) if normalise else keep.new_ones(len(groups))
-        keep = keep * scale[:, None]
-        thetas, left = self._chord(stacked, start.repeat(len(groups), 1), keep, progress)
+        start = self._descend(stacked, stacked.start)
+        thetas, left = self._chord(stacked, start.repeat(len(changes), 1), Variants.of(problem, changes), progress)
         for row in track(left, "retraining one by one", len(left), progress):
-            thetas[row] = self._descend(stacked, thetas[row], keep[row])
+            thetas[row] = self._descend(Stacked(changes[row].of(problem)), thetas[row])
         return [Run(stacked.named(theta)) for theta in thetas]
 
-    def _chord(self, stacked: "Stacked", thetas: Tensor, keep: Tensor, progress: bool) -> tuple[Tensor, list[int]]:
+    def _chord(self, stacked: "Stacked", thetas: Tensor, variants: Variants, progress: bool) -> tuple[Tensor, list[int]]:
         """Chord steps on every row until it converges; and the rows that did not."""
         factor = _factor(Hessian().fit(stacked.problem.at(stacked.named(thetas[0]))))
         active, before = torch.arange(len(thetas)), torch.full((len(thetas),), torch.inf, dtype=torch.float64)
         slow: list[int] = []
         for _ in track(range(self.max_iterations), "retraining, Newton steps", None, progress):
-            gradients = stacked.gradients(thetas[active], keep[active])
+            gradients = stacked.gradients(thetas[active], variants[active])
             norms = gradients.norm(dim=1)
             going, fast = norms > self.tolerance, norms <= SLOW * before[active]
             slow += active[going & ~fast].tolist()
@@ -71,19 +75,19 @@ class Newton:
             thetas[active] -= torch.cholesky_solve(gradients.T, factor).T
         return thetas, slow + active.tolist()
 
-    def _descend(self, stacked: "Stacked", theta: Tensor, keep: Tensor) -> Tensor:
+    def _descend(self, stacked: "Stacked", theta: Tensor) -> Tensor:
         """Newton steps on one problem until its gradient is below the tolerance."""
-        gradient, risk = stacked.gradients(theta[None], keep[None])[0], stacked.risk(theta, keep)
+        gradient, risk = stacked.own_gradient(theta), stacked.risk(theta)
         for _ in range(self.max_iterations):
             if float(gradient.norm()) <= self.tolerance:
                 return theta
-            step, size = self._step(stacked, theta, keep, gradient), 1.0
+            step, size = self._step(stacked, theta, gradient), 1.0
             slope = float(step @ gradient)
             while size > 1e-10:
                 new = theta - size * step
-                new_risk = stacked.risk(new, keep)
+                new_risk = stacked.risk(new)
                 # near the optimum the risk no longer resolves the fall; the gradient does
-                new_gradient = stacked.gradients(new[None], keep[None])[0]
+                new_gradient = stacked.own_gradient(new)
                 if new_risk <= risk - 1e-4 * size * slope or float(new_gradient.norm()) < 0.5 * float(gradient.norm()):
                     break
                 size /= 2
@@ -97,8 +101,8 @@ class Newton:
             f"Newton stopped at a gradient norm of {norm:.1e}, not {self.tolerance:.0e}; add l2, allow more max_iterations, or raise the tolerance."
         )
 
-    def _step(self, stacked: "Stacked", theta: Tensor, keep: Tensor, gradient: Tensor) -> Tensor:
-        problem = stacked.reduced(theta, keep)
+    def _step(self, stacked: "Stacked", theta: Tensor, gradient: Tensor) -> Tensor:
+        problem = stacked.problem.at(stacked.named(theta))
         if problem.size > DENSE:
             accuracy = min(1e-2, float(gradient.norm()))
             return CG(tolerance=max(accuracy, 1e-8)).fit(GaussNewton().fit(problem), 0.0).solve(gradient[:, None]).x[:, 0]

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from whence.batch import Batch, joined
 from whence.errors import UsageError
-from whence.examples import BatchSource
 from whence.problem import Problem
+from whence.sources import BatchSource
 from whence.truth.rules import Rate, Rule, State
 
 CLOSE = {torch.float32: 1e-3, torch.float64: 1e-9}  # of a state's length, within which taking the steps again must come back to it

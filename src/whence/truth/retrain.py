@@ -1,6 +1,7 @@
-"""The effect of leaving examples out, by training again without them."""
+"""The effect of leaving examples out or of other labels, by training again."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from whence.examples import Examples
 from whence.problem import Problem
 from whence.progress import track
 from whence.scores import Groups, group_ids
+from whence.truth.changes import Change, LeftOut, relabellings
 from whence.truth.ledger import Ledger, manifest_of
 from whence.truth.outcomes import Outcomes
-from whence.truth.run import Run, Train, TrainMany
+from whence.truth.run import Run, Train
 from whence.truth.together import CHUNK as TOGETHER
 
 
@@ -41,51 +43,82 @@ def retrain_without(
     on and gives the same bits, and no call trains what the file knows. Models that are trained together are 24 at a time then, kept and
     lost together. Raises :class:`UsageError` for a file of another problem, other queries or another trainer.
     """
-    asked, named = problem.examples(queries), group_ids(groups, problem.ids)
+    named = group_ids(groups, problem.ids)
+    changes = {name: LeftOut(ids, normalise) for name, ids in named.items()}
+    return _retrained(problem, changes, queries, train, seeds, normalise, jobs, out, progress)
+
+
+def retrain_relabelled(
+    problem: Problem,
+    groups: Groups,
+    labels: Any,
+    queries: Any,
+    train: Train,
+    *,
+    seeds: Sequence[int] = (0,),
+    jobs: int | None = None,
+    out: str | Path | None = None,
+    progress: bool = True,
+) -> Outcomes:
+    """Each query's measurement after training with each group (name -> ids, or a name per training example) under other labels.
+
+    ``labels`` are name -> the group's new targets, a row for each of its ids in their order, or targets of all training
+    examples, of which each group takes its own: corrected ones, say. ``train`` is called with
+    (``problem.relabelled(ids, labels)``, seed); inputs, order, weights and N stay, so that a run differs from its baseline by
+    these labels alone. At first order the change is (1/N) Σ wᵢ ∇m_qᵀ C⁻¹ (gᵢ - gᵢ'), gᵢ' under the new label: the influence
+    under the old labels less that under the new, both at the old θ and C.
+
+    The rest is as in :func:`retrain_without`, with which it may share a file ``out``: outcomes are kept by ids, labels and
+    seed. A trainer with a method ``relabelled`` is given all groups at once. Raises :class:`UsageError` for labels of another
+    shape or kind than the old.
+    """
+    changes = relabellings(problem, group_ids(groups, problem.ids), labels)
+    found = _retrained(problem, changes, queries, train, seeds, False, jobs, out, progress)
+    return replace(found, labels={name: change.labels for name, change in changes.items()})
+
+
+def _retrained(
+    problem: Problem, named: Mapping[str, Change], queries: Any, train: Train, seeds: Sequence[int], normalise: bool, jobs: int | None,
+    out: str | Path | None, progress: bool,
+) -> Outcomes:  # fmt: skip
     if not len(seeds):
         raise UsageError("There are no seeds; give at least one.")
-    ledger, left_out = Ledger.open(out, manifest_of(problem, asked, train, normalise)), list(named.values())
+    asked, changes, nothing = problem.examples(queries), list(named.values()), LeftOut(())
+    kind = type(changes[0])
+    ledger = Ledger.open(out, manifest_of(problem, asked, train, normalise))
     for seed in map(int, seeds):
-        if ledger.missing([()], seed):
-            ledger.add((), seed, measured(problem, parameters_of(train(problem, seed)), asked))
-        waiting = [left_out[number] for number in ledger.missing(left_out, seed)]
-        if isinstance(train, TrainMany):
+        if ledger.missing([nothing], seed):
+            ledger.add(nothing, seed, measured(problem, parameters_of(train(problem, seed)), asked))
+        waiting = [changes[number] for number in ledger.missing(changes, seed)]
+        if isinstance(train, kind.many):
             for some in _stacks(waiting, out is not None):
-                runs = train.without(problem, some, seed=seed, normalise=normalise, progress=progress)
+                runs = kind.together(train, problem, some, seed, progress)
                 ledger.add_together(some, seed, [measured(problem, parameters_of(run), asked) for run in runs])
             continue
-        for ids, run in zip(waiting, _one_by_one(problem, waiting, train, seed, normalise, jobs, progress), strict=True):
-            ledger.add(ids, seed, measured(problem, parameters_of(run), asked))
-    values = torch.stack([torch.stack([ledger.get(ids, seed) for ids in left_out], 1) for seed in map(int, seeds)])
-    baseline = torch.stack([ledger.get((), seed) for seed in map(int, seeds)])
-    return Outcomes(values, baseline, named, asked.ids, problem.objective.sign, problem.objective.unit)
+        for change, run in zip(waiting, _one_by_one(problem, waiting, train, seed, jobs, progress), strict=True):
+            ledger.add(change, seed, measured(problem, parameters_of(run), asked))
+    values = torch.stack([torch.stack([ledger.get(change, seed) for change in changes], 1) for seed in map(int, seeds)])
+    baseline = torch.stack([ledger.get(nothing, seed) for seed in map(int, seeds)])
+    groups = {name: change.ids for name, change in named.items()}
+    return Outcomes(values, baseline, groups, asked.ids, problem.objective.sign, problem.objective.unit)
 
 
-def _stacks(groups: Sequence[Sequence[object]], kept: bool) -> list[Sequence[Sequence[object]]]:
+def _stacks(changes: Sequence[Change], kept: bool) -> list[Sequence[Change]]:
     """What is trained together: all, or where outcomes are ``kept``, as many at a time as a kill may cost."""
-    size = TOGETHER if kept else len(groups) or 1
-    return [groups[first : first + size] for first in range(0, len(groups), size)]
+    size = TOGETHER if kept else len(changes) or 1
+    return [changes[first : first + size] for first in range(0, len(changes), size)]
 
 
-def _one_by_one(
-    problem: Problem, groups: Sequence[Sequence[object]], train: Train, seed: int, normalise: bool, jobs: int | None, progress: bool
-) -> Iterable[object]:
-    """What training without each group gives, as it is done."""
-    reduced = (_reduced(problem, ids, normalise) for ids in groups)
-    work = Parallel(n_jobs=jobs, return_as="generator")(delayed(train)(smaller, seed) for smaller in reduced)
-    return track(work, f"retraining, seed {seed}", len(groups), progress)
+def _one_by_one(problem: Problem, changes: Sequence[Change], train: Train, seed: int, jobs: int | None, progress: bool) -> Iterable[object]:
+    """What training gives under each change, as it is done."""
+    changed = (change.of(problem) for change in changes)
+    work = Parallel(n_jobs=jobs, return_as="generator")(delayed(train)(other, seed) for other in changed)
+    return track(work, f"retraining, seed {seed}", len(changes), progress)
 
 
 def leave_one_out(problem: Problem, ids: Any, queries: Any, train: Train, **settings: Any) -> Outcomes:
     """:func:`retrain_without` for groups of one id each."""
     return retrain_without(problem, {str(key): [key] for key in np.asarray(ids).reshape(-1).tolist()}, queries, train, **settings)
-
-
-def _reduced(problem: Problem, ids: Sequence[object], normalise: bool) -> Problem:
-    smaller = problem.without(ids)
-    if len(problem) - len(smaller) != len(ids):
-        raise UsageError(f"Leaving out {len(ids)} ids took {len(problem) - len(smaller)} rows away; report this, the ids are not what they say.")
-    return smaller.renormalised() if normalise else smaller
 
 
 def parameters_of(run: object) -> Mapping[str, Tensor]:

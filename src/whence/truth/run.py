@@ -35,3 +35,14 @@ class TrainMany(Protocol):
     ) -> Iterable[Run]:  # fmt: skip
         """One run for each group of ids left out, in their order, as they are done."""
         ...
+
+
+@runtime_checkable
+class RelabelMany(Protocol):
+    """A trainer that can train many problems at once that differ in the labels of some examples."""
+
+    def relabelled(
+        self, problem: Problem, groups: Sequence[Any], labels: Sequence[Any], *, seed: int = 0, progress: bool = True
+    ) -> Iterable[Run]:  # fmt: skip
+        """One run for each group of ids under its labels (a row for each id), in their order, as they are done."""
+        ...

@@ -1,4 +1,6 @@
-"""Many problems that differ only in the weights of their examples, and the risk and gradients of all of them at once."""
+"""The risk and gradients of many problems at once that differ only in the weights and targets of their examples."""
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -7,12 +9,14 @@ from whence.batch import Batch
 from whence.gradients import Dense, Gradients, Rows
 from whence.gradients.functional import total_gradient
 from whence.problem import Problem
+from whence.truth.changes import LeftOut
+from whence.truth.variants import Variants
 
 ENTRIES = 1 << 22  # outputs of all models held at a time
 
 
 class Stacked:
-    """Rⱼ(θⱼ) = (1/N) Σᵢ keepⱼᵢ lossᵢ(θⱼ) + l2/2 ‖θⱼ‖² for rows θⱼ (m, d) and weights keep (m, n).
+    """Rⱼ(θⱼ) = (1/Nⱼ) Σᵢ wⱼᵢ lossⱼᵢ(θⱼ) + l2/2 ‖θⱼ‖² for rows θⱼ (m, d) and m variants of the problem.
 
     Where the chosen parameters are a linear last layer, its inputs are kept, and the outputs of all models are one matrix
     product; otherwise each model takes a pass of its own.
@@ -33,37 +37,40 @@ class Stacked:
         """A vector as parameters."""
         return {name: value.clone() for name, value in self.layout.split(theta).items()}
 
-    def keep_all(self) -> Tensor:
-        """The weights of the whole problem (n,)."""
-        return self.problem.weights.clone()
+    @property
+    def start(self) -> Tensor:
+        """The problem's parameters (d,)."""
+        return self.flat(self.problem.parameters)
 
-    def reduced(self, theta: Tensor, keep: Tensor) -> Problem:
-        """One of the problems, at its parameters."""
-        return self.problem.at(self.named(theta)).reweighted(keep)
+    def own_gradient(self, theta: Tensor) -> Tensor:
+        """∇R of the problem itself at one θ (d,)."""
+        return self.gradients(theta[None], Variants.of(self.problem, [LeftOut(())]))[0]
 
-    def risk(self, theta: Tensor, keep: Tensor) -> float:
-        """R at one θ."""
+    def risk(self, theta: Tensor) -> float:
+        """R of the problem itself at one θ."""
         problem, total = self.problem.at(self.named(theta)), torch.zeros((), dtype=theta.dtype)
         with torch.no_grad():
             for batch in problem.batches(size=4096):
-                total += problem.losses(problem.outputs(batch.inputs), batch) @ keep[torch.from_numpy(batch.positions)]
+                total += problem.losses(problem.outputs(batch.inputs), batch) @ batch.weights
         return float(total / self.problem.normaliser + (self.l2 * theta.square()).sum() / 2)
 
-    def gradients(self, thetas: Tensor, keep: Tensor) -> Tensor:
+    def gradients(self, thetas: Tensor, variants: Variants) -> Tensor:
         """∇Rⱼ(θⱼ) of every row (m, d)."""
-        found = self._head_gradients(thetas, keep) if self.is_head else self._looped_gradients(thetas, keep)
-        return found / self.problem.normaliser + self.l2 * thetas
+        found = self._head_gradients(thetas, variants) if self.is_head else self._looped_gradients(thetas, variants)
+        return found / (self.problem.normaliser * variants.divisors[:, None]) + self.l2 * thetas
 
-    def _looped_gradients(self, thetas: Tensor, keep: Tensor) -> Tensor:
+    def _looped_gradients(self, thetas: Tensor, variants: Variants) -> Tensor:
         rows = []
-        for theta, weights in zip(thetas, keep, strict=True):
+        for row, theta in enumerate(thetas):
             problem, total = self.problem.at(self.named(theta)), torch.zeros_like(theta)
             for batch in problem.batches(size=4096):
-                total += self.flat(total_gradient(problem, batch, problem.objective.loss, weights[torch.from_numpy(batch.positions)]))
+                places = torch.from_numpy(batch.positions)
+                own = replace(batch, targets=variants.targets_at(row, places, batch.targets))
+                total += self.flat(total_gradient(problem, own, problem.objective.loss, variants.weights[row, places]))
             rows.append(total)
         return torch.stack(rows)
 
-    def _head_gradients(self, thetas: Tensor, keep: Tensor) -> Tensor:
+    def _head_gradients(self, thetas: Tensor, variants: Variants) -> Tensor:
         weights = self.layout.rows(thetas).blocks[0].dense()  # (m, C, i)
         m, c, i = weights.shape
         total = torch.zeros_like(weights)
@@ -72,14 +79,17 @@ class Stacked:
             for start in range(0, m, step):
                 part = slice(start, start + step)
                 outputs = (features @ weights[part].reshape(-1, i).T).view(len(batch), -1, c)
-                change = self._output_gradient(outputs, batch) * keep[part][:, torch.from_numpy(batch.positions)].T[:, :, None]
+                places = torch.from_numpy(batch.positions)
+                change = self._output_gradient(outputs, batch, variants[part]) * variants.weights[part][:, places].T[:, :, None]
                 total[part] += (change.reshape(len(batch), -1).T @ features).view(-1, c, i)
         return Rows((Dense(total),), self.layout).flat()
 
-    def _output_gradient(self, outputs: Tensor, batch: Batch) -> Tensor:
+    def _output_gradient(self, outputs: Tensor, batch: Batch, variants: Variants) -> Tensor:
         """∂loss/∂outputs of each example under each model (B, m, C)."""
         b, m, _ = outputs.shape
         with torch.enable_grad():
             points = outputs.reshape(b * m, -1).requires_grad_()
-            losses = self.problem.losses(points, batch.repeated(m))
+            repeated = batch.repeated(m)
+            targets = variants.targets_at(torch.arange(m).repeat(b), torch.from_numpy(repeated.positions), repeated.targets)
+            losses = self.problem.losses(points, replace(repeated, targets=targets))
             return torch.autograd.grad(losses.sum(), points)[0].view_as(outputs)

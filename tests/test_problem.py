@@ -239,6 +239,37 @@ def test_replaced_inputs_of_several_leaves_and_with_more_digits() -> None:
     assert everything(make().to(torch.float64).replaced([0], fine))[0, 0] == 1 / 3
 
 
+def test_other_targets_stand_in_place_of_the_old() -> None:
+    batches = [(X[:4], Y[:4]), (X[4:], Y[4:])]
+    for data in ((X, Y), batches, torch.utils.data.TensorDataset(X, Y)):
+        p = make(data, ids=list("abcdef"), weights=torch.arange(1.0, 7.0))
+        new = p.relabelled(["f", "c"], [1 - int(Y[5]), 1 - int(Y[2])])
+        expected = Y.clone()
+        expected[[5, 2]] = 1 - expected[[5, 2]]
+        assert joined(new.batches()).targets.tolist() == expected.tolist() and joined(p.batches()).targets.tolist() == Y.tolist()
+        assert torch.equal(everything(new), X) and new.ids.tolist() == p.ids.tolist()
+        assert torch.equal(new.weights, p.weights) and new.normaliser == 21 and new.train.total == p.train.total
+        assert np.array_equal(new.train.rows, p.train.rows) and new.fingerprint() != p.fingerprint()
+        assert joined(new.relabelled(["f", "c"], Y[[5, 2]]).batches()).targets.tolist() == Y.tolist()
+        assert joined(new.without(["a", "c"]).batches()).targets.tolist() == expected[[1, 3, 4, 5]].tolist()
+        assert joined(p.without(["a"]).relabelled(["f", "c"], expected[[5, 2]]).batches()).targets.tolist() == expected[1:].tolist()
+        assert new.train.in_memory().source.read(np.arange(6), 6).__next__()[1][1].tolist() == expected.tolist()
+
+
+def test_whole_numbers_are_labels_of_floats_and_floats_no_classes() -> None:
+    p = problem("logistic").problem
+    new = joined(p.relabelled([3], [1]).batches()).targets
+    assert new.dtype == p.dtype and new[3] == 1
+    with pytest.raises(wh.UsageError, match=r"new targets have shape \(1,\) \(torch.float32\); give \(1,\) \(torch.int64\), one row"):
+        make().relabelled([0], [0.5])
+    with pytest.raises(wh.UsageError, match=r"new targets have shape \(1,\)"):
+        make().relabelled([0, 1], [1])
+    with pytest.raises(wh.UsageError, match="split= computes targets from the data"):
+        make(split=lambda data: (data[0], data[1] * 1)).relabelled([0], [1])
+    with pytest.raises(wh.UsageError, match="inputs are one tensor with the targets; give them as a tensor of their own"):
+        make(split=lambda data: (data[0], data[0])).replaced([0], X[:1])
+
+
 def test_what_cannot_be_replaced_is_refused() -> None:
     p = make()
     with pytest.raises(wh.UsageError, match=r"shape \(2, 2\) \(torch.float32\); give \(1, 2\) \(torch.float32\), one row"):

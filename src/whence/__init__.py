@@ -181,7 +181,7 @@ __all__ = [
     "inclusion", "jaccard", "kendall", "kendall_w", "knn_shapley", "kuncheva", "lds", "leave_one_out", "list_chance", "loo_correlation",
     "loo_values", "marked_detection", "mean_kendall", "mislabel_detection", "ndcg", "next_token", "nogueira", "overlap", "parameter_change",
     "pbrf", "pearson", "perturbation_influence", "plan", "plot", "randomised_model", "rbo", "removal_curve", "removal_curves", "removal_power",
-    "repeatability", "replacement_influence", "report", "retrain_relabelled", "retrain_without", "runs_for_reliability", "runs_needed", "sample_boundary",
-    "self_influence", "shared_top", "sign_agreement", "signal_to_noise", "smallest_difference", "smooth_hinge", "spearman", "squared_error",
-    "stability", "subset_outcomes", "tmc_shapley", "train", "train_runs", "trust", "weighted_kendall", "weights_boundary",
+    "repeatability", "replacement_influence", "report", "retrain_relabelled", "retrain_without", "runs_for_reliability", "runs_needed",
+    "sample_boundary", "self_influence", "shared_top", "sign_agreement", "signal_to_noise", "smallest_difference", "smooth_hinge", "spearman",
+    "squared_error", "stability", "subset_outcomes", "tmc_shapley", "train", "train_runs", "trust", "weighted_kendall", "weights_boundary",
 ]  # fmt: skip

@@ -2,11 +2,12 @@
 
 LEAVE-ONE-OUT: 200 refits of logistic regression on the Titanic passengers (889 rows) by Newton's method in float64, at once and one after the other.
 MLPS: 100 MLPs 32-16 on the same rows, ten epochs of Adam in batches of 32, each without a tenth of the rows, stacked and in turn.
-HALVES: 100 MLPs 784-128-64-10 on random halves of 5,000 MNIST images, two epochs of SGD with momentum in batches of 64: stacked, in turn by the same
-trainer (a loop over indexed batches), and by a loop of torch's own, a DataLoader over each half and `torch.optim.SGD`. The first two update after each
-of the whole data's batches, of which about 32 images are a model's; the DataLoader fills batches of 64 from the half and makes half as many updates.
-Each arm in turn, the middle of `--rounds` rounds (3), after two models each that are not timed: what torch imports on first use (over a second for its
-optimisers) is no arm's. The loops of the first and the last run `--looped` of the models (20) and are scaled.
+HALVES: 100 MLPs 784-128-64-10 on random halves of 5,000 MNIST images, two epochs of SGD with momentum in batches of 64: stacked, in turn by the
+same trainer (a loop over indexed batches), and by a loop of torch's own, a DataLoader over each half and `torch.optim.SGD`. The first two update
+after each of the whole data's batches, of which about 32 images are a model's; the DataLoader fills batches of 64 from the half and makes half as
+many updates.
+Each arm in turn, the middle of `--rounds` rounds (3), after two models each that are not timed: what torch imports on first use (over a second for
+its optimisers) is no arm's. The loops of the first and the last run `--looped` of the models (20) and are scaled.
 Parameters are compared in float64 on ten of the models. Bars: 20, 10, 1.5 and 2.5 times faster; parameters equal to 1e-6. Writes retraining.json and
 retraining.png. `--quick` takes 8 models of each and 300 images.
 """

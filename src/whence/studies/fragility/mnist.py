@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import whence as wh
-from whence.studies.fragility.minimum import TOLERANCE, Warm, descended, named, written_out
+from whence.studies.minimum import settled, written_out
 from whence.studies.kept import Kept
 
 IMAGES = 500
@@ -95,17 +95,7 @@ def _trained(problem: wh.Problem, network: Convolutions, seed: int) -> tuple[wh.
         damping = 0.1 * float(matrix.diagonal().mean())
         again = wh.train.adam(COUNTED, 1e-3, batch_size=IMAGES, start=wh.train.present)
         return problem, matrix + damping * torch.eye(len(matrix), dtype=matrix.dtype), again
-    problem = problem.initialised(seed)
-    theta, size = descended(problem)
-    problem = problem.at(named(problem, theta))
-    matrix = written_out(wh.Hessian(), problem, problem.restricted(network.last))
-    factor, failed = torch.linalg.cholesky_ex(matrix)
-    if int(failed):
-        least = float(torch.linalg.eigvalsh(matrix)[0])
-        raise wh.UsageError(f"Training came to a gradient of {size:.0e} where the Hessian is not positive definite (least eigenvalue {least:.1e}).")
-    if size > 10 * TOLERANCE:
-        raise wh.UsageError(f"Training stopped at a gradient of {size:.0e}, not {TOLERANCE:.0e}.")
-    return problem, matrix, Warm(factor, [])
+    return settled(problem.initialised(seed), network.last)
 
 
 def _asked(problem: wh.Problem, X: torch.Tensor, y: torch.Tensor) -> tuple[wh.Examples, list[str]]:

@@ -74,6 +74,23 @@ def descended(problem: wh.Problem, factor: Tensor | None = None) -> tuple[Tensor
     return theta, float(at(theta)[1].norm())
 
 
+def settled(problem: wh.Problem, last: str) -> tuple[wh.Problem, Tensor, Warm]:
+    """Where a descent from the problem's parameters comes to rest: the problem, its Hessian (d, d), and how it is trained again from there.
+
+    ``last`` is the pattern of the last layer's parameters. Raises :class:`whence.UsageError` where that is no minimum.
+    """
+    theta, size = descended(problem)
+    problem = problem.at(named(problem, theta))
+    matrix = written_out(wh.Hessian(), problem, problem.restricted(last))
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    if int(failed):
+        least = float(torch.linalg.eigvalsh(matrix)[0])
+        raise wh.UsageError(f"Training came to a gradient of {size:.0e} where the Hessian is not positive definite (least eigenvalue {least:.1e}).")
+    if size > 10 * TOLERANCE:
+        raise wh.UsageError(f"Training stopped at a gradient of {size:.0e}, not {TOLERANCE:.0e}.")
+    return problem, matrix, Warm(factor, [])
+
+
 def written_out(curvature: wh.Hessian | wh.GaussNewton, problem: wh.Problem, last: wh.Problem) -> Tensor:
     """The curvature (d, d); the block of the last layer, most of θ, by its closed form, and the columns of the others by products."""
     operator, block = curvature.fit(problem), curvature.fit(last).dense()

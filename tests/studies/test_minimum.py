@@ -4,7 +4,7 @@ import torch
 
 import whence as wh
 from whence.studies.fragility.iris import Network, flowers
-from whence.studies.fragility.minimum import TOLERANCE, Warm, descended, flat, named, risk, written_out
+from whence.studies.minimum import TOLERANCE, Warm, descended, flat, named, risk, written_out
 
 
 def problem() -> wh.Problem:

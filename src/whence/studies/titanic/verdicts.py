@@ -94,11 +94,13 @@ def verdicts(numbers: Numbers) -> tuple[Verdict, ...]:
 
 def claims(n: Numbers) -> list[Verdict]:
     """What it says of the curves and of batch sizes."""
+    return [*of_curves(n), *of_batches(n)]
+
+
+def of_curves(n: Numbers) -> list[Verdict]:
+    """How influence falls with rank."""
     shape = f"{LARGE}/shape"
     steep = above(n[f"{shape}/{INFLUENCE}/early over late"], 1.0) > 0 and above(n[f"{shape}/{TRACIN}/early over late"], 1.0) > 0
-    top = [n[f"contrast/top ten at 4 less at 32, {method}"] for method in PAIR]
-    amplified = {above(one) for one in top}
-    tau, bare = n[f"contrast/tau at 4 less at 32, {INFLUENCE}"], n[f"contrast/tau at 4 less at 32, {UNDAMPED}"]
     return [
         Verdict(
             "claim",
@@ -120,10 +122,18 @@ def claims(n: Numbers) -> list[Verdict]:
             told(n["contrast/rank at half, TracIn less influence"], "the other way round", "holds"),
             f"Half of the largest is reached at rank {{{shape}/{TRACIN}/half}} by TracIn and {{{shape}/{INFLUENCE}/half}} by influence.",
         ),
+    ]
+
+
+def of_batches(n: Numbers) -> list[Verdict]:
+    """What smaller batches do."""
+    amplified = frozenset(above(n[f"contrast/top ten at 4 less at 32, {method}"]) for method in PAIR)
+    tau, bare = n[f"contrast/tau at 4 less at 32, {INFLUENCE}"], n[f"contrast/tau at 4 less at 32, {UNDAMPED}"]
+    return [
         Verdict(
             "claim",
             "Smaller batches amplify the few",
-            {frozenset({1}): "holds", frozenset({-1}): "the other way round"}.get(frozenset(amplified), "mixed"),
+            {frozenset({1}): "holds", frozenset({-1}): "the other way round"}.get(amplified, "mixed"),
             "What the top ten hold, batches of 4 less batches of 32: influence "
             f"{{contrast/top ten at 4 less at 32, {INFLUENCE}}}, TracIn {{contrast/top ten at 4 less at 32, {TRACIN}}}.",
         ),
@@ -189,9 +199,8 @@ def table(n: Numbers) -> list[Verdict]:
 
 def recommendations(n: Numbers) -> list[Verdict]:
     """What it advises."""
-    beyond = {k: n[f"{LARGE}/removal/{TRACIN}/{k}/log loss beyond classes"] for k in (50, 200)}
-    crossed, hybrid = (n[f"contrast/turned labels, {ranking} less {TRACIN}, first 10"] for ranking in (CHECKED, HYBRID))
-    outliers = n[f"contrast/turned labels, TracIn less {LOSS}, first 5"]
+    outliers, crossed, hybrid = of_turned_labels(n)
+    beyond = n[f"{LARGE}/removal/{TRACIN}/200/log loss beyond classes"]
     return [
         Verdict(
             "recommendation",
@@ -200,13 +209,31 @@ def recommendations(n: Numbers) -> list[Verdict]:
             f"Accuracy of the held-out rows is {{{LARGE}/accuracy}} with batches of 32 and {{{SMALL}/accuracy}} with 4, over paired seeds "
             "{contrast/accuracy at 4 less at 32}; ten epochs of small batches are more steps.",
         ),
+        outliers,
+        crossed,
+        Verdict(
+            "recommendation",
+            "Leave at most 50 out",
+            "no bound is seen at 50" if above(beyond) > 0 else "nothing more is seen beyond",
+            f"Beyond random rows of the same classes, leaving TracIn's first 50 out raises the log loss by "
+            f"{{{LARGE}/removal/{TRACIN}/50/log loss beyond classes}} and its first 200 by {{{LARGE}/removal/{TRACIN}/200/log loss beyond classes}}: "
+            "50 of 711 are 7 %, not 0.7 %.",
+        ),
+        hybrid,
+    ]
+
+
+def of_turned_labels(n: Numbers) -> list[Verdict]:
+    """What it advises for finding outliers, judged by labels turned round."""
+    outliers = n[f"contrast/turned labels, TracIn less {LOSS}, first 5"]
+    crossed, hybrid = (n[f"contrast/turned labels, {ranking} less {TRACIN}, first 10"] for ranking in (CHECKED, HYBRID))
+    return [
         Verdict(
             "recommendation",
             "TracIn with k = 1 to 5 finds outliers",
             told(outliers, "better than the loss", "worse than the loss", "no better than the loss"),
             f"With a twentieth of the labels turned, {{turned labels/{TRACIN}/1/found}} of its first and {{turned labels/{TRACIN}/5/found}} of "
-            f"its first "
-            f"five are turned ones; the plain loss has {{turned labels/{LOSS}/5/found}} (chance {{turned labels/chance}}), a difference of "
+            f"its first five are turned ones; the plain loss has {{turned labels/{LOSS}/5/found}} (chance {{turned labels/chance}}), a difference of "
             f"{{contrast/turned labels, TracIn less {LOSS}, first 5}}.",
         ),
         Verdict(
@@ -215,14 +242,6 @@ def recommendations(n: Numbers) -> list[Verdict]:
             told(crossed, "helps", "harms", "no gain to be seen"),
             f"Of the first ten that both name {{turned labels/{CHECKED}/10/found}} are turned, against TracIn's own ten "
             f"{{contrast/turned labels, {CHECKED} less {TRACIN}, first 10}}.",
-        ),
-        Verdict(
-            "recommendation",
-            "Leave at most 50 out",
-            "no bound is seen at 50" if above(beyond[200]) > 0 else "nothing more is seen beyond",
-            f"Beyond random rows of the same classes, leaving TracIn's first 50 out raises the log loss by "
-            f"{{{LARGE}/removal/{TRACIN}/50/log loss beyond classes}} and its first 200 by {{{LARGE}/removal/{TRACIN}/200/log loss beyond classes}}: "
-            "50 of 711 are 7 %, not 0.7 %.",
         ),
         Verdict(
             "recommendation",

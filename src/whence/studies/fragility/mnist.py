@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 import whence as wh
-from whence.studies.minimum import settled, written_out
 from whence.studies.kept import Kept
+from whence.studies.minimum import settled, written_out
 
 IMAGES = 500
 RANDOM, TOP = 12, 1  # images left out: drawn, and the most influential of each query

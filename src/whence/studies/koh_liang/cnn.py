@@ -91,8 +91,10 @@ def cnn(study: Study) -> Found:
         "leaving one image out, against retraining; the dashes are y = x.",
     )  # fmt: skip
     said = [
-        f"A network of two convolutions (accuracy {{{first}/accuracy}}) at a minimum, weight decay {DECAYS[0]:g}: r is {{{first}/{EXACT}/pearson}} by "
-        f"the exact inverse with a slope of {{{first}/{EXACT}/slope}}, {{{first}/{LEVERAGE}/pearson}} and {{{first}/{LEVERAGE}/slope}} with leverage; "
+        f"A network of two convolutions (accuracy {{{first}/accuracy}}) at a minimum, weight decay {DECAYS[0]:g}: r is {{{first}/{EXACT}/pearson}} "
+        f"by "
+        f"the exact inverse with a slope of {{{first}/{EXACT}/slope}}, {{{first}/{LEVERAGE}/pearson}} and {{{first}/{LEVERAGE}/slope}} with "
+        f"leverage; "
         f"over random images alone r is {{{first}/{EXACT}/pearson, random images}}.",
         f"The original's damping of {DAMPING:g} on top, as large as the decay, makes the slope {{{first}/{DAMPED}/slope}}; r stays "
         f"{{{first}/{DAMPED}/pearson}}.",

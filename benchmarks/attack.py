@@ -21,8 +21,6 @@ import json
 import os
 import platform
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,121 +29,26 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import spearmanr
-from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d
+from torch import Tensor
 
 import whence as wh
 from whence.batch import joined
-from whence.gradients.functional import total_gradient
-from whence.plot.examples import picture_url
+from whence.studies.koh_liang.flipping import RADIUS, TOP, Chord, Digits, Flipped, Model, pictured
 
-RADIUS, L2, OTHERS, TOLERANCE, SLOW, STEPS = 0.1, 0.001, (0.01,), 1e-9, 0.3, 40
+L2, OTHERS = 0.001, (0.01,)
 BARS = {"flipped with 1": 0.45, "flipped with 2": 0.90, "flipped with 10": 1.0, "times random": 10.0, "pearson": 0.98}
 RADII = (0.5 / 255, 0.02, RADIUS)  # of foretold changes
 NEAR = f"one image changed by {RADII[0]:.3g}"
-TOP = 10  # examples whose share of influence is told
 
 
-class Chord:
-    """Steps θ ← θ - H⁻¹∇R with a factored H kept from before, as a few changed images hardly bend R; a new one where a step leaves too much."""
-
-    def __init__(self, ihvp: wh.FittedIHVP) -> None:
-        self.ihvp = ihvp
-
-    def __call__(self, problem: wh.Problem, seed: int) -> Mapping[str, Tensor]:
-        batch, theta, before = joined(problem.batches(size=len(problem))), problem.parameters, float("inf")
-        for _ in range(STEPS):
-            gradient = total_gradient(problem.at(theta), batch, problem.objective.loss, batch.weights / problem.normaliser)
-            flat = torch.cat([part.reshape(-1) for part in gradient.values()])
-            flat = flat + problem.l2 * torch.cat([part.reshape(-1) for part in theta.values()])
-            if (left := float(flat.norm())) <= TOLERANCE:
-                return theta
-            if left > SLOW * before:
-                self.ihvp = self.ihvp.settings.fit(problem.at(theta))
-            step = self.ihvp.inverse.solve(flat[:, None]).x[:, 0].split([part.numel() for part in theta.values()])
-            theta, before = {name: value - part.view_as(value) for (name, value), part in zip(theta.items(), step, strict=True)}, left
-        return wh.train.newton(TOLERANCE)(problem, seed).parameters
-
-
-@dataclass(frozen=True, eq=False)
-class Digits:
-    """Fours and nines: pixels (n, d), whether they are nines, ids of MNIST's files."""
-
-    X: Tensor
-    y: Tensor
-    ids: np.ndarray
-
-    @classmethod
-    def of(cls, split: str, limit: int | None, pool: int) -> "Digits":
-        data = wh.datasets.mnist(split)
-        kept = ((data.y == 4) | (data.y == 9)).nonzero()[:limit, 0]
-        return cls(avg_pool2d(data.X[kept], pool).flatten(1).double(), (data.y[kept] == 9).double(), data.ids[kept.numpy()])
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """A trained problem, its inverse, and how far each test digit is from being misclassified."""
-
-    problem: wh.Problem
-    ihvp: wh.FittedIHVP
-    test: Digits
-    margins: Tensor
-
-    @classmethod
-    def trained(cls, train: Digits, test: Digits, l2: float) -> "Model":
-        model = nn.Linear(train.X.shape[1], 1).double().eval()
-        problem = wh.Problem.of(model, wh.binary_cross_entropy(l2=l2), (train.X, train.y), ids=train.ids)
-        problem = problem.at(wh.train.newton(TOLERANCE)(problem, 0).parameters)
-        with torch.no_grad():
-            margins = problem.outputs(test.X)[:, 0] * (2 * test.y - 1)
-        return cls(problem, wh.IHVP().fit(problem), test, margins)
-
-    def closest(self, count: int) -> np.ndarray:
-        """Places of the rightly classified digits of smallest margin."""
-        return self.margins.where(self.margins > 0, torch.inf).argsort()[:count].numpy()
-
-    def drawn(self, count: int, without: np.ndarray) -> np.ndarray:
-        """Places of rightly classified digits drawn at random."""
-        right = np.setdiff1d((self.margins > 0).nonzero()[:, 0].numpy(), without)
-        return np.sort(np.random.default_rng(0).choice(right, count, replace=False))
-
-    def queries(self, places: np.ndarray) -> wh.Examples:
-        return wh.Examples.of((self.test.X[places], self.test.y[places]), self.test.ids[places])
-
-    def attacked(self, places: np.ndarray, count: int, *, stop: bool) -> wh.Attack:
-        return wh.attack(self.problem, self.queries(places), Chord(self.ihvp), self.ihvp, count=count, radius=RADIUS, stop=stop)
-
-    def concentration(self, places: np.ndarray) -> wh.Concentration:
-        return wh.concentration(wh.attribute(wh.InfluenceFunction(self.ihvp), self.problem, self.queries(places), progress=False), TOP)
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """The attack with a few images, and on what they did not flip the attack with more."""
-
-    few: wh.Attack
-    more: wh.Attack | None
-
-    @classmethod
-    def on(cls, model: Model, places: np.ndarray, few: int, most: int) -> "Found":
-        found = model.attacked(places, few, stop=False)
-        left = places[[one.aimed.flipped_by is None for one in found.attacked]]
-        return cls(found, model.attacked(left, most, stop=True) if len(left) and most > few else None)
-
-    def flipped(self, count: int) -> float:
-        """The share of all queries that so many images flip."""
-        rest = 0.0 if self.more is None or count <= self.few.count else self.more.flipped(count) * len(self.more.attacked)
-        return self.few.flipped(count) + rest / len(self.few.attacked)
-
-
-def row(model: Model, places: np.ndarray, found: Found, counts: tuple[int, ...]) -> dict[str, Any]:
+def row(model: Model, places: np.ndarray, found: Flipped, counts: tuple[int, ...]) -> dict[str, Any]:
     """One model's line of the table."""
-    gain, random, right = found.few.gain(1), found.few.gain(1, random=True), model.margins > 0
+    gain, random = found.few.gain(1), found.few.gain(1, random=True)
     held = model.concentration(places)
     shares = np.array(held.shares)
     return {
-        "l2": model.problem.objective.l2, "accuracy": float(right.double().mean()), "largest margin": float(model.margins[places].max()),
-        **{f"flipped with {m}": found.flipped(m) for m in counts},
+        "l2": model.problem.objective.l2, "accuracy": model.accuracy, "largest margin": float(model.margins[places].max()),
+        **{f"flipped with {m}": found.share(m) for m in counts},
         **{f"flipped by random signs with {m}": found.few.flipped(m, random=True) for m in counts if m <= found.few.count},
         "gain": float(gain.mean()), "random gain": float(random.mean()), "times random": float(gain.mean() / random.abs().mean()),
         f"top {TOP} share": held.mean.value, "share and gain": float(spearmanr(shares, gain.numpy()).statistic),
@@ -189,11 +92,11 @@ def leaning(model: Model, places: np.ndarray) -> dict[str, float]:
     return told | {"margin and gain": float(spearmanr(model.margins[places].numpy(), gain).statistic)}
 
 
-def chart(attacks: dict[float, Found], counts: range) -> alt.LayerChart:
+def chart(attacks: dict[float, Flipped], counts: range) -> alt.LayerChart:
     """The share flipped by the number of images changed: a line for each model and its control."""
     lines = []
     for l2, found in attacks.items():
-        lines += [{"arm": f"l2 {l2:g}", "changed": m, "flipped": found.flipped(m)} for m in counts]
+        lines += [{"arm": f"l2 {l2:g}", "changed": m, "flipped": found.share(m)} for m in counts]
         few = [m for m in counts if m <= found.few.count]
         lines += [{"arm": f"l2 {l2:g}, random signs", "changed": m, "flipped": found.few.flipped(m, random=True)} for m in few]
     names = list(dict.fromkeys(line["arm"] for line in lines))
@@ -204,25 +107,6 @@ def chart(attacks: dict[float, Found], counts: range) -> alt.LayerChart:
         color=alt.Color("arm:N", sort=None, scale=colours, title=None),
     )
     return (base.mark_line() + base.mark_point(filled=True, size=40)).properties(width=420, height=260)
-
-
-def pictures(model: Model, places: np.ndarray, found: wh.Attack, count: int = 4) -> alt.LayerChart:
-    """For a few queries: the test digit, the first image changed, what it became, and five times the difference."""
-    side, cells = round(model.test.X.shape[1] ** 0.5), []
-    for number, one in enumerate(found.attacked[:count]):
-        original, new = one.originals[0], one.inputs[0]
-        columns = {
-            "asked about": model.test.X[places[number]],
-            "training image": original,
-            "changed": new,
-            "5 × difference": 0.5 + 5 * (new - original),
-        }
-        for column, (name, values) in enumerate(columns.items()):
-            cells.append({"row": number, "column": column, "name": name if number == 0 else "", "url": picture_url(values.view(side, side).numpy())})
-    x, y = alt.X("column:Q", axis=None, scale=alt.Scale(domain=[-0.5, 3.5])), alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[count - 0.5, -0.6]))
-    base = alt.Chart(alt.InlineData(values=cells)).encode(x=x, y=y)
-    drawn = base.mark_image(width=84, height=84).encode(url="url:N") + base.mark_text(dy=-50, fontSize=11).encode(text="name:N")
-    return drawn.properties(width=4 * 96, height=count * 92 + 10)
 
 
 def report(table: pd.DataFrame, told: dict[str, Any], facts: dict[str, Any], out: Path) -> None:
@@ -251,7 +135,7 @@ def main() -> None:
     train, test = Digits.of("train", images, pool), Digits.of("test", None, pool)
     models, attacks, rows = {l2: Model.trained(train, test, l2) for l2 in (L2, *others)}, {}, []
     for l2, model in models.items():
-        attacks[l2] = Found.on(model, model.closest(asked), few, most)
+        attacks[l2] = Flipped.on(model, model.closest(asked), few, most)
         rows.append(row(model, model.closest(asked), attacks[l2], tuple(m for m in (1, 2, 3, 5, 10) if m <= most)))
     first, places = models[L2], models[L2].closest(asked)
     told = {f"one image changed by {radius:.3g}": foretold(first, places, 5 if quick else 40, radius) for radius in RADII}
@@ -262,7 +146,7 @@ def main() -> None:
     }  # fmt: skip
     report(pd.DataFrame(rows), told, facts, settings.out)
     wh.plot.save(chart(attacks, range(most + 1)), settings.out / "attack.png")
-    wh.plot.save(pictures(first, places, attacks[L2].few), settings.out / "attack_images.png")
+    wh.plot.save(pictured(first, places, attacks[L2].few), settings.out / "attack_images.png")
 
 
 if __name__ == "__main__":

@@ -71,7 +71,8 @@ def test_the_quick_form_of_fragility_shows_the_fall_and_resumes(study: Study, tm
     assert of(1, "0.005") >= 0.95 and 0.80 <= of(4, "0.005") < of(1, "0.005")
     assert of(1, "0") < of(1, "0.005") and of(4, "0") < of(4, "0.005")
     assert of(1, "0.005", "last layer") < of(1, "0.005") and of(4, "0.005", "last layer") < of(4, "0.005") - 0.2
-    assert all(number["seeds"] == [0, 1, 2] for number in kept["numbers"].values())
+    for name, number in kept["numbers"].items():
+        assert number["seeds"] == ([0, 1, 2] if name.startswith("iris/") else [0, 1]), name
     parts = sorted((tmp_path / "f" / "kept").iterdir())
     parts[0].unlink()
     known = {part: part.stat().st_mtime_ns for part in parts[1:]}

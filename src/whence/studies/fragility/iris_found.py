@@ -59,13 +59,15 @@ def losses(table: pd.DataFrame) -> dict[str, Number]:
 
 def totals(table: pd.DataFrame) -> dict[str, Number]:
     """Over all networks with weight decay but SELU's: trainings, and those that said nothing."""
-    rows = table[(table["decay"] > 0) & (table["activation"] != "selu") & (table["form"] == ALL)]
-    starts = {"no minimum": "Newton stopped", "constant": "every "}
-    counts = {"trainings": len(rows), **{what: int(rows["why not"].str.startswith(start).sum()) for what, start in starts.items()}}
-    selu = table[(table["decay"] > 0) & (table["activation"] == "selu") & (table["form"] == ALL)]
+    every = table[(table["decay"] > 0) & (table["form"] == ALL)]
+    selu, rows = every[every["activation"] == "selu"], every[every["activation"] != "selu"]
+    nothing, constant = rows["spearman"].isna(), rows["why not"].str.startswith("every ")
+    counts = {"trainings": len(rows), "no minimum": int((nothing & ~constant).sum()), "constant": int(constant.sum())}
+    found = {name: single(name, count, rows["seed"].unique().tolist()) for name, count in counts.items()}
     if len(selu):
-        counts |= {"selu/trainings": len(selu), "selu/no minimum": int(selu["spearman"].isna().sum())}
-    return {f"iris/decay/{name}": single(name, count) for name, count in counts.items()}
+        counts = {"selu/trainings": len(selu), "selu/no minimum": int(selu["spearman"].isna().sum())}
+        found |= {name: single(name, count, selu["seed"].unique().tolist()) for name, count in counts.items()}
+    return {f"iris/decay/{name}": number for name, number in found.items()}
 
 
 def figures(frame: pd.DataFrame) -> dict[str, Figure]:

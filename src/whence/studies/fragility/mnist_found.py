@@ -62,9 +62,10 @@ def numbered(table: pd.DataFrame) -> dict[str, Number]:
 
 def totals(table: pd.DataFrame) -> dict[str, Number]:
     """Over all networks that have a minimum to come to: trainings, and those that came to none."""
-    seeds = table[(table["decay"] > 0) & (table["activation"] != "relu")].groupby([*AXES, "seed"])["spearman"].count()
-    counts = {"trainings": len(seeds), "no minimum": int((seeds == 0).sum())}
-    return {f"mnist/decay/{name}": single(name, count) for name, count in counts.items()}
+    rows = table[(table["decay"] > 0) & (table["activation"] != "relu")]
+    figured = rows.groupby([*AXES, "seed"])["spearman"].count()
+    counts = {"trainings": len(figured), "no minimum": int((figured == 0).sum())}
+    return {f"mnist/decay/{name}": single(name, count, rows["seed"].unique().tolist()) for name, count in counts.items()}
 
 
 def figures(frame: pd.DataFrame) -> dict[str, Figure]:

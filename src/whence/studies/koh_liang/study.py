@@ -4,10 +4,14 @@ from dataclasses import dataclass
 
 from whence.errors import UsageError
 from whence.studies.found import Found, joined
+from whence.studies.koh_liang.attack import attack
+from whence.studies.koh_liang.cnn import cnn
 from whence.studies.koh_liang.domain import domain, own
 from whence.studies.koh_liang.hinge import hinge
 from whence.studies.koh_liang.labels import labels
 from whence.studies.koh_liang.loo import loo
+from whence.studies.koh_liang.starts import starts
+from whence.studies.koh_liang.terms import terms
 from whence.studies.koh_liang.twins import twins
 from whence.studies.study import Study, Times
 
@@ -30,4 +34,4 @@ class KohLiang(Study):
             own(self)  # refused before an hour's work where it cannot be asked
 
     def run(self) -> Found:
-        return joined(part(self) for part in (loo, hinge, twins, domain, labels))
+        return joined(part(self) for part in (loo, cnn, hinge, terms, twins, attack, domain, labels, starts))

@@ -82,7 +82,7 @@ def clouds(frame: pd.DataFrame, *, x: str, y: str, x_title: str, y_title: str, s
 
 def swarms(frame: pd.DataFrame, *, x: str, y: str, x_title: str, y_title: str, size: int = 230) -> alt.TopLevelMixin:
     """A panel for each ``panel`` with a vertical scale of its own, a point for each row in the colour of its ``series``."""
-    paint, axis = _colour(colours_of(frame["series"]), "circle", 1), alt.Axis(tickCount=5, format="~g")
+    paint, axis = _colour(colours_of(frame["series"]), "circle", 1), alt.Axis(tickCount=5, format=".6~g")
     scale = alt.Scale(zero=False, nice=True)
     axes: dict[str, Any] = {"x": alt.X(f"{x}:Q", title=x_title, axis=axis, scale=scale), "y": alt.Y(f"{y}:Q", title=y_title, axis=axis)}
     charts = [

@@ -49,7 +49,7 @@ def against(
         edges = [float(both.min()), float(both.max())]
         x_range, y_range = (edges, edges) if alike else ([float(v) for v in (both[:, k].min(), both[:, k].max())] for k in (1, 0))
         x, y = _scale(x_range), _scale(y_range)
-        axis = alt.Axis(format="~g", tickCount=4, labelOverlap=True)
+        axis = alt.Axis(format=".6~g", tickCount=4, labelOverlap=True)
         encoding: dict[str, Any] = {
             "x": alt.X("actual:Q", title=f"retrained {unit}", scale=x, axis=axis),
             "y": alt.Y("predicted:Q", title=f"predicted {unit}", scale=y, axis=axis),

@@ -58,7 +58,7 @@ def attack(study: Study) -> Found:
     figures = {
         "attack": Figure(
             curves(lines(table, size["few"], size["most"]), "changed", "flipped", "arm", x_title="training images changed",
-                   y_title="share of predictions flipped", domain=(0.0, 1.0)),
+                   y_title="share of predictions flipped", categories=True, domain=(0.0, 1.0)),
             f"Fours and nines, {size['asked']} test digits of smallest margin: the share flipped by the number of training images changed, each "
             f"pixel by "
             f"{RADIUS:g} at most; means over draws of the training images, 95 % intervals.",

@@ -92,3 +92,19 @@ def test_bases_are_orthonormal_and_carry_the_products_of_eigenvalues() -> None:
     product = torch.kron(found.rows[0], found.columns[0]) / found.positions
     basis = torch.kron(eigen.rows[0], eigen.columns[0])
     torch.testing.assert_close(basis @ torch.diag(eigen.values.flatten()) @ basis.T, product)
+
+
+def test_eigenvectors_that_single_precision_does_not_find_are_found_in_double(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = torch.linalg.eigh
+
+    def stubborn(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        if matrix.dtype == torch.float32:
+            raise torch.linalg.LinAlgError("no convergence")
+        return real(matrix)
+
+    monkeypatch.setattr(torch.linalg, "eigh", stubborn)
+    monkeypatch.setattr(module, "DOUBLE", 2)
+    rows = torch.randn(3, 4)
+    basis, values = module._basis((rows.T @ rows)[None], 1)
+    assert basis is not None and basis.dtype == torch.float32
+    torch.testing.assert_close(basis[0] @ values[0].diag() @ basis[0].T, rows.T @ rows)

@@ -159,7 +159,17 @@ def _basis(moment: Tensor, parts: int) -> Basis:
     for piece in torch.arange(moment.shape[1], device=moment.device).tensor_split(min(parts, moment.shape[1])):
         places = slice(int(piece[0]), int(piece[-1]) + 1)
         block = moment[:, places, places]
-        values, vectors = torch.linalg.eigh(block.double() if len(piece) <= DOUBLE else block)
+        values, vectors = _eigh(block, double=len(piece) <= DOUBLE)
         basis[:, places, places] = vectors.to(moment.dtype)
         found.append(values.clamp_min(0).to(moment.dtype))
     return basis, torch.cat(found, 1)
+
+
+def _eigh(block: Tensor, *, double: bool) -> tuple[Tensor, Tensor]:
+    """In double precision where it is cheap, and where single precision does not converge: moments of rank far below their size."""
+    if not double:
+        try:
+            return torch.linalg.eigh(block)
+        except torch.linalg.LinAlgError:
+            pass
+    return torch.linalg.eigh(block.double())

@@ -1,0 +1,1 @@
+"""Influence, RelatIF and DIVINE side by side, after a thesis of 2022."""

@@ -1,0 +1,100 @@
+"""A binary network on two classes of CIFAR-10 by loss: how much of hinge's influence is exactly zero, and how many ties that makes.
+
+The thesis finds that hinge loss gives influence 0 almost everywhere and takes it for a failure. Of an image beyond the margin the hinge has no
+gradient, so its influence is 0 by definition; and nowhere has it curvature, so that only the damping is left to divide by. A smooth hinge at the same
+weights has both.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+import whence as wh
+from whence.progress import track
+from whence.studies.study import Study
+
+CLASSES = ("automobile", "frog")  # CIFAR-10 has neither motorcycles nor apples
+DECAYS = (0.0, 1e-3)
+DAMPING = 0.01
+SMOOTH = 0.1
+BCE, NLL, HINGE, SMOOTHED = "BCE, one output", "NLL, two outputs", "hinge", f"smooth hinge, t = {SMOOTH:g}, at the hinge's weights"
+EPOCHS, RATE, BATCH = 10, 2e-3, 32
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """What is trained, on how many outputs, and by which loss influence is taken."""
+
+    outputs: int
+    trained: Callable[[float], wh.Objective]
+    asked: Callable[[float], wh.Objective]
+
+
+LOSSES = {
+    BCE: Loss(1, *[lambda l2: wh.binary_cross_entropy(l2=l2)] * 2),
+    NLL: Loss(2, *[lambda l2: wh.cross_entropy(l2=l2)] * 2),
+    HINGE: Loss(1, *[lambda l2: wh.smooth_hinge(0.0, l2=l2)] * 2),
+    SMOOTHED: Loss(1, lambda l2: wh.smooth_hinge(0.0, l2=l2), lambda l2: wh.smooth_hinge(SMOOTH, l2=l2)),
+}
+
+
+def network(outputs: int) -> nn.Module:
+    """Two convolutions with ReLU and a linear layer."""
+    below = [nn.Conv2d(3, 8, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    return nn.Sequential(*below, nn.Flatten(), nn.Linear(256, outputs)).eval()
+
+
+def images(split: str, each: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first images of each class, labels 0 and 1."""
+    data = wh.datasets.cifar10(split, limit=each * 12)
+    places = [data.classes.index(name) for name in CLASSES]
+    rows = torch.cat([(data.y == place).nonzero()[:each, 0] for place in places]).sort().values
+    return data.X[rows], (data.y[rows] == places[1]).long()
+
+
+def asked(seed: int, decay: float, each: int, queries: int) -> list[dict[str, Any]]:
+    """A row for each loss: the share of scores that are exactly 0, of pairs of images that tie, and the agreement with BCE's ranking."""
+    (X, y), (X_test, y_test) = images("train", each), images("test", max(100, queries))
+    rows, first = [], np.empty(0)
+    for name, loss in LOSSES.items():
+        problem = wh.Problem.of(network(loss.outputs), loss.trained(decay), (X, y))
+        problem = problem.at(wh.train.adam(EPOCHS, RATE, batch_size=BATCH)(problem, seed).parameters)
+        with torch.no_grad():
+            outputs = problem.outputs(X_test)
+        said = outputs.argmax(1) if loss.outputs > 1 else (outputs[:, 0] > 0).long()
+        there = wh.Problem.of(problem.model, loss.asked(decay), (X, y)).at(problem.parameters)
+        places = torch.linspace(0, len(X_test) - 1, queries).long()
+        ihvp = wh.IHVP(wh.GaussNewton(), wh.Exact(), DAMPING)
+        scores = wh.attribute(wh.InfluenceFunction(ihvp), there, (X_test[places], y_test[places]), progress=False).values.numpy()
+        first = scores if name == BCE else first
+        asked_of = np.flatnonzero(np.abs(scores).sum(1) > 0)  # a query beyond the margin has no gradient, and nothing to rank
+        agreed = [wh.kendall(first[row], scores[row]).value or 0.0 for row in asked_of]
+        rows.append({
+            "seed": seed, "decay": decay, "loss": name, "accuracy": float((said == y_test).double().mean()),
+            "zero": float((scores == 0).mean()), "without gradient": float((np.abs(scores).sum(0) == 0).mean()),
+            "queries without gradient": 1 - len(asked_of) / len(scores),
+            "tied pairs": float(np.mean([tied(row) for row in scores])), "agreement with BCE": float(np.mean(agreed)) if agreed else float("nan"),
+        })  # fmt: skip
+    return rows
+
+
+def tied(values: np.ndarray) -> float:
+    """The share of pairs that are equal."""
+    counts = np.unique(values, return_counts=True)[1].astype(float)
+    return float((counts * (counts - 1)).sum() / (len(values) * (len(values) - 1)))
+
+
+def measured(study: Study) -> pd.DataFrame:
+    """Every weight decay and seed."""
+    size = study.either({"each": 1000, "queries": 100}, {"each": 100, "queries": 20})
+    cells = [(decay, seed) for decay in DECAYS for seed in study.count(5, 2)]
+    parts = []
+    for decay, seed in track(cells, "losses", len(cells)):
+        facts = {"seed": seed, "decay": decay, **size}
+        parts.append(study.kept.rows("losses", facts, lambda facts=facts: asked(**facts)))
+    return pd.concat(parts, ignore_index=True)

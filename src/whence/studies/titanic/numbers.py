@@ -17,8 +17,13 @@ Numbers = dict[str, Number]
 MATCHED = "random, classes as in "
 SMALL = 50  # the sizes that the original recommends
 FREE = (-np.inf, np.inf)
-SHARE, POSITIVE = (0.0, 1.0), (0.0, np.inf)
-BOUNDS = {"found": SHARE, "top ten": SHARE, "beyond 50": SHARE, "half": (1.0, np.inf), "largest": POSITIVE, "seconds": POSITIVE, "bytes": POSITIVE}
+SHARE, SIGNED, POSITIVE = (0.0, 1.0), (-1.0, 1.0), (0.0, np.inf)
+BOUNDS = {
+    **dict.fromkeys(("found", "top ten", "beyond 50", "jaccard", "fagin", "rbo"), SHARE),
+    **dict.fromkeys(("kendall", "spearman", "kuncheva", "accuracy", "auc"), SIGNED),  # the latter two are changes
+    **dict.fromkeys(("largest", "seconds", "bytes", "between queries"), POSITIVE),
+    "half": (1.0, np.inf),
+}
 SKEWED = ("early over late",)  # a ratio whose mean a few seeds make
 CEILED = ("kendall", "kuncheva")  # of which there is a stability over seeds too
 
@@ -46,7 +51,8 @@ def numbers(tables: Tables) -> Numbers:
     found |= grouped("turned labels", tables.planted.rename(columns={"first": "length"}), ["ranking", "length"], ("found",))
     found["turned labels/chance"] = single("turned labels/chance", float(tables.planted["chance"].iloc[0]))
     for column in tables.defects.columns.drop(["seed", "next"], errors="ignore"):
-        found[f"defects/{column}"] = mean_of(f"defects/{column}", tables.defects[column], tables.defects["seed"])
+        reach = SIGNED if "tau" in column or "r with" in column else POSITIVE if "of 50" in column or "of all" in column else SHARE
+        found[f"defects/{column}"] = mean_of(f"defects/{column}", tables.defects[column], tables.defects["seed"], bounds=reach)
     return found
 
 
@@ -75,7 +81,7 @@ def of_setting(setting: str, one: Measured) -> Numbers:
         a, b = map(str, key)  # type: ignore[arg-type]
         for figure in FIGURES:
             name = f"{setting}/agreement/{a} and {b}/{figure}"
-            number = mean_of(name, rows[figure], rows["seed"])
+            number = mean_of(name, rows[figure], rows["seed"], bounds=BOUNDS[figure])
             both = [steady[method, {"kendall": "kendall", "kuncheva": "nogueira"}[figure]]["value"] for method in (a, b)] if figure in CEILED else []
             chance = {"jaccard": "jaccard chance", "fagin": "fagin chance"}.get(figure)
             estimate = replace(
@@ -85,11 +91,11 @@ def of_setting(setting: str, one: Measured) -> Numbers:
             )
             found[name] = replace(number, estimate=estimate)
         name = f"{setting}/agreement/{a} and {b}/between queries"
-        found[name] = mean_of(name, rows["between queries"], rows["seed"])
+        found[name] = mean_of(name, rows["between queries"], rows["seed"], bounds=POSITIVE)
     found |= grouped(f"{setting}/shape", one.shapes, ["method"], ("top ten", "beyond 50", "half", "largest", "early over late"))
     found |= grouped(f"{setting}/cost", one.costs, ["method"], ("seconds", "bytes"))
     first = one.costs[one.costs["method"] == one.costs["method"].iloc[0]]
-    found[f"{setting}/accuracy"] = mean_of(f"{setting}/accuracy", first["accuracy"], first["seed"])
+    found[f"{setting}/accuracy"] = mean_of(f"{setting}/accuracy", first["accuracy"], first["seed"], bounds=SHARE)
     return found
 
 
@@ -100,7 +106,7 @@ def of_removal(setting: str, table: pd.DataFrame) -> Numbers:
     for figure in COLUMNS:
         found[f"{setting}/removal/seed band/{figure}"] = single(f"{setting}/removal/seed band/{figure}", seed_band(table, figure), seeds)
     each = table.groupby("seed")["accuracy before"].first()
-    found[f"{setting}/removal/accuracy before"] = mean_of(f"{setting}/removal/accuracy before", each, each.index)
+    found[f"{setting}/removal/accuracy before"] = mean_of(f"{setting}/removal/accuracy before", each, each.index, bounds=SHARE)
     for arm in [name for name in MAIN if name in set(table["arm"])]:
         for size in table["removed"].unique():
             name = f"{setting}/removal/{arm}/{size}/log loss beyond classes"

@@ -170,6 +170,6 @@ def _eigh(block: Tensor, *, double: bool) -> tuple[Tensor, Tensor]:
     if not double:
         try:
             return torch.linalg.eigh(block)
-        except torch.linalg.LinAlgError:
+        except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
             pass
     return torch.linalg.eigh(block.double())

@@ -28,4 +28,4 @@ def gallery(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> alt
         at_left = [{"row": number, "column": -0.6, "text": name} for number, name in enumerate(names)]
         layers.append(alt.Chart(alt.InlineData(values=at_left)).mark_text(fontSize=11, align="right").encode(x=x, y=y, text="text:N"))
     width, height = (len(headings) - 0.45 - left) * (SIZE + 10), (len(rows) + 0.3) * (SIZE + 8)
-    return alt.layer(*layers).properties(width=width, height=height)
+    return alt.LayerChart(layer=layers).properties(width=width, height=height)

@@ -69,7 +69,7 @@ def asked(seed: int, decay: float, each: int, queries: int) -> list[dict[str, An
         said = outputs.argmax(1) if loss.outputs > 1 else (outputs[:, 0] > 0).long()
         there = wh.Problem.of(problem.model, loss.asked(decay), (X, y)).at(problem.parameters)
         places = torch.linspace(0, len(X_test) - 1, queries).long()
-        ihvp = wh.IHVP(wh.GaussNewton(), wh.Exact(), DAMPING)
+        ihvp = wh.IHVP(wh.EKFAC(samples=None), wh.Eigen(), DAMPING)
         scores = wh.attribute(wh.InfluenceFunction(ihvp), there, (X_test[places], y_test[places]), progress=False).values.numpy()
         first = scores if name == BCE else first
         asked_of = np.flatnonzero(np.abs(scores).sum(1) > 0)  # a query beyond the margin has no gradient, and nothing to rank

@@ -1,0 +1,19 @@
+"""Influence, RelatIF and DIVINE (after a thesis of 2022), part by part."""
+
+from dataclasses import dataclass
+
+from whence.studies.found import Found, joined
+from whence.studies.study import Study, Times
+
+
+@dataclass(frozen=True)
+class RelatIF(Study):
+    """Each part is a function of the study; what one has computed is kept under its own name."""
+
+    name = "relatif"
+    question = "Whom does each method name, what does it cost, and does training miss them?"
+    paper = "Balkytė 2022, a thesis that compares influence functions with RelatIF (Barshan, Brunet & Dziugaite 2020) and plans DIVINE (Bhatt et al. 2021)"
+    times = Times(quick=45, full=60, measured=False)
+
+    def run(self) -> Found:
+        return joined(part(self) for part in ())

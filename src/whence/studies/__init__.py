@@ -5,6 +5,7 @@ from whence.studies.fragility import Fragility
 from whence.studies.kept import Kept
 from whence.studies.koh_liang import KohLiang
 from whence.studies.mislabel import Mislabel
+from whence.studies.relatif import RelatIF
 from whence.studies.study import Study, Times
 from whence.studies.titanic import Titanic
 from whence.studies.write import bar_lines, file_of, write_found
@@ -15,6 +16,7 @@ STUDIES: dict[str, type[Study]] = {
         Fragility,
         KohLiang,
         Mislabel,
+        RelatIF,
         Titanic,
     )
 }

@@ -36,7 +36,9 @@ class Number:
 
 
 def _short(value: float) -> str:
-    """Three digits, and so many of a correlation close to 1 that it does not read as 1."""
+    """Three digits, all of a whole number, and so many of a correlation close to 1 that it does not read as 1."""
+    if abs(value) >= 1000 and value == round(value):
+        return f"{value:,.0f}"
     return f"{value:.5f}" if 0.9995 <= abs(value) < 1 - 1e-9 else f"{value:.3g}"
 
 

@@ -26,6 +26,7 @@ DAMPING = 0.01
 SMOOTH = 0.1
 BCE, NLL, HINGE, SMOOTHED = "BCE, one output", "NLL, two outputs", "hinge", f"smooth hinge, t = {SMOOTH:g}, at the hinge's weights"
 EPOCHS, RATE, BATCH = 10, 2e-3, 32
+FIGURES = ("accuracy", "zero", "without gradient", "queries without gradient", "tied pairs", "agreement with BCE")
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,15 +108,12 @@ def losses(study: Study) -> Found:
     table, rows = measured(study), []
     numbers: dict[str, Number] = {}
     for (decay, loss), part in table.groupby(["decay", "loss"], sort=False):
-        for what in ("accuracy", "zero", "without gradient", "queries without gradient", "tied pairs", "agreement with BCE"):
-            values = part[part[what].notna()]
-            low = -1.0 if what.startswith("agreement") else 0.0
-            name = f"losses/{loss}/{decay:g}/{what}"
+        for what in FIGURES:
+            values, name = part[part[what].notna()], f"losses/{loss}/{decay:g}/{what}"
             if len(values):
-                it = numbers[name] = mean_of(what, values[what], values["seed"], bounds=(low, 1.0))
-            if what == "zero":
-                title = "without weight decay" if decay == 0 else f"weight decay {decay:g}"
-                rows.append({"loss": loss, "series": title, "value": it.estimate.value, "low": it.estimate.low, "high": it.estimate.high})
+                numbers[name] = mean_of(what, values[what], values["seed"], bounds=(-1.0 if what.startswith("agreement") else 0.0, 1.0))
+        it, title = numbers[f"losses/{loss}/{decay:g}/zero"].estimate, "without weight decay" if decay == 0 else f"weight decay {decay:g}"
+        rows.append({"loss": loss, "series": title, "value": it.value, "low": it.low, "high": it.high})
     figure = Figure(
         dots(pd.DataFrame(rows), category="loss", x_title="share of influences that are exactly 0", domain=[0.0, 1.0]),
         f"A network of two convolutions on {CLASSES[0]}s and {CLASSES[1]}s by loss: means over seeds, 95 % intervals.",

@@ -6,6 +6,7 @@ the large ones, by EK-FAC. DIVINE compares pixels.
 """
 
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import product
 from typing import Any
 
@@ -66,23 +67,23 @@ def built(name: str, activation: str, small: bool) -> tuple[nn.Module, list[str]
         layers = [nn.Conv2d(3, first, 3, padding=1), act(), nn.MaxPool2d(2), nn.Conv2d(first, second, 3, padding=1), act(), nn.MaxPool2d(4)]
         return nn.Sequential(*layers, nn.Flatten(), nn.Linear(16 * second, 10)), None
     try:
-        from transformers import EfficientNetConfig, EfficientNetForImageClassification, ResNetConfig, ResNetForImageClassification
+        library: Any = import_module("transformers")
     except ImportError as error:
         raise wh.UsageError("The networks of the relatif study are built from transformers' configurations: pip install transformers.") from error
     act = activation.lower()
     if name == RESNET:
         shape = {"depths": [1, 1], "hidden_sizes": [32, 64], "embedding_size": 8} if small else {}
-        config = ResNetConfig(num_labels=10, layer_type="bottleneck", hidden_act=act, **shape)
+        config = library.ResNetConfig(num_labels=10, layer_type="bottleneck", hidden_act=act, **shape)
         last = len(config.depths) - 1
         inside = f"model.resnet.encoder.stages.{last}.layers.{config.depths[-1] - 1}.layer.2.convolution.*"
-        return Logits(ResNetForImageClassification(config)), [inside, "model.classifier.*"]
+        return Logits(library.ResNetForImageClassification(config)), [inside, "model.classifier.*"]
     scale = (
         {"width_coefficient": 0.25, "depth_coefficient": 0.1, "hidden_dim": 320}
         if small
         else {"width_coefficient": 1.0, "depth_coefficient": 1.0, "hidden_dim": 1280}
     )
-    config = EfficientNetConfig(num_labels=10, image_size=32, hidden_act="swish" if act == "silu" else act, **scale)
-    return Logits(EfficientNetForImageClassification(config)), ["model.efficientnet.encoder.top_conv.*", "model.classifier.*"]
+    config = library.EfficientNetConfig(num_labels=10, image_size=32, hidden_act="swish" if act == "silu" else act, **scale)
+    return Logits(library.EfficientNetForImageClassification(config)), ["model.efficientnet.encoder.top_conv.*", "model.classifier.*"]
 
 
 def fitted(model: nn.Module, X: Tensor, y: Tensor, optimiser: str, rate: float, epochs: int, seed: int) -> None:

@@ -81,7 +81,7 @@ def shown(table: pd.DataFrame) -> Figure:
         ids = np.array(best[best["method"] == method]["shown"].iloc[0]).reshape(SHOWN, 3)
         row = {}
         for place in range(SHOWN):
-            row[f"a {test.classes[int(test.y[place])]}"] = test.X[place].numpy()
+            row[test.classes[int(test.y[place])]] = test.X[place].numpy()
             row |= {f"{nth} for it" + " " * place: train.X[int(key)].numpy() for nth, key in zip(NTH, ids[place], strict=True)}
         rows.append(row)
     said = ", ".join(

@@ -78,7 +78,7 @@ def removed(study: Study) -> Found:
         numbers[f"removed/{name}/change"] = mean_of("change", after[name] - before, seeds)
         numbers[f"removed/{name}/over random"] = mean_of("over random", after[name] - after[RANDOM], seeds)
         it = numbers[f"removed/{name}/change"].estimate
-        rows.append({"method": name, "series": "rise of the loss", "value": it.value, "low": it.low, "high": it.high})
+        rows.append({"method": name, "series": RANDOM if name == RANDOM else "named first", "value": it.value, "low": it.low, "high": it.high})
     for name, shares in agreeing(table).items():
         numbers[f"removed/{name}/chosen again"] = single("chosen again", float(np.mean(shares)) if shares else None, seeds)
     numbers["removed/chosen again, chance"] = single("chance", count / size.images)
@@ -103,17 +103,18 @@ def removed(study: Study) -> Found:
 
 
 def points(table: pd.DataFrame) -> pd.DataFrame:
-    """The trade-off at the γ that every seed was asked at, distance relative to the plain top's."""
+    """The trade-off at the γ that every seed was asked at, distance and diversity relative to the plain top's."""
     curve = table[table["method"] == "curve"]
-    curve = curve.assign(distance=curve["distance"] / curve.groupby("seed")["distance"].transform("first"))
+    relative = {column: curve[column] / curve.groupby("seed")[column].transform("first") for column in ("distance", "diversity")}
+    curve = curve.assign(**relative)
     return curve.groupby("gamma").filter(lambda rows: len(rows) == table["seed"].nunique() and rows["gamma"].iloc[0] > 0)
 
 
 def kept_and_spread(table: pd.DataFrame) -> pd.DataFrame:
-    """Means and intervals of influence and distance by γ."""
+    """Means and intervals of influence, distance and facility location by γ."""
     rows = []
     for gamma, part in points(table).groupby("gamma"):
-        for column, title in (("influence", "influence kept"), ("distance", "distance between pairs")):
+        for column, title in (("influence", "influence kept"), ("distance", "distance between pairs"), ("diversity", "facility location")):
             it = mean_of(column, part[column], part["seed"]).estimate
             low, high = (it.value if edge is None else edge for edge in (it.low, it.high))
             rows.append({"panel": "DIVINE", "series": title, "gamma": gamma, "value": it.value, "low": low, "high": high})
@@ -121,9 +122,10 @@ def kept_and_spread(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def spreads(table: pd.DataFrame) -> dict[float, Number]:
-    """How much further apart pairs lie at γ = 1 and at 10 than in the plain top."""
+    """How much further apart pairs lie at γ = 1, 10 and 100 than in the plain top."""
     at = points(table)
-    return {gamma: mean_of("spread", rows["distance"], rows["seed"]) for gamma, rows in at.groupby("gamma") if gamma in (1.0, 10.0)}
+    rows = {gamma: at[np.isclose(at["gamma"], gamma)] for gamma in (1.0, 10.0, 100.0)}
+    return {gamma: mean_of("spread", part["distance"], part["seed"]) for gamma, part in rows.items()}
 
 
 def findings(count: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from whence.studies.panels import dots
 FIGURES = ("distinct first", "shared by two queries", "of the query's class", "outliers", "flipped")
 TITLES = {
     "distinct first": "distinct examples in the first place, of all queries",
-    "shared by two queries": "share of the first five that two queries have in common",
+    "shared by two queries": "share of five that two queries have in common",
     "of the query's class": "share of the first five of the query's class",
     "outliers": "share of the first five that are outliers",
     "flipped": "share of the first five that are flipped",

@@ -93,7 +93,7 @@ def fixed(study: Study) -> Found:
     """(h): wrong labels found by a network, by start and by which labels are wrong."""
     seeds, limit = study.count(5, 2), study.either(None, 600)
     cells = [(start, 0) for start in seeds] + [(0, draw) for draw in seeds if draw]
-    parts = []
+    parts: list[pd.DataFrame] = []
     for start, draw in track(cells, "starts, labels", len(cells)):
         asked = {"start": start, "flips": draw, "limit": limit}
         parts.append(study.kept.rows("starts_labels", asked, lambda asked=asked: starts_labels.found(**asked)))

@@ -65,7 +65,8 @@ def compared(images: int | None, hard: int, top: int, random: int) -> list[dict[
 
 def terms(study: Study) -> Found:
     """How far each form foretells retraining, over queries."""
-    settings = study.either({"images": None, "hard": 10, "top": 10, "random": 50}, {"images": 800, "hard": 3, "top": 5, "random": 20})
+    full, quick = {"images": None, "hard": 10, "top": 10, "random": 50}, {"images": 800, "hard": 3, "top": 5, "random": 20}
+    settings: dict[str, Any] = study.either(full, quick)
     table = study.kept.rows("terms", settings, lambda: compared(**settings))
     numbers = {name: number for form in FORMS for name, number in _numbers(form, table).items()}
     one = table[table["query"] == table["query"].iloc[0]].melt(["query", "left out", "alike", WHOLE], list(FORMS[1:]), "panel", "score")

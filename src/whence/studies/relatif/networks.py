@@ -76,7 +76,7 @@ def built(name: str, activation: str, small: bool) -> tuple[nn.Module, list[str]
         config = library.ResNetConfig(num_labels=10, layer_type="bottleneck", hidden_act=act, **shape)
         last = len(config.depths) - 1
         inside = f"model.resnet.encoder.stages.{last}.layers.{config.depths[-1] - 1}.layer.2.convolution.*"
-        return Logits(library.ResNetForImageClassification(config)), [inside, "model.classifier.*"]
+        return _all(Logits(library.ResNetForImageClassification(config)), activation), [inside, "model.classifier.*"]
     scale = (
         {"width_coefficient": 0.25, "depth_coefficient": 0.1, "hidden_dim": 320}
         if small
@@ -84,6 +84,16 @@ def built(name: str, activation: str, small: bool) -> tuple[nn.Module, list[str]
     )
     config = library.EfficientNetConfig(num_labels=10, image_size=32, hidden_act="swish" if act == "silu" else act, **scale)
     return Logits(library.EfficientNetForImageClassification(config)), ["model.efficientnet.encoder.top_conv.*", "model.classifier.*"]
+
+
+def _all(model: nn.Module, activation: str) -> nn.Module:
+    """The configuration's activation everywhere: transformers keeps ReLU inside ResNet's bottlenecks whatever is asked for."""
+    if activation == "SiLU":
+        for parent in list(model.modules()):
+            for name, part in parent.named_children():
+                if isinstance(part, nn.ReLU):
+                    setattr(parent, name, nn.SiLU())
+    return model
 
 
 def fitted(model: nn.Module, X: Tensor, y: Tensor, optimiser: str, rate: float, epochs: int, seed: int) -> None:

@@ -1,0 +1,15 @@
+"""What the tests of this study share: its quick form, run once."""
+
+from pathlib import Path
+
+import pytest
+
+from whence.studies.found import Found
+from whence.studies.relatif import RelatIF
+
+
+@pytest.fixture(scope="session")
+def quick(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Found:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WHENCE_DATA", str(data_folder))
+        return RelatIF(tmp_path_factory.mktemp("relatif"), quick=True).run()

@@ -30,6 +30,7 @@ def test_means_have_students_interval_and_medians_lie_within_theirs() -> None:
     assert middle.low is not None and middle.high is not None and middle.value is not None and middle.low <= middle.value <= middle.high
     assert mean_of("x", [0.9, 1.0], (0, 1), bounds=(0, 1)).estimate.high == 1
     assert mean_of("x", [0.9], (0,)).estimate.low is None
+    assert str(mean_of("x", [0.1, 0.2, -0.3], range(3))).startswith("0 ")  # not the 1e-17 that rounding leaves
 
 
 def test_shares_have_wilsons_interval() -> None:

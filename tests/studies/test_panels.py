@@ -23,6 +23,18 @@ def test_dots_have_ticks_where_there_are_ceilings() -> None:
     assert len(dots(frame.assign(ceiling=pd.Series([0.9, None])), category="row", x_title="x", domain=[0, 1]).to_dict()["layer"]) == 3
 
 
+def test_dots_have_one_legend_of_colours_and_shapes() -> None:
+    frame = pd.DataFrame({"row": "u", "series": ["a", "b"], "value": 0.5, "low": 0.4, "high": 0.6})
+    points = dots(frame, category="row", x_title="x", domain=[0, 1]).to_dict()["layer"][0]["encoding"]
+    assert points["color"]["legend"] == points["shape"]["legend"] and points["color"]["scale"]["domain"] == points["shape"]["scale"]["domain"]
+
+
+def test_the_band_of_the_seeds_lies_within_the_panel() -> None:
+    frame = pd.DataFrame({"panel": "p", "series": "a", "k": [1, 2], "value": 0.0, "low": -0.01, "high": 0.01, "seeds": 0.1})
+    band, *_ = lines(frame, x="k", x_title="k", y_title="change").to_dict()["concat"][0]["layer"]
+    assert band["encoding"]["y"]["scale"]["domain"] == [-0.1, 0.1]
+
+
 def test_clouds_have_a_panel_each() -> None:
     frame = pd.DataFrame({"panel": ["p", "q"], "a": [1, 2], "b": [2, 1]})
     assert len(clouds(frame, x="a", y="b", x_title="a", y_title="b").to_dict()["concat"]) == 2

@@ -135,6 +135,7 @@ def mean_of(
     """The mean over seeds with Student's interval, cut at the bounds."""
     listed = _checked(name, values)
     value, runs = float(listed.mean()), len(listed)
+    value = 0.0 if abs(value) < runs * np.finfo(float).eps * np.abs(listed).max() else value  # what rounding leaves of differences that cancel
     low, high = student(value, float(listed.std(ddof=1)) / runs**0.5, runs - 1, bounds) if runs > 1 else (None, None)
     return Number(Estimate(name, value, low, high, LEVEL, runs), tuple(seeds), original)
 

@@ -11,6 +11,7 @@ from whence.studies.pictures import COLOURS, GREY
 
 CHANCES = ("random", "chance")  # series drawn in grey dashes
 MATCHED = "class-matched random"
+SHAPES = ["circle", "square", "triangle-up", "cross", "diamond", "triangle-down", "triangle-right"]
 
 
 def colours_of(series: Any, given: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -25,7 +26,9 @@ def lines(
     colours: Mapping[str, str] | None = None, width: int = 300, columns: int = 2,
 ) -> alt.TopLevelMixin:  # fmt: skip
     """A panel for each ``panel``; a line of ``value`` with its band for each ``series``; a column ``seeds`` is half a grey band about 0."""
-    scale = alt.Scale(domain=domain or [float(frame["low"].min()), float(frame["high"].max())], nice=domain is None)
+    reach = float(frame["seeds"].max()) if "seeds" in frame else 0.0
+    edges = [min(float(frame["low"].min()), -reach), max(float(frame["high"].max()), reach)]
+    scale = alt.Scale(domain=domain or edges, nice=domain is None)
     of_x = alt.Scale(type="log", nice=False) if log_x else alt.Scale(zero=False, nice=False)
     horizontal = alt.X(f"{x}:Q", title=x_title, scale=of_x, axis=alt.Axis(tickCount=4, format=".6~g"))
     paint = _colour(colours_of(frame["series"], colours), "stroke")
@@ -40,9 +43,9 @@ def lines(
             base.mark_line(strokeWidth=2, clip=True).encode(y=value, strokeDash=dash),
         ]
         if "seeds" in rows:
-            reach = float(rows["seeds"].iloc[0])
-            about = pd.DataFrame({x: [rows[x].min(), rows[x].max()], "low": -reach, "high": reach})
-            layers.insert(0, alt.Chart(inline(about)).mark_area(color=GREY, opacity=0.25).encode(x=horizontal, y=low, y2="high:Q"))
+            half = float(rows["seeds"].iloc[0])
+            about = pd.DataFrame({x: [rows[x].min(), rows[x].max()], "low": -half, "high": half})
+            layers.insert(0, alt.Chart(inline(about)).mark_area(color=GREY, opacity=0.25, clip=True).encode(x=horizontal, y=low, y2="high:Q"))
         charts.append(alt.layer(*layers).properties(width=width, height=190, title=_title(panel)))
     return alt.concat(*charts, columns=columns)
 
@@ -55,10 +58,11 @@ def dots(
     y: dict[str, Any] = {
         "y": alt.Y(f"{category}:N", sort=order, title=None, axis=alt.Axis(labelLimit=220)),
         "yOffset": alt.YOffset("series:N", sort=names),
-        "color": _colour(paint, "circle", 1 if max(map(len, names)) > 30 else 2),
     }
-    base, scale = alt.Chart(inline(frame.astype(object).where(frame.notna(), None))).encode(**y), alt.Scale(domain=domain)
-    shape = alt.Shape("series:N", sort=names, legend=None)
+    legend, places = _legend(1 if max(map(len, names)) > 30 else 2), SHAPES[: len(names)]
+    colour = alt.Color("series:N", scale=alt.Scale(domain=names, range=[paint[name] for name in names]), legend=legend)
+    shape = alt.Shape("series:N", scale=alt.Scale(domain=names, range=places), legend=legend)  # alike in all else, so that both are one legend
+    base, scale = alt.Chart(inline(frame.astype(object).where(frame.notna(), None))).encode(**y, color=colour), alt.Scale(domain=domain)
     layers = [
         base.mark_point(filled=True, size=45).encode(x=alt.X("value:Q", title=x_title, scale=scale), shape=shape),
         base.mark_rule(clip=True).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
@@ -71,8 +75,8 @@ def dots(
 
 def clouds(frame: pd.DataFrame, *, x: str, y: str, x_title: str, y_title: str, size: int = 200) -> alt.TopLevelMixin:
     """A panel for each ``panel``, a point for each row."""
-    axis = alt.Axis(tickCount=4)
-    axes: dict[str, Any] = {"x": alt.X(f"{x}:Q", title=x_title, axis=axis), "y": alt.Y(f"{y}:Q", title=y_title, axis=axis)}
+    axis, scale = alt.Axis(tickCount=4), alt.Scale(nice=False)
+    axes: dict[str, Any] = {"x": alt.X(f"{x}:Q", title=x_title, axis=axis, scale=scale), "y": alt.Y(f"{y}:Q", title=y_title, axis=axis, scale=scale)}
     charts = [
         alt.Chart(inline(rows), width=size, height=size, title=_title(panel)).mark_circle(size=9, opacity=0.5, color=COLOURS[0]).encode(**axes)
         for panel, rows in frame.groupby("panel", sort=False)
@@ -92,8 +96,12 @@ def swarms(frame: pd.DataFrame, *, x: str, y: str, x_title: str, y_title: str, s
     return alt.concat(*charts, columns=2)
 
 
+def _legend(columns: int, **symbol: Any) -> alt.Legend:
+    return alt.Legend(title=None, orient="bottom", columns=columns, labelLimit=420, symbolOpacity=1, **symbol)
+
+
 def _colour(paint: Mapping[str, str], symbol: str, columns: int = 2) -> alt.Color:
-    legend = alt.Legend(title=None, orient="bottom", columns=columns, labelLimit=420, symbolType=symbol, symbolOpacity=1, symbolStrokeWidth=3)
+    legend = _legend(columns, symbolType=symbol, symbolStrokeWidth=3)
     return alt.Color("series:N", sort=list(paint), scale=alt.Scale(domain=list(paint), range=list(paint.values())), legend=legend)
 
 

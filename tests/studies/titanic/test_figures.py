@@ -66,9 +66,9 @@ def test_changes_stand_by_what_they_leave(tables: Tables) -> None:
 
 def test_turned_labels_are_shown_for_every_ranking_and_length(tables: Tables, found: Numbers) -> None:
     frame = planted(found)
-    assert len(frame) == tables.planted["ranking"].nunique() * len(TOPS) and set(frame["first"]) == set(TOPS)
-    row = frame[(frame["ranking"] == "loss") & (frame["first"] == 10)].iloc[0]
-    assert row["found"] == found["turned labels/loss/10/found"].estimate.value
+    assert len(frame) == tables.planted["ranking"].nunique() * len(TOPS) and set(frame["first"]) == {f"first {length}" for length in TOPS}
+    row = frame[(frame["series"] == "loss") & (frame["first"] == "first 10")].iloc[0]
+    assert row["value"] == found["turned labels/loss/10/found"].estimate.value
 
 
 def test_a_number_without_an_interval_closes_onto_its_value(found: Numbers) -> None:

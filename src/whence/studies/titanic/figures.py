@@ -6,7 +6,7 @@ import pandas as pd
 
 from whence.studies.found import Figure, Number, mean_of
 from whence.studies.panels import MATCHED, clouds, dots, lines
-from whence.studies.pictures import COLOURS, curves
+from whence.studies.pictures import COLOURS
 from whence.studies.titanic.models import MAIN, PAIR
 from whence.studies.titanic.numbers import Numbers, Tables
 from whence.studies.titanic.removal import seed_band
@@ -20,6 +20,7 @@ FALLING = {"x": "rank", "x_title": "rank (log scale)", "log_x": True, "colours":
 
 def figures(tables: Tables, numbers: Numbers) -> dict[str, Figure]:
     """Every chart by name."""
+    agreed = agreeing(numbers, list(tables.measured))
     return {
         **falling(tables.measured),
         "rank against rank": Figure(
@@ -31,7 +32,7 @@ def figures(tables: Tables, numbers: Numbers) -> dict[str, Figure]:
             "What the top k of influence and TracIn have in common on the same network: means and 10 to 90 % of seeds. At k = n all lists agree.",
         ),
         "agreement": Figure(
-            dots(agreeing(numbers, list(tables.measured)), category="batch", x_title="Kendall's tau on the same network", domain=[-0.1, 1.0]),
+            dots(agreed, category="batch", x_title="Kendall's tau on the same network", domain=[min(0.0, float(agreed["low"].min())), 1]),
             "Kendall's tau of two methods on the same network (MLP), 95 % intervals over seeds; the ticks are the ceilings that each method's own "
             "stability over seeds sets.",
         ),
@@ -41,9 +42,9 @@ def figures(tables: Tables, numbers: Numbers) -> dict[str, Figure]:
             "How far each method's scores (MLP, batches of 32) survive a change, all else alike: means and 95 % intervals over seeds.",
         ),
         "turned labels": Figure(
-            curves(planted(numbers), "first", "found", "ranking", x_title="first rows of the ranking", y_title="share that are turned labels",
-                   categories=True, domain=(0.0, 1.0)),
-            "A twentieth of the training labels turned: how many of each ranking's first rows are turned ones; 95 % intervals over seeds.",
+            dots(planted(numbers), category="first", x_title="share that are turned labels", domain=[0, 1]),
+            "A twentieth of the training labels turned: how many of each ranking's first rows are turned ones; 95 % intervals over seeds. Chance is "
+            "a twentieth.",
         ),
     }  # fmt: skip
 
@@ -66,7 +67,7 @@ def falling(measured: Mapping[str, Measured]) -> dict[str, Figure]:
     )
     found["decay"] = Figure(
         lines(fallen(measured, "all", "slope"), y_title="slope of log |score| on log rank", domain=[-3, 0], **FALLING),
-        f"Decay speed: how many powers of ten influence falls for a tenfold rank; {BANDS}.",
+        f"Decay speed: how many powers of ten influence falls for a tenfold rank; {BANDS}. Below -3 nothing is drawn.",
     )
     return found
 
@@ -122,7 +123,7 @@ def removing(removed: Mapping[str, pd.DataFrame]) -> dict[str, Figure]:
         found[f"removal, {figure}"] = Figure(
             lines(pd.DataFrame(rows), x="removed", x_title="rows left out (log scale)", y_title=f"change of {title}", log_x=True, colours=SERIES),
             f"Leaving the first rows of a ranking out: change of {title} on the test rows, means and 95 % intervals over paired seeds. 95 % of the "
-            "differences between two seeds with nothing left out lie in the grey band.",
+            "differences between two seeds with nothing left out lie in the grey band; class-matched random rows are of the classes of TracIn's.",
         )
     return found
 
@@ -143,8 +144,14 @@ def steady(varied: pd.DataFrame) -> pd.DataFrame:
 def planted(numbers: Numbers) -> pd.DataFrame:
     """Shares of turned labels by ranking and length."""
     found = {tuple(name.split("/")[1:3]): number for name, number in numbers.items() if name.startswith("turned labels/") and name.endswith("/found")}
-    rows = [{"ranking": ranking, "first": int(first), **drawn(number)} for (ranking, first), number in found.items()]
-    return pd.DataFrame(rows).rename(columns={"value": "found"})
+    lengths = sorted({int(first) for _, first in found})
+    rows = [
+        {"series": ranking, "first": f"first {length}", **drawn(number)}
+        for length in lengths
+        for (ranking, first), number in found.items()
+        if int(first) == length
+    ]
+    return pd.DataFrame(rows)
 
 
 def drawn(number: Number) -> dict[str, float | None]:

@@ -42,7 +42,7 @@ def varied(one: Case, seeds: tuple[int, ...], changes: tuple[str, ...], kept: Ke
 
 
 def of_seed(one: Case, seed: int, after: int, changes: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The base against the next seed, against another half split, and against each configuration with the same seed."""
+    """The base against the next seed, two splits of four fifths against each other, and against each configuration with the same seed."""
     asked = one.rows(one.held_out[::6])
     runs = {name: trained(one, CONFIGURATIONS[name], seed) for name in (BASE, *changes)}
     runs[SEED] = trained(one, CONFIGURATIONS[BASE], after)

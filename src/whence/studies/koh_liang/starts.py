@@ -26,7 +26,7 @@ def starts(study: Study) -> Found:
 
 def ranked(study: Study) -> Found:
     """(a) and (b): how far the rankings of two starts agree."""
-    seeds, images = study.count(5, 2), study.either(1000, 200)
+    seeds, images = tuple(range(max(2, len(study.count(5, 2))))), study.either(1000, 200)  # it takes two to agree
     tables: dict[str, pd.DataFrame] = {}
     numbers: dict[str, Number] = {}
     rows = []
@@ -35,10 +35,13 @@ def ranked(study: Study) -> Found:
         each = [
             study.kept.rows("starts", {"cell": name, "seed": s, "images": images}, lambda s=s, work=work: work(s, images)) for s in told
         ]  # fmt: skip
-        table = agreeing(pd.concat(each, ignore_index=True))
+        scored = pd.concat(each, ignore_index=True).query("query >= 0")
+        table, there = agreeing(scored), scored["seed"].unique().tolist()
         tables[name] = table
+        if name == DEEP:
+            numbers[f"starts/{name}/no minimum"] = single("no minimum", len(seeds) - len(there), seeds)
         for what in ("spearman", "shared"):
-            it = numbers[f"starts/{name}/{what}"] = median_of(what, table[what], seeds)
+            it = numbers[f"starts/{name}/{what}"] = median_of(what, table[what], there)
             rows.append({"cell": name, "series": SAID[what], "value": it.estimate.value, "low": it.estimate.low, "high": it.estimate.high})
         numbers[f"starts/{name}/chance"] = single("chance", float(table["chance"].iloc[0]))
     figure = Figure(

@@ -65,6 +65,8 @@ CELLS: dict[str, Callable[[int, int], list[dict[str, Any]]]] = {
 
 def agreeing(table: pd.DataFrame) -> pd.DataFrame:
     """For each query, means over every two starts: the rank correlation of their scores, and the share of the ten largest that both name."""
+    if (starts := table.loc[table["query"] >= 0, "seed"].nunique()) < 2:
+        raise wh.UsageError(f"{starts} of the starts came to a minimum and it takes two to agree; give more --seeds.")
     rows = []
     for query, part in table[table["query"] >= 0].groupby("query"):
         wide = part.pivot(index="train", columns="seed", values="score").to_numpy()

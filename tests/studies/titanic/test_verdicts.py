@@ -95,3 +95,9 @@ def test_contrasts_are_differences_of_paired_seeds(tables: Tables) -> None:
 def test_rows_are_chosen_by_all_their_values() -> None:
     table = pd.DataFrame({"a": [1, 1, 2], "b": ["x", "y", "x"], "c": [1.0, 2.0, 3.0]})
     assert of(table, a=1, b="y")["c"].tolist() == [2.0] and len(of(table)) == 3
+
+
+@pytest.mark.parametrize(("fifty", "more", "verdict"), [(1, 1, "no bound is seen"), (0, 1, "holds"), (0, 0, "no harm is seen")])
+def test_a_bound_of_50_holds_only_where_50_do_no_harm(shifted: Callable[..., dict[str, str]], fifty: int, more: int, verdict: str) -> None:
+    found = shifted(**{f"{PAIR[1]}/50/log loss beyond": fifty, f"{PAIR[1]}/200/log loss beyond": more})
+    assert found["Leave at most 50 out"].startswith(verdict)

@@ -76,6 +76,14 @@ def of(table: pd.DataFrame, **chosen: object) -> pd.DataFrame:
     return table
 
 
+BOUNDS = {  # whether 50 rows left out do harm, and 200
+    (True, True): "no bound is seen at 50: they do harm already",
+    (False, True): "holds: 50 do no harm, 200 do",
+    (True, False): "no bound is seen: 50 do harm, 200 none",
+    (False, False): "no harm is seen of 50 or of 200",
+}
+
+
 def above(number: Number, bound: float = 0.0) -> int:
     """1 or -1 where the interval lies on one side, else 0."""
     low, high = number.estimate.low, number.estimate.high
@@ -200,7 +208,7 @@ def table(n: Numbers) -> list[Verdict]:
 def recommendations(n: Numbers) -> list[Verdict]:
     """What it advises."""
     outliers, crossed, hybrid = of_turned_labels(n)
-    beyond = n[f"{LARGE}/removal/{TRACIN}/200/log loss beyond classes"]
+    fifty, more = (above(n[f"{LARGE}/removal/{TRACIN}/{count}/log loss beyond classes"]) > 0 for count in (50, 200))
     return [
         Verdict(
             "recommendation",
@@ -214,7 +222,7 @@ def recommendations(n: Numbers) -> list[Verdict]:
         Verdict(
             "recommendation",
             "Leave at most 50 out",
-            "no bound is seen at 50" if above(beyond) > 0 else "nothing more is seen beyond",
+            BOUNDS[fifty, more],
             f"Beyond random rows of the same classes, leaving TracIn's first 50 out raises the log loss by "
             f"{{{LARGE}/removal/{TRACIN}/50/log loss beyond classes}} and its first 200 by {{{LARGE}/removal/{TRACIN}/200/log loss beyond classes}}: "
             "50 of 711 are 7 %, not 0.7 %.",

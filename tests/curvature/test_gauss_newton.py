@@ -13,7 +13,9 @@ from torch.autograd.function import once_differentiable
 
 import whence as wh
 from whence.curvature.draws import drawn_targets
-from whence.curvature.gauss_newton import pushed_forward, pushed_twice
+from whence.curvature.gauss_newton import FEWER, pushed_forward, pushed_twice, summed_rows
+from whence.curvature.operator import written_out
+from whence.curvature.outputs import LossCurvature
 from whence.curvature.twice import Kernels, differentiable_twice
 
 FUSED = [
@@ -65,6 +67,22 @@ def test_equals_the_dense_reference(name: str) -> None:
     vectors = torch.randn(p.size, 40, dtype=p.dtype)
     torch.testing.assert_close(operator @ vectors, true @ vectors, rtol=1e-9, atol=1e-10)
     assert torch.linalg.eigvalsh(operator.dense()).min() > -1e-12
+
+
+@pytest.mark.parametrize("curvature", [wh.GaussNewton(), wh.Fisher(samples=2), wh.EmpiricalFisher()], ids=lambda one: type(one).__name__)
+def test_rows_give_the_matrix_that_products_give(curvature: wh.Curvature) -> None:
+    layers = [nn.Conv2d(1, 3, 3), nn.Tanh(), nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(48, 3)]
+    data = (torch.randn(9, 1, 6, 6, dtype=torch.float64), torch.arange(9) % 3)
+    p = wh.Problem.of(nn.Sequential(*layers).double().eval(), wh.cross_entropy(l2=0.01), data, weights=torch.rand(9))
+    operator = curvature.fit(replace(p, batch_size=4))
+    torch.testing.assert_close(operator.dense(), written_out(operator), rtol=1e-9, atol=1e-12)
+
+
+def test_as_many_outputs_as_columns_are_left_to_products() -> None:
+    p = wh.Problem.of(
+        nn.Sequential(nn.Linear(2, 9), nn.Tanh()).double().eval(), wh.squared_error(), (torch.randn(4, 2).double(), torch.randn(4, 9).double())
+    )
+    assert p.size < FEWER * 9 and summed_rows(p, LossCurvature()) is None
 
 
 @pytest.mark.parametrize("name", CONVEX)

@@ -13,10 +13,12 @@ from torch.autograd import forward_ad
 from whence.batch import Batch
 from whence.curvature.head import head_operator
 from whence.curvature.operator import Curvature, Operator
-from whence.curvature.outputs import DrawnTargets, GivenTargets, LossCurvature, OutputCurvature
+from whence.curvature.outputs import MOST, DrawnTargets, GivenTargets, LossCurvature, OutputCurvature
 from whence.curvature.products import Risk, Route, directions, pull_back
+from whence.gradients import Gradients
 from whence.problem import Problem
 
+FEWER = 4  # columns for each output from which rows are quicker than products
 SLACK = 1e-6  # of the products' length, for rounding
 Push = Callable[[Problem, Batch, list[Tensor], dict[str, Tensor], Tensor], Tensor]
 
@@ -35,7 +37,7 @@ class PulledBack(Curvature):
         if head is not None:
             return head
         routes = [Route(partial(pulled_product, of=self.of, push=push), partial(not_adjoint, push=push)) for push in (pushed_twice, pushed_forward)]
-        return Risk.of(problem, routes, self.of.semidefinite(problem))
+        return Risk.of(problem, routes, self.of.semidefinite(problem), partial(summed_rows, of=self.of))
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,21 @@ class EmpiricalFisher(PulledBack):
     @property
     def of(self) -> OutputCurvature:
         return GivenTargets()
+
+
+def summed_rows(problem: Problem, of: OutputCurvature) -> Tensor | None:
+    """The matrix as (1/N) Σᵢ wᵢ Σₖ (Jᵢᵀuₖ)(Jᵢᵀuₖ)ᵀ + diag(l2): a backward pass for each u, where they are fewer than columns and Sᵢ has halves."""
+    with torch.no_grad():
+        count = problem.outputs(next(problem.batches(size=1)).inputs)[0].numel()
+        if count > min(MOST, problem.size // FEWER) or not of.semidefinite(problem):
+            return None
+        gradients, total = Gradients(problem), problem.l2.diag()
+        for batch in problem.batches(size=gradients.size):
+            weights = batch.weights / problem.normaliser
+            for half in gradients.pulled_back(batch, lambda outputs, batch=batch: of.halves(problem, outputs, batch)):
+                rows = half.rows().flat()
+                total.addmm_((rows * weights[:, None]).T, rows)
+    return total
 
 
 def pulled_product(problem: Problem, batch: Batch, tangents: list[Tensor], of: OutputCurvature, push: Push) -> list[Tensor]:

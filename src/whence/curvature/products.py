@@ -15,6 +15,7 @@ from whence.memory import out_of_memory
 from whence.problem import Problem
 
 Product = Callable[[Problem, Batch, list[Tensor]], list[Tensor]]
+Written = Callable[[Problem], Tensor | None]
 STEP = 32  # vectors pulled back through one graph at a time
 COPY = 4 * 8  # bytes for each number of a model in float64, with its gradients
 UNPROVED = "unproved"
@@ -22,13 +23,18 @@ FEW = 2  # examples that a product is proved on
 
 
 class Risk(Operator):
-    """(1/N) Σᵢ wᵢ Cᵢ + diag(l2), where ``product`` gives Σᵢ wᵢ Cᵢ V over a batch; ``kernels`` are those it needs."""
+    """(1/N) Σᵢ wᵢ Cᵢ + diag(l2), where ``product`` gives Σᵢ wᵢ Cᵢ V over a batch; ``kernels`` are those it needs.
 
-    def __init__(self, problem: Problem, product: Product, semidefinite: bool, kernels: Kernels = Kernels.ALL) -> None:
-        self.problem, self.product, self.semidefinite, self.kernels = problem, product, semidefinite, kernels
+    ``written`` gives the matrix itself where there is a quicker way than a product for each column, else None.
+    """
+
+    def __init__(
+        self, problem: Problem, product: Product, semidefinite: bool, kernels: Kernels = Kernels.ALL, written: Written | None = None
+    ) -> None:  # fmt: skip
+        self.problem, self.product, self.semidefinite, self.kernels, self.written = problem, product, semidefinite, kernels, written
 
     @classmethod
-    def of(cls, problem: Problem, routes: Sequence["Route"], semidefinite: bool) -> "Risk":
+    def of(cls, problem: Problem, routes: Sequence["Route"], semidefinite: bool, written: Written | None = None) -> "Risk":
         """By the first route that torch can take through the model and that gives what it should. Raises :class:`UsageError` where none does."""
         batch = next(problem.batches(size=FEW))
         with torch.no_grad():
@@ -38,7 +44,7 @@ class Risk(Operator):
             for kernels in Kernels:
                 wrong = route.fault(problem, batch, kernels)
                 if not wrong:
-                    return cls(problem, route.product, semidefinite, kernels)
+                    return cls(problem, route.product, semidefinite, kernels, written)
                 reasons.append(wrong)
         reason = next(reason for reason in reasons if reason != UNPROVED)
         raise UsageError(
@@ -57,10 +63,11 @@ class Risk(Operator):
             weights=problem.weights[torch.from_numpy(positions).to(problem.device)],
             normaliser=problem.normaliser * share,
         )
-        return Risk(some, self.product, self.semidefinite, self.kernels)
+        return Risk(some, self.product, self.semidefinite, self.kernels, self.written)
 
     def dense(self) -> Tensor:
-        return written_out(self)
+        found = self.written(self.problem) if self.written else None
+        return written_out(self) if found is None else found
 
     def mean_eigenvalue(self) -> float:
         return estimated_trace(self) / self.size

@@ -29,6 +29,12 @@ def test_dots_have_one_legend_of_colours_and_shapes() -> None:
     assert points["color"]["legend"] == points["shape"]["legend"] and points["color"]["scale"]["domain"] == points["shape"]["scale"]["domain"]
 
 
+def test_a_logarithmic_axis_has_no_interval_down_to_0() -> None:
+    frame = pd.DataFrame({"row": ["u"], "series": "a", "value": 1.0, "low": 0.0, "high": 2.0})
+    chart = dots(frame, category="row", x_title="x", domain=[0.1, 4], log_x=True).to_dict()
+    assert chart["layer"][0]["encoding"]["x"]["scale"]["type"] == "log" and "'low': 0.1" in str(chart)
+
+
 def test_the_band_of_the_seeds_lies_within_the_panel() -> None:
     frame = pd.DataFrame({"panel": "p", "series": "a", "k": [1, 2], "value": 0.0, "low": -0.01, "high": 0.01, "seeds": 0.1})
     band, *_ = lines(frame, x="k", x_title="k", y_title="change").to_dict()["concat"][0]["layer"]

@@ -51,7 +51,8 @@ def lines(
 
 
 def dots(
-    frame: pd.DataFrame, *, category: str, x_title: str, domain: list[float], colours: Mapping[str, str] | None = None, width: int = 340
+    frame: pd.DataFrame, *, category: str, x_title: str, domain: list[float], log_x: bool = False, colours: Mapping[str, str] | None = None,
+    width: int = 340,
 ) -> alt.TopLevelMixin:  # fmt: skip
     """A row for each ``category`` in the order of the rows; a dot with its interval, and a tick at its ``ceiling``, for each ``series``."""
     names, order, paint = list(dict.fromkeys(frame["series"])), list(dict.fromkeys(frame[category])), colours_of(frame["series"], colours)
@@ -62,9 +63,12 @@ def dots(
     legend, places = _legend(1 if max(map(len, names)) > 30 else 2), SHAPES[: len(names)]
     colour = alt.Color("series:N", scale=alt.Scale(domain=names, range=[paint[name] for name in names]), legend=legend)
     shape = alt.Shape("series:N", scale=alt.Scale(domain=names, range=places), legend=legend)  # alike in all else, so that both are one legend
-    base, scale = alt.Chart(inline(frame.astype(object).where(frame.notna(), None))).encode(**y, color=colour), alt.Scale(domain=domain)
+    if log_x:
+        frame = frame.assign(**{each: frame[each].clip(lower=domain[0]) for each in ("low", "value")})  # a logarithmic axis has no place for 0
+    base = alt.Chart(inline(frame.astype(object).where(frame.notna(), None))).encode(**y, color=colour)
+    scale, axis = alt.Scale(domain=domain, type="log" if log_x else "linear"), alt.Axis(format=".6~g", tickCount=6)
     layers = [
-        base.mark_point(filled=True, size=45).encode(x=alt.X("value:Q", title=x_title, scale=scale), shape=shape),
+        base.mark_point(filled=True, size=45).encode(x=alt.X("value:Q", title=x_title, scale=scale, axis=axis), shape=shape),
         base.mark_rule(clip=True).encode(x=alt.X("low:Q", scale=scale), x2="high:Q"),
     ]
     if "ceiling" in frame:

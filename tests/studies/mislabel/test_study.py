@@ -100,7 +100,7 @@ def test_sentences_name_the_best_and_what_is_ahead_of_the_loss(lifts: dict[str, 
 
 def test_rows_of_a_chart_stand_by_the_mean_of_all_sets() -> None:
     tables = {"one": made_up({"TracIn": 0.1}), "two": made_up({"margin": 0.3})}
-    chart = side_by_side(tables, "auc", "AUC", [0, 1])
+    chart = side_by_side(tables, "auc", "AUC")
     assert isinstance(chart, alt.LayerChart)
     rows = next(iter(chart.to_dict()["datasets"].values()))
     assert [row["ranking"] for row in rows[:4]] == ["margin", "margin", "TracIn", "TracIn"] and [row["series"] for row in rows[:2]] == ["one", "two"]

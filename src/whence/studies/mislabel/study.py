@@ -17,7 +17,16 @@ from whence.studies.mislabel.sets import IMAGES, Labelled, images, rows
 from whence.studies.panels import dots, lines
 from whence.studies.study import Study, Times
 
-SHOWN = ("influence, EK-FAC", "influence, Arnoldi", "TracIn", "TRAK", "KNN-Shapley", "loss", RANDOM)  # of the curves; all are in the tables
+SHOWN = (
+    "influence, EK-FAC",
+    "influence, Arnoldi",
+    "TracIn",
+    "TRAK",
+    "KNN-Shapley",
+    "loss",
+    "mean loss",
+    RANDOM,
+)  # of the curves; all are in the tables
 COLUMNS = ("auc", "ap", *(f"found at {share:.0%}" for share in FRACTIONS), "seconds")
 Draw = Callable[[int], Labelled]
 
@@ -120,27 +129,28 @@ def figures(tables: dict[str, pd.DataFrame]) -> dict[str, Figure]:
             lines(gains, x="looked", x_title="training examples looked at (%)", y_title="share of the flipped labels found", domain=[0, 1]),
             "What an inspection in the order of each ranking finds: means, and the range over the seeds.",
         ),
-        "auc": Figure(
-            side_by_side(tables, "auc", "ROC AUC of flipped labels", [0, 1]), "ROC AUC of every ranking: means and 95 % intervals over seeds."
-        ),
+        "auc": Figure(side_by_side(tables, "auc", "ROC AUC of flipped labels"), "ROC AUC of every ranking: means and 95 % intervals over seeds."),
         "cost": Figure(
-            side_by_side(tables, "seconds", "seconds of one core", None),
+            side_by_side(tables, "seconds", "seconds of one core (log scale)", (0.0, float("inf"))),
             "What each ranking takes, its fit included: means and 95 % intervals over seeds.",
         ),
     }
 
 
-def side_by_side(tables: dict[str, pd.DataFrame], column: str, title: str, domain: list[float] | None) -> alt.TopLevelMixin:
-    """A row for each ranking, in the order of its mean over the sets, a dot for each set."""
+def side_by_side(tables: dict[str, pd.DataFrame], column: str, title: str, reach: tuple[float, float] = (0.0, 1.0)) -> alt.TopLevelMixin:
+    """A row for each ranking, in the order of its mean over the sets, a dot for each set; a figure without an upper bound is on a log scale."""
     whole = pd.concat([table.assign(set=name) for name, table in tables.items()])
     order = whole.groupby("ranking")[column].mean().sort_values(ascending=False).index
     rows = []
     for ranking in order:
         for name in tables:
             each = whole[(whole["ranking"] == ranking) & (whole["set"] == name)]
-            it = mean_of(ranking, each[column], each["seed"]).estimate
+            it = mean_of(ranking, each[column], each["seed"], bounds=reach).estimate
             rows.append({"ranking": ranking, "series": name, "value": it.value, "low": it.low, "high": it.high})
-    return dots(pd.DataFrame(rows), category="ranking", x_title=title, domain=domain or [0.0, 1.05 * max(row["value"] for row in rows)])
+    frame, log = pd.DataFrame(rows), reach[1] == float("inf")
+    least, most = float(frame["value"][frame["value"] > 0].min()), float(frame["value"].max())
+    domain = [least / 2, 2 * most] if log else [min(0.4, float(frame["value"].min())), 1.0]
+    return dots(frame, category="ranking", x_title=title, domain=domain, log_x=log)
 
 
 HELD = (

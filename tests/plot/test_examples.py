@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 import whence as wh
-from whence.plot.examples import picture_url
+from whence.plot.examples import picture_url, said
 
 TOP = wh.Scores(torch.tensor([[4.0, -3.0, 2.0, 1.0]]), np.array(["p"]), np.arange(4), "loss change", "m").top(2)
 
@@ -33,3 +33,10 @@ def test_what_is_no_picture_is_refused() -> None:
         picture_url(np.zeros((4, 6, 2)))
     with pytest.raises(wh.UsageError, match="needs both ends"):
         wh.plot.examples(wh.Scores(torch.ones(1, 4), np.array(["p"]), np.arange(4), "u", "m").top(2, by="magnitude"), {}, {})
+
+
+@pytest.mark.parametrize(
+    ("score", "text"), [(0.0123, "+0.012"), (-12.3, "-12"), (99.6, "+100"), (-6234.0, "-6200"), (3e6, "+3e+06"), (2e-5, "+2e-05")]
+)
+def test_scores_are_short_beneath_a_picture(score: float, text: str) -> None:
+    assert said(score) == text

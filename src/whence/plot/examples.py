@@ -36,15 +36,20 @@ def examples(
         for end, side in ((good, 1), (bad, -1)):
             for rank in range(k):
                 key, score = end.ids[row, rank].item(), float(end.values[row, rank])
-                text = f"{(labels or {}).get(key, key)}: {score:+.2g}"
+                text = f"{(labels or {}).get(key, key)}: {said(score)}"
                 cells.append({"row": row, "column": side * (rank + 1) + 0.4 * side, "url": picture_url(train_images[key]), "text": text})
     frame, wide, high = pd.DataFrame(cells), (2 * k + 2) * (SIZE + 8), len(top.query_ids) * (SIZE + 26)
     x = alt.X("column:Q", axis=None, scale=alt.Scale(domain=[-k - 1.1, k + 1.1]))
     y = alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[len(top.query_ids) - 0.4, -0.5]))
     pictures = alt.Chart(frame).mark_image(width=SIZE, height=SIZE).encode(x=x, y=y, url="url:N", tooltip="text")
-    words = alt.Chart(frame).mark_text(dy=SIZE // 2 + 9, fontSize=10).encode(x=x, y=y, text="text")
+    words = alt.Chart(frame).mark_text(dy=SIZE // 2 + 9, fontSize=9).encode(x=x, y=y, text="text")
     title = alt.TitleParams("opponents  ←  query  →  proponents", fontSize=12)
     return alt.layer(pictures, words).properties(width=wide, height=high, title=title)
+
+
+def said(score: float) -> str:
+    """Two digits with the sign, without a power of ten up to a million: there is no room for one beneath a picture."""
+    return f"{float(f'{score:.2g}'):+.0f}" if 99.5 <= abs(score) < 1e6 else f"{score:+.2g}"
 
 
 def picture_url(image: Any) -> str:

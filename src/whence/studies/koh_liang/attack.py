@@ -60,8 +60,7 @@ def attack(study: Study) -> Found:
             curves(lines(table, size["few"], size["most"]), "changed", "flipped", "arm", x_title="training images changed",
                    y_title="share of predictions flipped", categories=True, domain=(0.0, 1.0)),
             f"Fours and nines, {size['asked']} test digits of smallest margin: the share flipped by the number of training images changed, each "
-            f"pixel by "
-            f"{RADIUS:g} at most; means over draws of the training images, 95 % intervals.",
+            f"pixel by {RADIUS:g} at most; means over draws of the training images, 95 % intervals.",
         ),
         "attack images": Figure(
             pictured(model, model.closest(4), model.attacked(model.closest(4), 1, stop=True)),
@@ -121,17 +120,15 @@ def findings(counts: list[int], few: int) -> tuple[str, ...]:
     most = counts[-1]
     return (
         f"Changing one training image by at most {RADIUS:g} in each pixel flips {{{first}/flipped with 1}} of the test digits of smallest margin, "
-        f"two "
-        f"flip {{{first}/flipped with 2}} and {most} {{{first}/flipped with {most}}}; random signs on the same images flip "
+        f"two flip {{{first}/flipped with 2}} and {most} {{{first}/flipped with {most}}}; random signs on the same images flip "
         f"{{{first}/flipped by random signs with 1}} with one and {{{first}/flipped by random signs with {min(few, most)}}} with {min(few, most)}; "
-        f"the "
-        f"loss rises {{{first}/times random}} times as far as by random signs.",
+        f"the loss rises {{{first}/times random}} times as far as by random signs.",
         f"With ten times the weight decay the ten most influential images hold {{{second}/top {TOP} share}} of all influence instead of "
-        f"{{{first}/top {TOP} share}}, and one image flips {{{second}/flipped with 1}}: the model that leans on few images falls more easily.",
-        f"Within one model concentration foretells little: the rank correlation of the top ten's share with the rise of the loss is "
-        f"{{{first}/{CLOSEST}/top {TOP} share and gain}} over the digits of smallest margin and {{{first}/{DRAWN}/top {TOP} share and gain}} over "
-        f"digits "
-        f"drawn at random, of whom one image flips {{{first}/{DRAWN}/flipped with 1}}; the margin's is {{{first}/{DRAWN}/margin and gain}}.",
+        f"{{{first}/top {TOP} share}}, and one image flips {{{second}/flipped with 1}} instead of "
+        f"{{{first}/flipped with 1}}.",
+        f"Within one model the rank correlation of the top ten's share with the rise of the loss is {{{first}/{CLOSEST}/top {TOP} share and gain}} "
+        f"over the digits of smallest margin and {{{first}/{DRAWN}/top {TOP} share and gain}} over digits drawn at random, of whom one image flips "
+        f"{{{first}/{DRAWN}/flipped with 1}}; the margin's is {{{first}/{DRAWN}/margin and gain}}.",
     )
 
 
@@ -140,6 +137,5 @@ ORIGINALS = (
 )
 REPLACED = (
     "Dogs and fish of ImageNet under Inception's frozen layers are replaced by fours and nines of MNIST under logistic regression of pixels; the "
-    "attack "
-    "on a network's last layer through frozen convolutions is in part (i).",
+    "attack on a network's last layer through frozen convolutions is in part (i).",
 )

@@ -25,6 +25,7 @@ DAMPING = 0.01  # the original's
 EXACT, LEVERAGE, DAMPED = "exact", "exact, with leverage", f"damped by {DAMPING:g}"
 FORMS = (EXACT, LEVERAGE, DAMPED)
 PUBLISHED = 0.86
+FIGURES = ("pearson", "slope", "pearson, random images")
 
 
 def network() -> nn.Module:
@@ -83,6 +84,8 @@ def cnn(study: Study) -> Found:
     numbers = {name: number for decay, rows in table.groupby("decay") for name, number in numbered(f"cnn/{decay:g}", rows).items()}
     first = f"cnn/{DECAYS[0]:g}"
     shown = table[(table["decay"] == DECAYS[0]) & (table["why not"] == "")]
+    if shown.empty:
+        raise wh.UsageError(f"No training with weight decay {DECAYS[0]:g} came to a minimum; give more --seeds. {table['why not'].iloc[0]}")
     shown = shown[(shown["seed"] == shown["seed"].iloc[0]) & (shown["query"] == shown["query"].iloc[0])]
     figure = Figure(
         against(shown.melt(["kind", "actual"], [EXACT, LEVERAGE, DAMPED], "form", "predicted"), panels="form", series="kind", unit="loss change",
@@ -92,10 +95,8 @@ def cnn(study: Study) -> Found:
     )  # fmt: skip
     said = [
         f"A network of two convolutions (accuracy {{{first}/accuracy}}) at a minimum, weight decay {DECAYS[0]:g}: r is {{{first}/{EXACT}/pearson}} "
-        f"by "
-        f"the exact inverse with a slope of {{{first}/{EXACT}/slope}}, {{{first}/{LEVERAGE}/pearson}} and {{{first}/{LEVERAGE}/slope}} with "
-        f"leverage; "
-        f"over random images alone r is {{{first}/{EXACT}/pearson, random images}}.",
+        f"by the exact inverse with a slope of {{{first}/{EXACT}/slope}}, {{{first}/{LEVERAGE}/pearson}} and {{{first}/{LEVERAGE}/slope}} with "
+        f"leverage; over random images alone r is {{{first}/{EXACT}/pearson, random images}}.",
         f"The original's damping of {DAMPING:g} on top, as large as the decay, makes the slope {{{first}/{DAMPED}/slope}}; r stays "
         f"{{{first}/{DAMPED}/pearson}}.",
     ]
@@ -120,9 +121,9 @@ def numbered(name: str, table: pd.DataFrame) -> dict[str, Number]:
     """Medians over seeds of each seed's median over its queries."""
     there = table[table["why not"] == ""]
     seeds = there["seed"].unique().tolist()
+    found = {f"{name}/no minimum": single("no minimum", table["seed"].nunique() - len(seeds), table["seed"].unique().tolist())}
     if not seeds:
-        raise wh.UsageError(f"No training came to a minimum: {table['why not'].iloc[0]}")
-    found = {f"{name}/no minimum": single("no minimum", table["seed"].nunique() - len(seeds))}
+        return found | {f"{name}/{what}": single(what, None) for what in ("accuracy", *(f"{form}/{what}" for form in FORMS for what in FIGURES))}
     found[f"{name}/accuracy"] = median_of("accuracy", there.groupby("seed")["accuracy"].first(), seeds)
     for form in FORMS:
         published = PUBLISHED if form == DAMPED else None

@@ -51,11 +51,10 @@ def ranked(study: Study) -> Found:
     )
     said = (
         f"Softmax regression at its minimum knows no start: the rankings of two agree at {{starts/{MINIMUM}/spearman}}; stopped after one epoch of "
-        f"SGD "
-        f"at {{starts/{EARLY}/spearman}}, and they share {{starts/{EARLY}/shared}} of their ten most influential images.",
-        f"The network with convolutions comes to another minimum from each start: the rankings of two agree at {{starts/{DEEP}/spearman}} and share "
-        f"{{starts/{DEEP}/shared}} of their ten (by chance {{starts/{DEEP}/chance}}), though each foretells its own retraining: an answer about this "
-        "model is none about models trained like it.",
+        f"SGD at {{starts/{EARLY}/spearman}}, and they share {{starts/{EARLY}/shared}} of their ten most influential images.",
+        f"Of the network with convolutions the rankings of two starts agree at {{starts/{DEEP}/spearman}} and share {{starts/{DEEP}/shared}} of "
+        f"their ten (by chance {{starts/{DEEP}/chance}}): an answer about this model is none about models trained like it. "
+        f"{{starts/{DEEP}/no minimum}} starts came to no minimum.",
     )
     agreed = pd.concat([table.assign(model=name) for name, table in tables.items()], ignore_index=True)
     return Found({"starts, agreement of rankings": agreed}, {"starts": figure}, numbers, said)
@@ -82,12 +81,10 @@ def flips(study: Study) -> Found:
     numbers[f"starts/attack/top {TOP} share"] = mean_of("share", [rows[f"top {TOP} share"].mean() for rows in each], seeds, bounds=(0, 1))
     said = (
         "The attack on the last layer of a network, the layers below held as in the original (test accuracy {starts/attack/accuracy}): one image "
-        "flips "
-        "{starts/attack/flipped with 1} of the digits of smallest margin, from {starts/attack/flipped with 1, least} to "
+        "flips {starts/attack/flipped with 1} of the digits of smallest margin, from {starts/attack/flipped with 1, least} to "
         "{starts/attack/flipped with 1, most} by the start alone.",
-        f"There the ten most influential images hold {{starts/attack/top {TOP} share}} of all influence; the rank correlation of that share with "
-        f"the rise "
-        f"of the loss is {{starts/attack/top {TOP} share and gain}}, the margin's {{starts/attack/margin and gain}}.",
+        f"There the ten most influential images hold {{starts/attack/top {TOP} share}} of all influence; the rank correlation of that share with the "
+        f"rise of the loss is {{starts/attack/top {TOP} share and gain}}, the margin's {{starts/attack/margin and gain}}.",
     )
     return Found({"starts, attack on the last layer": table}, {}, numbers, said)
 
@@ -107,11 +104,9 @@ def fixed(study: Study) -> Found:
             numbers |= spread(f"starts/labels/{name}/by {what}", rows["fixed at 10%"].tolist(), rows[moved].tolist())
     said = (
         "Logistic regression of the mails knows no start. A network of one hidden layer finds {starts/labels/influence/by start} of the flipped "
-        "labels in "
-        "the first tenth by EK-FAC, from {starts/labels/influence/by start, least} to {starts/labels/influence/by start, most} by its start alone "
-        "and "
-        "from {starts/labels/influence/by flips, least} to {starts/labels/influence/by flips, most} by which labels are wrong; its loss finds "
-        "{starts/labels/loss/by start}.",
+        "labels in the first tenth by EK-FAC, from {starts/labels/influence/by start, least} to {starts/labels/influence/by start, most} by its "
+        "start alone and from {starts/labels/influence/by flips, least} to {starts/labels/influence/by flips, most} by which labels are wrong; its "
+        "loss finds {starts/labels/loss/by start}.",
     )
     return Found({"starts, labels found by a network": table}, {}, numbers, said)
 

@@ -78,12 +78,10 @@ def terms(study: Study) -> Found:
     )
     said = (
         "Retraining is foretold by influence with r {terms/influence/pearson} (medians over queries), without the training image's loss with r "
-        "{terms/without the training loss/pearson}, without the Hessian with r {terms/without the Hessian/pearson}, by the signed inner product "
-        "with r "
-        "{terms/inner product, signed/pearson}, by Euclidean nearness with r {terms/Euclidean nearness/pearson}.",
+        "{terms/without the training loss/pearson}, without the Hessian with r {terms/without the Hessian/pearson}, by the signed inner product with "
+        "r {terms/inner product, signed/pearson}, by Euclidean nearness with r {terms/Euclidean nearness/pearson}.",
         "The Hessian gives signs their meaning: by the inner product every image of the same digit helps and every other harms, since pixels are "
-        "never "
-        "negative; its sign is right for {terms/inner product, signed/sign} of the images, influence's for {terms/influence/sign}.",
+        "never negative; its sign is right for {terms/inner product, signed/sign} of the images, influence's for {terms/influence/sign}.",
     )
     original = "The paper compares the terms with influence itself, by one picture; here each is held against retraining, over queries."
     return Found({"terms, scores and retrained changes": table}, {"terms": figure}, numbers, said, originals=(original,))

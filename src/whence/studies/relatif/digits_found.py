@@ -97,22 +97,18 @@ def findings(size: Size) -> tuple[str, ...]:
     return (
         f"Over {size.queries} digits influence names {{{at}/{INFLUENCE}/distinct first}} as many examples in the first place as there are queries, "
         f"theta-RelatIF {{{at}/{THETA}/times as many distinct}} times as many and l-RelatIF {{{at}/{L}/times as many distinct}} times (drawn at "
-        f"random: "
-        f"{{{at}/{RANDOM}/distinct first}}).",
+        f"random: {{{at}/{RANDOM}/distinct first}}).",
         f"Of the first five by influence {{{at}/{INFLUENCE}/outliers}} are outliers and {{{at}/{INFLUENCE}/of the query's class}} are of the class "
-        f"that the "
-        f"model gives the query; by theta-RelatIF {{{at}/{THETA}/outliers}} and {{{at}/{THETA}/of the query's class}}, by l-RelatIF "
+        f"that the model gives the query; by theta-RelatIF {{{at}/{THETA}/outliers}} and {{{at}/{THETA}/of the query's class}}, by l-RelatIF "
         f"{{{at}/{L}/outliers}} and {{{at}/{L}/of the query's class}} (chance {{{at}/{INFLUENCE}/outliers, chance}} and "
         f"{{{at}/{INFLUENCE}/of the query's class, chance}}).",
         f"With a twentieth of the labels flipped, {{{wrong}/{INFLUENCE}/flipped}} of the first five by influence are flipped ones, by theta-RelatIF "
         f"{{{wrong}/{THETA}/flipped}}, by l-RelatIF {{{wrong}/{L}/flipped}}.",
         f"DIVINE, which keeps nine tenths of the influence of five examples, is not RelatIF: {{{at}/{few}/outliers}} of its five are outliers "
-        f"(influence's "
-        f"over the same queries: {{{at}/{exact}/outliers}}), and two queries share {{{at}/{few}/shared by two queries}} of them (influence's: "
-        f"{{{at}/{exact}/shared by two queries}}): it spreads each list, not the lists.",
+        f"(influence's over the same queries: {{{at}/{exact}/outliers}}), and two queries share {{{at}/{few}/shared by two queries}} of them "
+        f"(influence's: {{{at}/{exact}/shared by two queries}}): it spreads each list, not the lists.",
         f"Without weight decay {{{plain}/without curvature}} of the {{digits/parameters}} directions have no curvature (black pixels, the outputs' "
-        f"common "
-        f"shift); with the damping that is chosen without retraining, {{{plain}/damping}}, RelatIF still names "
+        f"common shift); with the damping that is chosen without retraining, {{{plain}/damping}}, RelatIF still names "
         f"{{{plain}/{THETA}/times as many distinct}} times as many examples.",
         f"RelatIF costs {{{at}/{THETA}/cost}} (theta) and {{{at}/{L}/cost}} (l) times what influence costs, one factor serving both, at most "
         "{digits/most cost}: the 20 to 40 times of the thesis come from solving one system for each training image.",

@@ -122,8 +122,7 @@ def losses(study: Study) -> Found:
     said = (
         f"Under hinge loss {{{hinge}/zero}} of the influences are exactly 0 ({{{hinge}/without gradient}} of the images and "
         f"{{{hinge}/queries without gradient}} of the queries lie beyond the margin, without gradient), so that {{{hinge}/tied pairs}} of the pairs "
-        f"of "
-        f"images tie; under BCE {{{bce}/zero}} are, under NLL with two outputs {{{nll}/zero}}.",
+        f"of images tie; under BCE {{{bce}/zero}} are, under NLL with two outputs {{{nll}/zero}}.",
         f"Among the queries that have a gradient, hinge's ranking agrees with BCE's at tau-b {{{hinge}/agreement with BCE}}, NLL's at "
         f"{{{nll}/agreement with BCE}}; a smooth hinge at the hinge's own weights leaves {{{smooth}/zero}} at 0 and agrees with BCE's at "
         f"{{{smooth}/agreement with BCE}}: zeros are what the hinge says of images beyond its margin, not a failure of influence.",

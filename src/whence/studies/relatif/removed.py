@@ -132,9 +132,8 @@ def findings(count: int) -> tuple[str, ...]:
     """What is missed, and how the choice holds over seeds."""
     return (
         f"Without the {count} examples that influence names first of all queries together the queries' mean loss rises by "
-        f"{{removed/{INFLUENCE}/change}} "
-        f"from {{removed/loss}}, without DIVINE's by {{removed/{DIVINE}/change}}, theta-RelatIF's {{removed/{THETA}/change}}, l-RelatIF's "
-        f"{{removed/{L}/change}} and random ones {{removed/{RANDOM}/change}}.",
+        f"{{removed/{INFLUENCE}/change}} from {{removed/loss}}, without DIVINE's by {{removed/{DIVINE}/change}}, theta-RelatIF's "
+        f"{{removed/{THETA}/change}}, l-RelatIF's {{removed/{L}/change}} and random ones {{removed/{RANDOM}/change}}.",
         f"Beyond random ones that is {{removed/{INFLUENCE}/over random}} for influence and {{removed/{THETA}/over random}} for theta-RelatIF: "
         f"RelatIF "
         "explains a prediction, it does not foretell what training would miss.",

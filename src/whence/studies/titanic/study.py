@@ -111,16 +111,14 @@ def conclusion() -> tuple[str, ...]:
 def defects_told() -> tuple[str, ...]:
     """What the original's defects do."""
     return (
-        "Positional removal: reading a place in the shuffled split as an id of the table deletes the row meant in "
-        "{defects/positional: rows meant} of "
-        "cases; of 50 rows to delete {defects/positional: of 50, dropped} go and {defects/positional: of 50, meant} of them were meant; of all 711 "
-        "{defects/positional: left of all} stay.",
+        "Positional removal: reading a place in the shuffled split as an id of the table deletes the row meant in {defects/positional: rows meant} "
+        "of cases; of 50 rows to delete {defects/positional: of 50, dropped} go and {defects/positional: of 50, meant} of them were meant; of all "
+        "711 {defects/positional: left of all} stay.",
         "One network eleven times instead of eleven checkpoints is gradient dot (r {defects/copies: r with gradient dot}): its tau with TracIn of "
         "the real checkpoints is {defects/copies: tau with TracIn}. The library warns of it, in {defects/copies: told of by the library} "
         "of the runs.",
         "A sigmoid before a loss that expects logits ranks by a loss that nobody trained: tau {defects/double sigmoid: tau with the loss trained} "
-        "with "
-        "the right one.",
+        "with the right one.",
         "Two networks instead of one move the tau of the methods from {defects/one network: tau} to {defects/two networks: tau}.",
         "At k = n every two lists agree: Jaccard {defects/k = n: Jaccard of random lists} for random ones.",
         "One test row can say anything: over the rows of one network tau goes from {defects/least tau of a query} to "

@@ -99,7 +99,7 @@ def test_eigenvectors_that_single_precision_does_not_find_are_found_in_double(mo
 
     def stubborn(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         if matrix.dtype == torch.float32:
-            raise torch.linalg.LinAlgError("no convergence")
+            raise RuntimeError("no convergence")
         return real(matrix)
 
     monkeypatch.setattr(torch.linalg, "eigh", stubborn)
@@ -108,3 +108,14 @@ def test_eigenvectors_that_single_precision_does_not_find_are_found_in_double(mo
     basis, values = module._basis((rows.T @ rows)[None], 1)
     assert basis is not None and basis.dtype == torch.float32
     torch.testing.assert_close(basis[0] @ values[0].diag() @ basis[0].T, rows.T @ rows)
+
+
+def test_tiny_moments_have_eigenvectors_and_infinite_ones_are_refused() -> None:
+    rows = torch.randn(3, 4, dtype=torch.float64)
+    moment = (rows.T @ rows)[None]
+    basis, values = module._basis((moment * 1e-41).float(), 1)
+    assert basis is not None
+    torch.testing.assert_close(basis[0] @ basis[0].T, torch.eye(4))
+    torch.testing.assert_close(values.double() / 1e-41, torch.linalg.eigvalsh(moment).clamp_min(0), rtol=1e-2, atol=1e-2)
+    with pytest.raises(wh.UsageError, match="not finite"):
+        module._basis(moment * float("inf"), 1)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from whence.curvature.eigen_block import EigenBlock
+from whence.errors import UsageError
 from whence.gradients.blocks import Block, Factored, Indexed
 from whence.gradients.grouped import Grouped
 from whence.progress import track
@@ -166,10 +167,15 @@ def _basis(moment: Tensor, parts: int) -> Basis:
 
 
 def _eigh(block: Tensor, *, double: bool) -> tuple[Tensor, Tensor]:
-    """In double precision where it is cheap, and where single precision does not converge: moments of rank far below their size."""
+    """In double precision where it is cheap, and where single precision does not converge: moments of rank far below their size, or tiny ones."""
+    if not bool(torch.isfinite(block).all()):
+        raise UsageError("Second moments of a layer's inputs or gradients are not finite: look for a training that diverged, or use float64.")
+    scale = block.abs().amax().clamp_min(torch.finfo(block.dtype).tiny)
     if not double:
         try:
-            return torch.linalg.eigh(block)
-        except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
+            values, vectors = torch.linalg.eigh(block / scale)
+            return values * scale, vectors
+        except RuntimeError:
             pass
-    return torch.linalg.eigh(block.double())
+    values, vectors = torch.linalg.eigh(block.double() / scale)
+    return values * scale, vectors

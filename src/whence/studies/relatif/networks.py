@@ -48,12 +48,18 @@ class Size:
 SMALL = Size(60, 6, 2, True)
 
 
+STEADY = {"batch_norm_momentum": 0.1, "batch_norm_eps": 1e-5, "dropout_rate": 0.2, "drop_connect_rate": 0.0}  # for training from scratch on little
+
+
 class Logits(nn.Module):
     """A classifier of transformers as a map from images to logits."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
+        for part in model.modules():  # a spread of 0.02, as for weights that are to be loaded, lets the signal die out layer by layer
+            if isinstance(part, nn.Conv2d | nn.Linear):
+                part.reset_parameters()
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, 10)."""
@@ -82,7 +88,7 @@ def built(name: str, activation: str, small: bool) -> tuple[nn.Module, list[str]
         if small
         else {"width_coefficient": 1.0, "depth_coefficient": 1.0, "hidden_dim": 1280}
     )
-    config = library.EfficientNetConfig(num_labels=10, image_size=32, hidden_act="swish" if act == "silu" else act, **scale)
+    config = library.EfficientNetConfig(num_labels=10, image_size=32, hidden_act="swish" if act == "silu" else act, **STEADY, **scale)
     return Logits(library.EfficientNetForImageClassification(config)), ["model.efficientnet.encoder.top_conv.*", "model.classifier.*"]
 
 

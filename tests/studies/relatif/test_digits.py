@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import whence as wh
-from whence.studies.relatif.digits import ASKED, CELLS, DECAYED, FLIPPED, PLAIN, SMALL, looked, trained
+from whence.studies.relatif.digits import ASKED, CELLS, DECAYED, FLIPPED, PLAIN, SMALL, counted, looked, trained
 
 SMALL_PIXELS = 49
 
@@ -40,3 +40,10 @@ def test_directions_without_curvature_are_there_without_weight_decay_only() -> N
     assert plain["damping"].iloc[0] > 0 == decayed["damping"].iloc[0]
     few = decayed[decayed["queries"] == SMALL.fewer]
     assert len(few) == 5 and decayed["agreement"].notna().sum() == 3 and decayed["cost"].dropna().gt(0).all()
+
+
+def test_what_is_counted_is_what_the_lists_say() -> None:
+    rows = [row for row in looked(DECAYED, 1, SMALL) if row["queries"] == SMALL.queries]
+    counts = pd.DataFrame(counted(1, SMALL.images, SMALL)).set_index("method")["distinct first"]
+    said = {row["method"]: row["distinct first"] for row in rows}
+    assert len(counts) == 4 and all(said[method] == share for method, share in counts.items())

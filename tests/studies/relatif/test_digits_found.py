@@ -1,7 +1,7 @@
 """What the digits' part says in its quick form."""
 
 from whence.studies.found import Found
-from whence.studies.relatif.digits import DECAYED, FLIPPED, PLAIN
+from whence.studies.relatif.digits import DECAYED, FLIPPED, PLAIN, SMALL
 from whence.studies.relatif.lists import INFLUENCE, RANDOM, THETA, L
 
 
@@ -29,3 +29,8 @@ def test_the_running_times_are_a_table_and_the_images_figures(quick: Found) -> N
     costs = quick.tables["digits, cost"]
     assert {"fit", "seconds", "cost"} <= set(costs.columns) and {INFLUENCE, THETA, L, "DIVINE", f"{THETA}, EK-FAC"} <= set(costs["method"])
     assert {f"digits, {PLAIN}", f"digits, {DECAYED}", "digits"} <= set(quick.figures)
+
+
+def test_fewer_images_are_named_more_often(quick: Found) -> None:
+    few, many = (of(quick, f"{images} images/{RANDOM}/times as many distinct") for images in SMALL.grown)
+    assert few > 0.5 and many > 0.5 and len(quick.tables["digits, by number of images"]) == 2 * 2 * 4

@@ -5,7 +5,7 @@ damping that the library chooses without retraining; with weight decay none is a
 start, the order of batches, the queries and the flips.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,13 +30,14 @@ NULL = 1e-10  # of the largest eigenvalue
 class Size:
     """Training images, queries, and how many of these DIVINE and EK-FAC are asked about."""
 
-    images: int = 5000
+    images: int = 3000
     queries: int = 1000
     fewer: int = 20
     pool: int = 2
+    grown: tuple[int, ...] = (1000, 3000, 10_000)  # images of what is counted by their number
 
 
-SMALL = Size(300, 60, 8, 4)
+SMALL = Size(300, 60, 8, 4, (150, 300))
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,11 +122,34 @@ def approximated(one: Trained, lists: Lists, size: Size) -> list[dict[str, Any]]
     return rows
 
 
+def sized(size: Size) -> dict[str, int]:
+    """What a cell depends on."""
+    return {"images": size.images, "queries": size.queries, "fewer": size.fewer, "pool": size.pool}
+
+
 def measured(study: Study, size: Size) -> pd.DataFrame:
     """Every cell and seed."""
     cells = [(cell, seed) for cell in CELLS for seed in study.count(5, 2)]
     parts = []
     for cell, seed in track(cells, "softmax regressions", len(cells)):
-        facts = {"cell": cell, "seed": seed, **vars(size), "rate": RATE, "epochs": EPOCHS}
+        facts = {"cell": cell, "seed": seed, **sized(size), "rate": RATE, "epochs": EPOCHS}
         parts.append(study.kept.rows("digits", facts, lambda cell=cell, seed=seed: looked(cell, seed, size)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def counted(seed: int, images: int, size: Size) -> list[dict[str, Any]]:
+    """How many examples each method names in the first place where there are so many to name, with weight decay."""
+    one = trained(DECAYED, seed, replace(size, images=images))
+    lists, _ = listed(one.ihvp, one.problem, one.queries, seed)
+    return [{"images": images, "seed": seed, "method": name, "distinct first": len(np.unique(firsts[:, 0])) / len(firsts)}
+            for name, firsts in lists.firsts.items()]  # fmt: skip
+
+
+def grown(study: Study, size: Size) -> pd.DataFrame:
+    """Every number of images and seed."""
+    cells = [(images, seed) for images in size.grown for seed in study.count(5, 2)]
+    parts = []
+    for images, seed in track(cells, "numbers of images", len(cells)):
+        facts = {"images": images, "seed": seed, "queries": size.queries, "pool": size.pool, "rate": RATE, "epochs": EPOCHS}
+        parts.append(study.kept.rows("grown", facts, lambda images=images, seed=seed: counted(seed, images, size)))
     return pd.concat(parts, ignore_index=True)

@@ -6,7 +6,7 @@ import pandas as pd
 import whence as wh
 from whence.studies.found import Bar, Figure, Found, Number, mean_of, single
 from whence.studies.gallery import gallery
-from whence.studies.relatif.digits import ASKED, CELLS, DECAYED, FLIPPED, PLAIN, SMALL, Size, measured
+from whence.studies.relatif.digits import ASKED, CELLS, DECAYED, FLIPPED, PLAIN, SMALL, Size, grown, measured
 from whence.studies.relatif.lists import DIVINE, INFLUENCE, METHODS, RANDOM, THETA, L
 from whence.studies.relatif.summary import charted, numbered
 from whence.studies.study import Study
@@ -19,8 +19,8 @@ EXTRA = ("agreement", "shared with exact")
 def digits(study: Study) -> Found:
     """Every cell over its seeds."""
     size = study.either(Size(), SMALL)
-    table = measured(study, size)
-    numbers = numbers_of(table, size)
+    table, more = measured(study, size), grown(study, size)
+    numbers = numbers_of(table, size) | ratios(more)
     charts = {
         "digits": Figure(
             charted(numbers, {cell: f"digits/{cell}" for cell in CELLS}, ORDER, ("distinct first", "of the query's class", "outliers", "flipped")),
@@ -31,7 +31,14 @@ def digits(study: Study) -> Found:
         **{f"digits, {cell}": shown(table, cell) for cell in (PLAIN, DECAYED)},
     }
     each = table.drop(columns="shown")
-    return Found({"digits, each seed": each, "digits, cost": costs(each)}, charts, numbers, findings(size), bars(), ORIGINALS)
+    return Found(
+        {"digits, each seed": each, "digits, cost": costs(each), "digits, by number of images": more},
+        charts,
+        numbers,
+        findings(size),
+        bars(),
+        ORIGINALS,
+    )
 
 
 def numbers_of(table: pd.DataFrame, size: Size) -> dict[str, Number]:
@@ -54,6 +61,17 @@ def numbers_of(table: pd.DataFrame, size: Size) -> dict[str, Number]:
             found[f"digits/{cell}/{what}"] = mean_of(what, first[what], first.index.tolist())
     found["digits/parameters"] = single("parameters", float(table["parameters"].iloc[0]))
     found["digits/most cost"] = single("cost", float(table["cost"].max()), sorted(set(table["seed"].tolist())))
+    return found
+
+
+def ratios(table: pd.DataFrame) -> dict[str, Number]:
+    """How many times as many examples as influence each method names, by the number of images; at random is what can be reached."""
+    found = {}
+    for images, rows in table.groupby("images"):
+        wide = rows.pivot(index="seed", columns="method", values="distinct first")
+        for method in (THETA, L, RANDOM):
+            name = f"digits/{images} images/{method}/times as many distinct"
+            found[name] = mean_of("times", wide[method] / wide[INFLUENCE], wide.index.tolist())
     return found
 
 
@@ -98,6 +116,13 @@ def findings(size: Size) -> tuple[str, ...]:
         f"Over {size.queries} digits influence names {{{at}/{INFLUENCE}/distinct first}} as many examples in the first place as there are queries, "
         f"theta-RelatIF {{{at}/{THETA}/times as many distinct}} times as many and l-RelatIF {{{at}/{L}/times as many distinct}} times (drawn at "
         f"random: {{{at}/{RANDOM}/distinct first}}).",
+        "How many times as many depends on how many there are to name: "
+        + "; ".join(
+            f"of {images:,} images theta-RelatIF names {{digits/{images} images/{THETA}/times as many distinct}}, drawing at random "
+            f"{{digits/{images} images/{RANDOM}/times as many distinct}}"
+            for images in size.grown
+        )
+        + ".",
         f"Of the first five by influence {{{at}/{INFLUENCE}/outliers}} are outliers and {{{at}/{INFLUENCE}/of the query's class}} are of the class "
         f"that the model gives the query; by theta-RelatIF {{{at}/{THETA}/outliers}} and {{{at}/{THETA}/of the query's class}}, by l-RelatIF "
         f"{{{at}/{L}/outliers}} and {{{at}/{L}/of the query's class}} (chance {{{at}/{INFLUENCE}/outliers, chance}} and "

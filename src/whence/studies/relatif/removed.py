@@ -14,7 +14,7 @@ import whence as wh
 from whence.progress import track
 from whence.studies.found import Figure, Found, Number, mean_of, single
 from whence.studies.panels import dots, lines
-from whence.studies.relatif.digits import DECAYED, SMALL, Size, Trained, trained, trainer
+from whence.studies.relatif.digits import DECAYED, SMALL, Size, Trained, sized, trained, trainer
 from whence.studies.relatif.lists import DIVINE, INFLUENCE, METHODS, RANDOM, THETA, L
 from whence.studies.study import Study
 
@@ -51,7 +51,7 @@ def retrained(seed: int, size: Size, count: int) -> list[dict[str, Any]]:
 def measured(study: Study, size: Size, count: int) -> pd.DataFrame:
     """Every seed."""
     told = track(study.count(5, 2), "trained without the first", len(study.count(5, 2)))
-    facts = {**vars(size), "count": count}
+    facts = {**sized(size), "count": count}
     parts = [study.kept.rows("removed", {**facts, "seed": seed}, lambda seed=seed: retrained(seed, size, count)) for seed in told]
     return pd.concat(parts, ignore_index=True)
 

@@ -104,9 +104,8 @@ def cnn(study: Study) -> Found:
     if not study.quick:
         less = f"cnn/{LESS:g}"
         said.append(
-            f"With a third of the weight decay r is {{{less}/{EXACT}/pearson}} and with leverage {{{less}/{LEVERAGE}/pearson}}: one image moves the "
-            f"model further than first order sees. {{{less}/no minimum}} of its trainings came to no minimum, {{{first}/no minimum}} at "
-            f"{FIRST:g}."
+            f"With a third of the weight decay r is {{{less}/{EXACT}/pearson}} and with leverage {{{less}/{LEVERAGE}/pearson}}. "
+            f"{{{less}/no minimum}} of its trainings came to no minimum, {{{first}/no minimum}} at {FIRST:g}."
         )
     bars = (Bar(f"{first}/{EXACT}/pearson", at_least=0.88, source="the paper: 0.86"),)
     return Found({"cnn, predicted and retrained changes": table}, {"cnn": figure}, numbers, tuple(said), bars, ORIGINALS)

@@ -24,7 +24,7 @@ class KohLiang(Study):
     question = "Do influence functions foretell retraining, and what are they good for?"
     paper = "Koh & Liang 2017, Understanding Black-box Predictions via Influence Functions"
     takes = "a table of your own for the domain mismatch, with --target"
-    times = Times(quick=100, full=60, measured=False)
+    times = Times(quick=60, full=35, measured=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -31,7 +31,7 @@ RATES = {
     (EFFICIENT, "Adam"): 2e-3,
     (EFFICIENT, "SGD"): 0.02,
     (RESNET, "Adam"): 5e-4,
-    (RESNET, "SGD"): 0.01,
+    (RESNET, "SGD"): 0.005,
 }
 
 
@@ -57,9 +57,6 @@ class Logits(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        for part in model.modules():  # a spread of 0.02, as for weights that are to be loaded, lets the signal die out layer by layer
-            if isinstance(part, nn.Conv2d | nn.Linear):
-                part.reset_parameters()
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (B, 10)."""
@@ -89,7 +86,15 @@ def built(name: str, activation: str, small: bool) -> tuple[nn.Module, list[str]
         else {"width_coefficient": 1.0, "depth_coefficient": 1.0, "hidden_dim": 1280}
     )
     config = library.EfficientNetConfig(num_labels=10, image_size=32, hidden_act="swish" if act == "silu" else act, **STEADY, **scale)
-    return Logits(library.EfficientNetForImageClassification(config)), ["model.efficientnet.encoder.top_conv.*", "model.classifier.*"]
+    return Logits(_begun(library.EfficientNetForImageClassification(config))), ["model.efficientnet.encoder.top_conv.*", "model.classifier.*"]
+
+
+def _begun(model: nn.Module) -> nn.Module:
+    """Begun as torch begins layers: with a spread of 0.02, as for weights that are to be loaded, the signal dies out layer by layer."""
+    for part in model.modules():
+        if isinstance(part, nn.Conv2d | nn.Linear):
+            part.reset_parameters()
+    return model
 
 
 def _all(model: nn.Module, activation: str) -> nn.Module:

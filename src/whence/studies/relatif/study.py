@@ -17,7 +17,7 @@ class RelatIF(Study):
     name = "relatif"
     question = "Whom does each method name, what does it cost, and does training miss them?"
     paper = "a thesis of 2022 that compares influence with RelatIF (Barshan, Brunet & Dziugaite 2020) and plans DIVINE (Bhatt et al. 2021)"
-    times = Times(quick=45, full=60, measured=False)
+    times = Times(quick=20, full=37, measured=False)
 
     def run(self) -> Found:
         return joined(part(self) for part in (digits, losses, networks, removed))

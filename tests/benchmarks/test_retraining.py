@@ -17,6 +17,6 @@ def test_the_quick_form_runs(tmp_path: Path) -> None:
     done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     kept = json.loads((tmp_path / "retraining.json").read_text())
-    assert max(kept["gaps"].values()) < 1e-6 and len(kept["rows"]) == 7
+    assert max(kept["gaps"].values()) < 1e-6 and len(kept["rows"]) == 2 + 2 + 4
     assert {row["models"] for row in kept["rows"]} == {8}
     assert (tmp_path / "retraining.png").read_bytes().startswith(b"\x89PNG")

@@ -39,7 +39,7 @@ class Mislabel(Study):
     question = "Which method finds flipped labels, and at what cost?"
     paper = "Picard et al. 2024, Influenciæ: a library for tracing the influence back to the data points"
     takes = "a table of your own, with --target"
-    times = Times(quick=80, full=65, measured=True)
+    times = Times(quick=80, full=26, measured=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()

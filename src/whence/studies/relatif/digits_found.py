@@ -7,12 +7,11 @@ import whence as wh
 from whence.studies.found import Bar, Figure, Found, Number, mean_of, single
 from whence.studies.gallery import gallery
 from whence.studies.relatif.digits import ASKED, CELLS, DECAYED, FLIPPED, PLAIN, SMALL, Size, grown, measured
-from whence.studies.relatif.lists import DIVINE, INFLUENCE, METHODS, RANDOM, THETA, L
+from whence.studies.relatif.lists import DIVINE, INFLUENCE, METHODS, NTH, RANDOM, THETA, L
 from whence.studies.relatif.summary import charted, numbered
 from whence.studies.study import Study
 
 ORDER = (INFLUENCE, THETA, L, RANDOM)
-NTH = ("1st", "2nd", "3rd")
 EXTRA = ("agreement", "shared with exact")
 
 
@@ -24,9 +23,8 @@ def digits(study: Study) -> Found:
     charts = {
         "digits": Figure(
             charted(numbers, {cell: f"digits/{cell}" for cell in CELLS}, ORDER, ("distinct first", "of the query's class", "outliers", "flipped")),
-            f"Softmax regression on {size.images} digits, {size.queries} queries: what the five examples named first are like; means over seeds, 95 "
-            f"% "
-            "intervals. Outliers are the twentieth of the training images of highest loss.",
+            f"Softmax regression on {size.images} digits, {size.queries} queries: what the five examples named first are like; means over seeds, "
+            "95 % intervals. Outliers are the twentieth of the training images of highest loss.",
         ),
         **{f"digits, {cell}": shown(table, cell) for cell in (PLAIN, DECAYED)},
     }
@@ -94,9 +92,7 @@ def shown(table: pd.DataFrame, cell: str) -> Figure:
         row = {}
         for place, digit in enumerate(ASKED):
             row[f"the {digit}"] = asked[place].view(28, 28).numpy()
-            row |= {
-                f"{nth} of the {digit}": train.X[int(key)].view(28, 28).numpy() for nth, key in zip(("1st", "2nd", "3rd"), ids[place], strict=True)
-            }
+            row |= {f"{nth} of the {digit}": train.X[int(key)].view(28, 28).numpy() for nth, key in zip(NTH, ids[place], strict=True)}
         pictures.append(row)
     return Figure(gallery(pictures, methods), f"Softmax regression {cell}: the three training images that each method names for a 3 and for an 8.")
 

@@ -11,6 +11,7 @@ import torch
 import whence as wh
 
 TOP = 5
+NTH = ("1st", "2nd", "3rd")  # of those that are pictured
 OUTLYING = 0.05  # the share of training examples, those of highest loss, that count as outliers
 INFLUENCE, THETA, L, DIVINE, RANDOM = "influence", "theta-RelatIF", "l-RelatIF", "DIVINE", "random"
 METHODS: dict[str, Callable[[wh.FittedIHVP], wh.Method]] = {

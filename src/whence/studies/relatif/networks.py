@@ -46,8 +46,6 @@ class Size:
 
 
 SMALL = Size(60, 6, 2, True)
-
-
 STEADY = {"batch_norm_momentum": 0.1, "batch_norm_eps": 1e-5, "dropout_rate": 0.2, "drop_connect_rate": 0.0}  # for training from scratch on little
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import whence as wh
 from whence.studies.found import Bar, Figure, Found, Number, mean_of, single
 from whence.studies.gallery import gallery
-from whence.studies.relatif.lists import DIVINE, INFLUENCE, METHODS, RANDOM, THETA, L
+from whence.studies.relatif.lists import DIVINE, INFLUENCE, METHODS, NTH, RANDOM, THETA, L
 from whence.studies.relatif.networks import EFFICIENT, RESNET, SHALLOW, SHOWN, SMALL, Size, measured
 from whence.studies.relatif.summary import FIGURES, charted, numbered
 from whence.studies.study import Study
@@ -14,7 +14,6 @@ from whence.studies.study import Study
 ORDER = (INFLUENCE, THETA, L, DIVINE, RANDOM)
 NETWORKS = (SHALLOW, EFFICIENT, RESNET)
 CELL = ["network", "activation", "optimiser"]
-NTH = ("1st", "2nd", "3rd")
 
 
 def networks(study: Study) -> Found:
@@ -27,8 +26,7 @@ def networks(study: Study) -> Found:
         "networks": Figure(
             charted(numbers, front, ORDER, ("distinct first", "shared by two queries", "of the query's class", "outliers")),
             f"Networks on {size.images} images of CIFAR-10, {size.queries} queries: what the five examples named first are like; means over "
-            f"activations "
-            "and optimisers, 95 % intervals.",
+            "activations and optimisers, 95 % intervals.",
         ),
         "networks, first three": shown(table),
     }
@@ -103,8 +101,7 @@ def findings() -> tuple[str, ...]:
     return (
         f"Test accuracies by activation and optimiser, of ten classes: {trained}.",
         f"Of the first five by influence and by theta-RelatIF are outliers: {outliers} (chance "
-        f"{{networks/{SHALLOW}/{INFLUENCE}/outliers, chance}}); over "
-        "all networks theta-RelatIF names {networks/fewer outliers} fewer.",
+        f"{{networks/{SHALLOW}/{INFLUENCE}/outliers, chance}}); over all networks theta-RelatIF names {{networks/fewer outliers}} fewer.",
         f"By EK-FAC theta-RelatIF costs, beside influence: {cost}; at most {{networks/most cost}} times anywhere.",
     )
 

@@ -7,7 +7,7 @@ BENCH := .venv-bench/.installed
 .PHONY: demo test lint docs bench clean
 
 demo: $(STAMP)
-	$(BIN)/whence demo
+	$(BIN)/wherefrom demo
 
 # Two processes of one thread each: torch's own threads would fight over the cores.
 test: $(STAMP)
@@ -46,12 +46,12 @@ bench: $(BENCH)
 clean:
 	rm -rf .venv .venv-bench site build dist
 
-$(STAMP): pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "whence needs Python 3.11 or later, this is %s; run make PYTHON=python3.11" % sys.version.split()[0])'
+$(STAMP): pyproject.toml studies/pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wherefrom needs Python 3.11 or later, this is %s; run make PYTHON=python3.11" % sys.version.split()[0])'
 	@echo "Setting up .venv (a few minutes the first time) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e studies -e '.[dev]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps curvlinops-for-pytorch # see pyproject.toml
 	@touch $@
 

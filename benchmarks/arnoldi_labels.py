@@ -31,8 +31,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
-import whence as wh
-from whence.gradients import Gradients
+import wherefrom as wf
+from wherefrom.gradients import Gradients
 
 HELD, TRAINING = "held-out", "training"
 SELF, LOSS, LENGTH = "self-influence", "loss", "gradient length"
@@ -108,18 +108,18 @@ def drawn(pool: Data, size: Size, seed: int, form: str) -> tuple[Data, Data]:
 
 def rankings(model: nn.Module, train: Data, held: Data, size: Size, form: str) -> tuple[dict[str, Tensor], dict[str, float]]:
     """What each ranking gives to the images that are looked at, and seconds."""
-    problem = wh.Problem.of(model, wh.cross_entropy(), (train.X, train.y))
-    some, arnoldi = problem.subset(problem.ids[: size.seen]), wh.Arnoldi(size.iterations, rank=size.rank)
+    problem = wf.Problem.of(model, wf.cross_entropy(), (train.X, train.y))
+    some, arnoldi = problem.subset(problem.ids[: size.seen]), wf.Arnoldi(size.iterations, rank=size.rank)
     if form == HELD:
-        looked = wh.Problem.of(model, wh.cross_entropy(), (held.X, held.y))
-        fit, ihvp = seconds(lambda: wh.IHVP(wh.GaussNewton(), arnoldi, 0.0).fit(some))
+        looked = wf.Problem.of(model, wf.cross_entropy(), (held.X, held.y))
+        fit, ihvp = seconds(lambda: wf.IHVP(wf.GaussNewton(), arnoldi, 0.0).fit(some))
         gradients = Gradients(looked)
         scoring, own = seconds(lambda: torch.cat([ihvp.quadratic(gradients.losses(batch)) for batch in looked.batches()]))
     else:
         looked = problem
-        fit, ihvp = seconds(lambda: wh.IHVP(wh.GaussNewton().fit(some), arnoldi, 0.0).fit(problem))  # a subset's curvature, every image's influence
-        scoring, own = seconds(lambda: wh.self_influence(wh.InfluenceFunction(ihvp), problem, progress=False))
-    length = wh.self_influence(wh.GradientDot(), looked, progress=False).sqrt()
+        fit, ihvp = seconds(lambda: wf.IHVP(wf.GaussNewton().fit(some), arnoldi, 0.0).fit(problem))  # a subset's curvature, every image's influence
+        scoring, own = seconds(lambda: wf.self_influence(wf.InfluenceFunction(ihvp), problem, progress=False))
+    length = wf.self_influence(wf.GradientDot(), looked, progress=False).sqrt()
     return {SELF: own, LOSS: losses_of(looked, held if form == HELD else train), LENGTH: length}, {"fit": fit, "self-influence": scoring}
 
 
@@ -192,7 +192,7 @@ def report(results: list[Result], facts: dict[str, Any], out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     kept = {**facts, "results": [r.row() for r in results], "summary": table.to_dict("records"), "bars": bars}
     (out / "arnoldi_labels.json").write_text(json.dumps(kept, indent=1))
-    wh.plot.save(chart(results), out / "arnoldi_labels.png")
+    wf.plot.save(chart(results), out / "arnoldi_labels.png")
 
 
 def main() -> None:
@@ -207,7 +207,7 @@ def main() -> None:
     torch.set_num_threads(settings.threads or (1 if settings.quick else 2))
     changed = {name: getattr(settings, name) for name in ("seen", "iterations", "rank", "epochs") if getattr(settings, name)}
     size, load = replace(SMALL if settings.quick else Size(), **changed), os.getloadavg()[0]
-    images = wh.datasets.mnist("test", limit=size.train + size.held)
+    images = wf.datasets.mnist("test", limit=size.train + size.held)
     X = avg_pool2d(images.X, 4) if settings.quick else images.X
     pool = Data(X, images.y, torch.zeros(len(images.y), dtype=torch.bool))
     seeds = settings.seeds or list(range(size.seeds))

@@ -31,9 +31,9 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-import whence as wh
-from whence.batch import joined
-from whence.studies.koh_liang.flipping import RADIUS, TOP, Chord, Digits, Flipped, Model, pictured
+import wherefrom as wf
+from wherefrom.data.batches import joined
+from wherefrom_studies.koh_liang.flipping import RADIUS, TOP, Chord, Digits, Flipped, Model, pictured
 
 L2, OTHERS = 0.001, (0.01,)
 BARS = {"flipped with 1": 0.45, "flipped with 2": 0.90, "flipped with 10": 1.0, "times random": 10.0, "pearson": 0.98}
@@ -59,7 +59,7 @@ def foretold(model: Model, places: np.ndarray, images: int, radius: float) -> di
     """Predicted against true changes of the queries' losses by one changed image."""
     problem, queries, train = model.problem, model.queries(places), Chord(model.ihvp)
     drawn = np.random.default_rng(1).choice(len(problem), images, replace=False)
-    slopes = wh.perturbation_influence(problem, queries, problem.ids[drawn], model.ihvp, progress=False)
+    slopes = wf.methods.perturbation_influence(problem, queries, problem.ids[drawn], model.ihvp, progress=False)
     X = joined(problem.batches()).inputs[drawn]
     aimed = torch.stack([slopes.values[number % len(places), number].sign() for number in range(images)])
     new, before, true = (X + radius * aimed).clamp(0, 1), measured(problem, queries), []
@@ -67,14 +67,14 @@ def foretold(model: Model, places: np.ndarray, images: int, radius: float) -> di
         changed = problem.replaced(problem.ids[[position]], new[number : number + 1])
         true.append(measured(problem.at(train(changed, 0)), queries) - before)
     actual, told = torch.stack(true, 1).flatten().numpy(), {}
-    guesses = {"": slopes.effect(new - X), ", replacement": wh.replacement_influence(problem, queries, slopes.train_ids, new, model.ihvp)}
+    guesses = {"": slopes.effect(new - X), ", replacement": wf.methods.replacement_influence(problem, queries, slopes.train_ids, new, model.ihvp)}
     for name, guess in guesses.items():
         predicted = guess.flatten().numpy()
         told |= {f"pearson{name}": float(np.corrcoef(predicted, actual)[0, 1]), f"slope{name}": float(np.polyfit(actual, predicted, 1)[0])}
     return told
 
 
-def measured(problem: wh.Problem, queries: wh.Examples) -> Tensor:
+def measured(problem: wf.Problem, queries: wf.Examples) -> Tensor:
     with torch.no_grad():
         return torch.cat([problem.measurements(problem.outputs(batch.inputs), batch) for batch in problem.batches(queries)])
 
@@ -145,8 +145,8 @@ def main() -> None:
         "machine": platform.processor() or platform.machine(), "threads": torch.get_num_threads(), "load": load,
     }  # fmt: skip
     report(pd.DataFrame(rows), told, facts, settings.out)
-    wh.plot.save(chart(attacks, range(most + 1)), settings.out / "attack.png")
-    wh.plot.save(pictured(first, places, attacks[L2].few), settings.out / "attack_images.png")
+    wf.plot.save(chart(attacks, range(most + 1)), settings.out / "attack.png")
+    wf.plot.save(pictured(first, places, attacks[L2].few), settings.out / "attack_images.png")
 
 
 if __name__ == "__main__":

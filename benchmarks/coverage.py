@@ -26,30 +26,31 @@ import pandas as pd
 import torch
 from scipy.stats import norm
 
-import whence as wh
-from whence.progress import track
+import wherefrom as wf
+from wherefrom.progress import track
 
 NOMINAL, BAR, ERRORS = 0.95, 0.93, 3.0
 N, K = 711, 50
 MET = {True: "met", False: "MISSED", None: "open"}
-Row = tuple[str, str, float | None, Callable[[np.random.Generator], wh.Estimate], bool]
+Row = tuple[str, str, float | None, Callable[[np.random.Generator], wf.metrics.Estimate], bool]
 
 
-def scores(values: np.ndarray) -> wh.Scores:
-    return wh.Scores(torch.from_numpy(values), np.arange(len(values)), np.arange(values.shape[1]), "arbitrary", "simulated")
+def scores(values: np.ndarray) -> wf.Scores:
+    return wf.Scores(torch.from_numpy(values), np.arange(len(values)), np.arange(values.shape[1]), "arbitrary", "simulated")
 
 
-def outcomes(worsening: np.ndarray) -> wh.Outcomes:
+def outcomes(worsening: np.ndarray) -> wf.retraining.Outcomes:
     """Of groups of one id each, from (seeds, q, m)."""
     seeds, q, m = worsening.shape
     groups = {str(i): [i] for i in range(m)}
-    return wh.Outcomes(torch.from_numpy(worsening), torch.zeros(seeds, q).double(), groups, np.arange(q), 1.0, "loss change")
+    return wf.retraining.Outcomes(torch.from_numpy(worsening), torch.zeros(seeds, q).double(), groups, np.arange(q), 1.0, "loss change")
 
 
 def of_runs(runs: int, name: str, barred: bool) -> Row:
     """One figure of R runs that share a signal."""
-    measures: dict[str, Callable[[np.ndarray], wh.Estimate]] = {
-        "Nogueira": lambda values: wh.nogueira(values, k=K), "Kendall W": wh.kendall_w, "mean tau-b": wh.mean_kendall, "ICC(C,1)": wh.icc,
+    measures: dict[str, Callable[[np.ndarray], wf.metrics.Estimate]] = {
+        "Nogueira": lambda values: wf.metrics.nogueira(values, k=K), "Kendall W": wf.metrics.kendall_w,
+        "mean tau-b": wf.metrics.mean_kendall, "ICC(C,1)": wf.metrics.icc,
     }  # fmt: skip
     signal = np.random.default_rng(1).normal(size=N)
     return name, f"{runs} runs", None, lambda random: measures[name](signal + random.normal(size=(runs, N))), barred
@@ -58,11 +59,11 @@ def of_runs(runs: int, name: str, barred: bool) -> Row:
 def of_lds(q: int, m: int) -> Row:
     """LDS with shared noise; a query's prediction is its signal with noise of a variance of its own, of 1 where it is the only one."""
 
-    def drawn(random: np.random.Generator) -> wh.Estimate:
+    def drawn(random: np.random.Generator) -> wf.metrics.Estimate:
         signal, shared = random.normal(size=(q, m)), random.normal(size=(1, m))
         predicted = signal + (random.exponential(size=(q, 1)) if q > 1 else 1.0) ** 0.5 * random.normal(size=(q, m))
         actual = signal + shared + 0.7 * random.normal(size=(q, m))
-        return wh.lds(scores(predicted), outcomes(actual[None]), seed=int(random.integers(1 << 30)), progress=False).lds
+        return wf.lds(scores(predicted), outcomes(actual[None]), seed=int(random.integers(1 << 30)), progress=False).lds
 
     variance = np.random.default_rng(2).exponential(size=1_000_000) if q > 1 else np.ones(1)
     rho = 1 / np.sqrt((1 + variance) * (2 + 0.7**2))
@@ -72,9 +73,9 @@ def of_lds(q: int, m: int) -> Row:
 def of_queries(q: int) -> Row:
     """The mean over queries of τ-b of pairs that correlate at 0.2 to 0.8."""
 
-    def drawn(random: np.random.Generator) -> wh.Estimate:
+    def drawn(random: np.random.Generator) -> wf.metrics.Estimate:
         rho, x = random.uniform(0.2, 0.8, (q, 1)), random.normal(size=(q, 60))
-        return wh.kendall(x, rho * x + np.sqrt(1 - rho**2) * random.normal(size=(q, 60)))
+        return wf.metrics.kendall(x, rho * x + np.sqrt(1 - rho**2) * random.normal(size=(q, 60)))
 
     return "tau-b", f"{q} queries", float((2 / np.pi * np.arcsin(np.linspace(0.2, 0.8, 100_001))).mean()), drawn, False
 
@@ -92,9 +93,9 @@ def of_labels(name: str) -> Row:
     }  # fmt: skip
     flipped = np.arange(n) < m
 
-    def drawn(random: np.random.Generator) -> wh.Estimate:
+    def drawn(random: np.random.Generator) -> wf.metrics.Estimate:
         values = random.normal(size=n) + shift * flipped
-        return getattr(wh.mislabel_detection(values, flipped, seed=int(random.integers(1 << 30)), progress=False), name)
+        return getattr(wf.metrics.mislabel_detection(values, flipped, seed=int(random.integers(1 << 30)), progress=False), name)
 
     return name.replace("_", " "), f"{m} of {n} labels", truths[name], drawn, False
 
@@ -102,11 +103,11 @@ def of_labels(name: str) -> Row:
 def of_changes(name: str, truth: float) -> Row:
     """Predicted changes that are 0.8 of the actual ones, with noise."""
 
-    def drawn(random: np.random.Generator) -> wh.Estimate:
+    def drawn(random: np.random.Generator) -> wf.metrics.Estimate:
         actual = random.normal(size=(3, 40))
         predicted = scores(0.8 * actual + 0.4 * random.normal(size=(3, 40)))
-        measured = wh.Scores(predicted.values, predicted.query_ids, predicted.train_ids, "loss change", "simulated")
-        return getattr(wh.loo_correlation(measured, outcomes(actual[None]), seed=int(random.integers(1 << 30))), name)
+        measured = wf.Scores(predicted.values, predicted.query_ids, predicted.train_ids, "loss change", "simulated")
+        return getattr(wf.loo_correlation(measured, outcomes(actual[None]), seed=int(random.integers(1 << 30))), name)
 
     return f"leave-one-out {name}", "3 queries, 40 groups", truth, drawn, False
 
@@ -115,15 +116,17 @@ def of_removal() -> Row:
     """A worsening of 1 against 0.5; sets of the control differ as much as retrainings do."""
     groups = {str(draw): list(range(draw, draw + 10)) for draw in range(3)}
 
-    def drawn(random: np.random.Generator) -> wh.Estimate:
+    def drawn(random: np.random.Generator) -> wf.metrics.Estimate:
         baseline = random.normal(size=(5, 1))
         arm = torch.from_numpy(baseline[:, :, None] + 1 + random.normal(size=(5, 1, 1)))
         control = torch.from_numpy(baseline[:, :, None] + 0.5 + random.normal(size=(1, 1, 3)) + random.normal(size=(5, 1, 3)))
         made = {
-            name: wh.Outcomes(values, torch.from_numpy(baseline), dict(list(groups.items())[: values.shape[2]]), np.arange(1), 1.0, "loss change")
+            name: wf.retraining.Outcomes(
+                values, torch.from_numpy(baseline), dict(list(groups.items())[: values.shape[2]]), np.arange(1), 1.0, "loss change"
+            )
             for name, values in (("method", arm), ("random", control))
         }
-        return wh.removal_curves(made).differences["method", "random"].area
+        return wf.metrics.removal_curves(made).differences["method", "random"].area
 
     return "removal above random", "5 seeds, 3 draws", 0.5, drawn, False
 
@@ -164,23 +167,25 @@ def coverage(quick: bool) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def drawn_at_random(random: np.random.Generator) -> dict[str, wh.Estimate]:
+def drawn_at_random(random: np.random.Generator) -> dict[str, wf.metrics.Estimate]:
     """Every figure that names a chance, of scores that know nothing."""
     q, n, m = 10, 60, 25
 
-    def nothing(rows: int = q, columns: int = n) -> wh.Scores:
+    def nothing(rows: int = q, columns: int = n) -> wf.Scores:
         return scores(random.normal(size=(rows, columns)))
 
-    found = {f"agreement: {one.name}": one for one in wh.agreement(nothing(), nothing(), k=8).estimates()}
-    found |= {f"stability: {one.name}": one for one in wh.stability([nothing() for _ in range(5)], k=8).estimates() if one.chance is not None}
-    noise = wh.signal_to_noise([nothing(columns=600) for _ in range(5)])
+    found = {f"agreement: {one.name}": one for one in wf.metrics.agreement(nothing(), nothing(), k=8).estimates()}
+    found |= {f"stability: {one.name}": one for one in wf.metrics.stability([nothing() for _ in range(5)], k=8).estimates() if one.chance is not None}
+    noise = wf.metrics.signal_to_noise([nothing(columns=600) for _ in range(5)])
     found |= {f"runs: {one.name}": one for one in (noise.ratio, noise.same_sign)}
-    found |= {f"labels: {one.name}": one for one in wh.mislabel_detection(random.normal(size=n), np.arange(n) < 9, progress=False).estimates()}
+    found |= {
+        f"labels: {one.name}": one for one in wf.metrics.mislabel_detection(random.normal(size=n), np.arange(n) < 9, progress=False).estimates()
+    }
     train, asked = random.integers(0, 3, n), random.integers(0, 3, q)
     checks = (
-        wh.class_detection(nothing(), train, asked, k=3), wh.marked_detection(nothing(), [1, 5, 9]),
-        wh.randomised_model(nothing(), [nothing() for _ in range(5)]), wh.distinct_top(nothing(), k=5),
-        wh.lds(nothing(columns=m), outcomes(random.normal(size=(1, q, m))), progress=False).lds,
+        wf.metrics.class_detection(nothing(), train, asked, k=3), wf.metrics.marked_detection(nothing(), [1, 5, 9]),
+        wf.metrics.randomised_model(nothing(), [nothing() for _ in range(5)]), wf.metrics.distinct_top(nothing(), k=5),
+        wf.lds(nothing(columns=m), outcomes(random.normal(size=(1, q, m))), progress=False).lds,
     )  # fmt: skip
     return found | {f"checks: {one.name}": one for one in checks}
 
@@ -232,7 +237,7 @@ def report(covered: pd.DataFrame, at_random: pd.DataFrame, facts: dict[str, Any]
     out.mkdir(parents=True, exist_ok=True)
     plain = {name: json.loads(table.to_json(orient="records")) for name, table in (("coverage", covered), ("chance", at_random))}
     (out / "coverage.json").write_text(json.dumps({**facts, **plain, "chance met": within}, indent=1))
-    wh.plot.save(chart(covered), out / "coverage.png")
+    wf.plot.save(chart(covered), out / "coverage.png")
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""EK-FAC influence of 10,000 MNIST images on 100 queries: whence's seconds, fit and scores, beside kronfluence's and the physical limit.
+"""EK-FAC influence of 10,000 MNIST images on 100 queries: wherefrom's seconds, fit and scores, beside kronfluence's and the physical limit.
 
 The MLP 784-256-128-10 and the CNN of four_models.py after five epochs, the same weights, images and queries, float32, each engine in turn in
 `--rounds` rounds (3) after a small warm-up; the middle round counts. Both fit on labels drawn from the model, one for each image, damp each layer
 by a tenth of its mean eigenvalue, and score every image for every query; self-influence is timed apart, on fitted factors.
-Since each draws labels of its own, the two libraries' scores cannot be equal. whence's are held against dense EK-FAC with the same factors
-(Pearson 0.9999 or more), kronfluence's are told beside those of whence with another seed.
+Since each draws labels of its own, the two libraries' scores cannot be equal. wherefrom's are held against dense EK-FAC with the same factors
+(Pearson 0.9999 or more), kronfluence's are told beside those of wherefrom with another seed.
 The limit: the plain forward and backward passes three times (factors, eigenvalues, scores), and the products of factors, eigenvalues and
 scores, 9 (o³ + i³) for eigenvectors, at the speed of `torch.mm`. Writes ekfac.json and ekfac.png. `--quick` takes 200 images of 7 × 7 pixels.
 """
@@ -28,10 +28,10 @@ from four_models import Limit, Task, layer_shapes, mm_speed, plain_passes, secon
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-import whence as wh
-from whence.solvers.eigen import EigenInverse
+import wherefrom as wf
+from wherefrom.solvers.eigen import EigenInverse
 
-OURS, PEER = "whence EKFAC", "kronfluence"
+OURS, PEER = "wherefrom EKFAC", "kronfluence"
 SCORES, OWN = "fit and scores", "self-influence"
 BARS = {("MLP", SCORES): 20.0, ("CNN", SCORES): 3.0, ("MLP", OWN): 100.0}
 CLOSE, LIMIT, WARM = 0.9999, 3.0, 64
@@ -54,14 +54,14 @@ class Result:
 
 
 def ours(task: Task, images: int, seed: int = 0, tolerance: float | None = None) -> tuple[dict[str, float], Tensor]:
-    problem, solver = task.problem(images), wh.Eigen() if tolerance is None else wh.Eigen(tolerance=tolerance)
+    problem, solver = task.problem(images), wf.Eigen() if tolerance is None else wf.Eigen(tolerance=tolerance)
 
-    def scored() -> tuple[wh.FittedIHVP, Tensor]:
-        ihvp = wh.IHVP(wh.EKFAC(seed=seed), solver).fit(problem)
-        return ihvp, wh.attribute(wh.InfluenceFunction(ihvp), problem, task.queries, progress=False).values
+    def scored() -> tuple[wf.solvers.FittedIHVP, Tensor]:
+        ihvp = wf.IHVP(wf.EKFAC(seed=seed), solver).fit(problem)
+        return ihvp, wf.attribute(wf.InfluenceFunction(ihvp), problem, task.queries, progress=False).values
 
     spent, (ihvp, values) = seconds(scored)
-    own, _ = seconds(lambda: wh.self_influence(wh.InfluenceFunction(ihvp), problem, progress=False))
+    own, _ = seconds(lambda: wf.self_influence(wf.InfluenceFunction(ihvp), problem, progress=False))
     return {SCORES: spent, OWN: own}, values
 
 
@@ -109,7 +109,7 @@ def kronfluence_engine(batch: int) -> Engine:
 def limit(task: Task, passes: float, speed: float) -> Limit:
     """Three passes, and the products of one's own way: factors, eigenvalues, and scores by outer products or written out."""
     images, queries = len(task.train[1]), len(task.queries[1])
-    ihvp = wh.IHVP(wh.EKFAC(), wh.Eigen()).fit(task.problem(images))
+    ihvp = wf.IHVP(wf.EKFAC(), wf.Eigen()).fit(task.problem(images))
     assert isinstance(ihvp.inverse, EigenInverse)
     total = 0
     for place, (t, i, o) in enumerate(layer_shapes(task)):
@@ -138,7 +138,7 @@ def measured(task: Task, engines: dict[str, Engine], rounds: int) -> tuple[list[
                 spent[name, what] += [taken] * bool(turn)
         passes.append(plain_passes(task))
     exact, other = (ours(task, len(task.train[1]), seed, 0.0)[1] for seed in (0, 1))
-    agreement = {"dense EK-FAC, same factors": pearson(scores[OURS], exact), "whence with another seed": pearson(other, exact)}
+    agreement = {"dense EK-FAC, same factors": pearson(scores[OURS], exact), "wherefrom with another seed": pearson(other, exact)}
     if PEER in scores:
         agreement[PEER] = pearson(scores[PEER], exact)
     results = [Result(task.name, name, what, rounds_of) for (name, what), rounds_of in spent.items()]
@@ -170,7 +170,7 @@ def chart(results: list[Result], limits: dict[str, Limit]) -> alt.TopLevelMixin:
     table = pd.DataFrame([{**row, "label": f"{row['seconds']:.3g} s"} for row in rows])
     y = alt.Y("engine:N", sort=list(dict.fromkeys(table["engine"])), title=None, axis=alt.Axis(labelLimit=240))
     base = alt.Chart().encode(x=alt.X("seconds:Q", scale=alt.Scale(type="log"), title="seconds"), y=y)
-    colours = alt.Scale(domain=["whence", "kronfluence", "limit"], range=["#2f6fb0", "#c99a2e", "#222222"])
+    colours = alt.Scale(domain=["wherefrom", "kronfluence", "limit"], range=["#2f6fb0", "#c99a2e", "#222222"])
     dots = base.mark_circle(size=90, opacity=1).encode(color=alt.Color("whose:N", scale=colours, legend=None))
     pictures = alt.layer(dots, base.mark_text(align="left", dx=8).encode(text="label:N"), data=table).properties(width=460)
     return pictures.facet(row=alt.Row("model:N", sort=list(limits), title=None)).properties(title="EK-FAC influence of the training images")
@@ -214,7 +214,7 @@ def main() -> None:
     settings.out.mkdir(parents=True, exist_ok=True)
     kept = {**facts, "results": [{**vars(r), "seconds": r.seconds} for r in results], "limits": {n: b.row() for n, b in limits.items()}, "bars": bars}
     (settings.out / "ekfac.json").write_text(json.dumps(kept, indent=1))
-    wh.plot.save(chart(results, limits), settings.out / "ekfac.png")
+    wf.plot.save(chart(results, limits), settings.out / "ekfac.png")
 
 
 if __name__ == "__main__":

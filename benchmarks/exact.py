@@ -26,8 +26,8 @@ import pandas as pd
 import scipy.linalg
 import torch
 
-import whence as wh
-from whence.gradients import Gradients
+import wherefrom as wf
+from wherefrom.gradients import Gradients
 
 L2 = 0.01
 TOLERANCE = 1e-8  # of conjugate gradients
@@ -58,8 +58,8 @@ class Task:
     def queries(self, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
         return torch.from_numpy(self.Xq).to(dtype), torch.from_numpy(self.yq)
 
-    def problem(self, dtype: torch.dtype) -> wh.Problem:
-        return wh.Problem.of(self.model(dtype), wh.cross_entropy(l2=L2), self.train(dtype))
+    def problem(self, dtype: torch.dtype) -> wf.Problem:
+        return wf.Problem.of(self.model(dtype), wf.cross_entropy(l2=L2), self.train(dtype))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +85,10 @@ class Result:
 def trained(quick: bool) -> Task:
     """The task, trained by Newton's method to a gradient norm of 1e-10."""
     images, count = (300, 5) if quick else (10_000, 100)
-    train, test = wh.datasets.mnist("train", limit=images), wh.datasets.mnist("test", limit=count)
+    train, test = wf.datasets.mnist("train", limit=images), wf.datasets.mnist("test", limit=count)
     X, Xq = ((torch.nn.functional.avg_pool2d(part.X, 4) if quick else part.X).flatten(1).double().numpy() for part in (train, test))
     start = Task(X, train.y.numpy(), Xq, test.y.numpy(), np.zeros((10, X.shape[1])), np.zeros(10))
-    found = wh.train.newton(1e-10)(start.problem(torch.float64), 0).parameters
+    found = wf.train.newton(1e-10)(start.problem(torch.float64), 0).parameters
     return Task(start.X, start.y, start.Xq, start.yq, found["weight"].numpy(), found["bias"].numpy())
 
 
@@ -120,22 +120,22 @@ def _gradients(task: Task, X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np
     return np.concatenate([X, np.ones((len(X), 1))], 1), p - np.eye(10)[y], p
 
 
-def ours(task: Task, solver: wh.Solver, dtype: torch.dtype) -> Result:
+def ours(task: Task, solver: wf.solvers.Solver, dtype: torch.dtype) -> Result:
     """Influence by the whole Hessian and ``solver``; the fit of the curvature and the scoring timed apart."""
     problem, queries = task.problem(dtype), task.queries(dtype)
     start = time.perf_counter()
-    ihvp = wh.IHVP(wh.Hessian(), solver).fit(problem)
+    ihvp = wf.IHVP(wf.Hessian(), solver).fit(problem)
     fit = time.perf_counter() - start
     start = time.perf_counter()
-    scores = wh.attribute(wh.InfluenceFunction(ihvp), problem, queries, progress=False)
+    scores = wf.attribute(wf.InfluenceFunction(ihvp), problem, queries, progress=False)
     scoring = time.perf_counter() - start
-    return Result(f"whence {type(solver).__name__}", _name(dtype), fit, scoring, scores.values.numpy())
+    return Result(f"wherefrom {type(solver).__name__}", _name(dtype), fit, scoring, scores.values.numpy())
 
 
 def worst_residual(task: Task) -> tuple[float, int]:
     """Conjugate gradients' largest ‖g - Hx‖ / ‖g‖ over the queries, with H by its own product, and the iterations."""
     problem = task.problem(torch.float64)
-    ihvp = wh.IHVP(wh.Hessian(), wh.CG(tolerance=TOLERANCE)).fit(problem)
+    ihvp = wf.IHVP(wf.Hessian(), wf.CG(tolerance=TOLERANCE)).fit(problem)
     with torch.no_grad():
         (batch,) = problem.batches(problem.examples(task.queries(torch.float64)), size=len(task.yq))
         rows = Gradients(problem).losses(batch)
@@ -168,12 +168,12 @@ def peer(task: Task, dtype: torch.dtype, batch: int, limit: float) -> Result | s
 
 
 def peers(task: Task, batch: int, limit: float) -> tuple[list[Result], list[str]]:
-    """In each floating type whence's Exact, pyDVL and Exact once more, since the machine's speed may drift; and why pyDVL is missing."""
+    """In each floating type wherefrom's Exact, pyDVL and Exact once more, since the machine's speed may drift; and why pyDVL is missing."""
     results, missing = [], []
     for dtype in (torch.float64, torch.float32):
-        before = ours(task, wh.Exact(), dtype)
+        before = ours(task, wf.Exact(), dtype)
         found = peer(task, dtype, batch, limit)
-        results += [before] if isinstance(found, str) else [before, found, ours(task, wh.Exact(), dtype)]
+        results += [before] if isinstance(found, str) else [before, found, ours(task, wf.Exact(), dtype)]
         if isinstance(found, str) and found not in missing:
             missing.append(found)
             print(found)
@@ -212,10 +212,10 @@ def difference(values: np.ndarray | None, truth: np.ndarray) -> float | None:
 
 def checks(results: list[Result], truth: np.ndarray, residual: float, quick: bool) -> dict[str, dict[str, Any]]:
     """Each bar: what was found, what is asked, and whether it is met; None for times of the quick form, and where a lower bound leaves it open."""
-    exact = {dtype: [r.seconds for r in results if (r.engine, r.dtype) == ("whence Exact", dtype)] for dtype in ("float64", "float32")}
+    exact = {dtype: [r.seconds for r in results if (r.engine, r.dtype) == ("wherefrom Exact", dtype)] for dtype in ("float64", "float32")}
     seconds = at_most(max(exact["float64"]), BARS["seconds"])
-    found = {"seconds of whence Exact, float64": {**seconds, "met": None if quick else seconds["met"]}}
-    found["relative residual of whence CG, float64"] = at_most(residual, BARS["residual"])
+    found = {"seconds of wherefrom Exact, float64": {**seconds, "met": None if quick else seconds["met"]}}
+    found["relative residual of wherefrom CG, float64"] = at_most(residual, BARS["residual"])
     for result in results:
         name, apart = f"{result.engine}, {result.dtype}", difference(result.values, truth)
         if apart is not None and result.engine != REFERENCE:
@@ -267,7 +267,7 @@ def report(results: list[Result], truth: np.ndarray, facts: dict[str, Any], out:
     )
     out.mkdir(parents=True, exist_ok=True)
     (out / "exact.json").write_text(json.dumps({**facts, "results": rows, "bars": bars}, indent=1))
-    wh.plot.save(chart(table), out / "exact.png")
+    wf.plot.save(chart(table), out / "exact.png")
 
 
 def main() -> None:
@@ -280,7 +280,7 @@ def main() -> None:
     load, task = os.getloadavg()[0], trained(settings.quick)
     truth = reference(task)
     assert truth.values is not None
-    results = [truth, ours(task, wh.CG(tolerance=TOLERANCE), torch.float64)]
+    results = [truth, ours(task, wf.CG(tolerance=TOLERANCE), torch.float64)]
     residual, iterations = worst_residual(task)
     compared, missing = peers(task, settings.peer_batch, settings.peer_limit)
     facts = {

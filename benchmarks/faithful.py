@@ -1,11 +1,11 @@
 """Influence against what it estimates, on a network: the proximal Bregman response, and leave-one-out training; and what each curvature costs.
 
 An MLP 196-64-10 (tanh) on 1,000 MNIST images of 14 × 14 pixels, stopped after `--epochs` (10), so that it is at no minimum. For 30 training
-images and ten others the true changes: the proximal Bregman response (`wh.pbrf`, damping 0.01, float64), and training again without each image,
-from the model's own start in its own order, and from other starts in other orders, the mean over `--seeds` (4). For each pair of curvature and
-solver, all with damping 0.01: the seconds to fit it and to score all images for the ten, the correlation of the 30 × 10 scores with each truth,
-and the mean Spearman correlation of all scores with those of Gauss-Newton. Then RelatIF's seconds over influence's, for all training images.
-Writes faithful.json and faithful.png. `--quick` takes 100 images of 7 × 7 pixels, six images, three others and one seed.
+images and ten others the true changes: the proximal Bregman response (`wf.retraining.pbrf`, damping 0.01, float64), and training again without
+each image, from the model's own start in its own order, and from other starts in other orders, the mean over `--seeds` (4). For each pair of
+curvature and solver, all with damping 0.01: the seconds to fit it and to score all images for the ten, the correlation of the 30 × 10 scores
+with each truth, and the mean Spearman correlation of all scores with those of Gauss-Newton. Then RelatIF's seconds over influence's, for all
+training images. Writes faithful.json and faithful.png. `--quick` takes 100 images of 7 × 7 pixels, six images, three others and one seed.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
-import whence as wh
+import wherefrom as wf
 
 DAMPING, HIDDEN, RATE, BATCH = 0.01, 64, 0.1, 50
 TRUE = "GaussNewton, CG"
@@ -34,20 +34,20 @@ BARS = {"PBRF": 0.95, "over": 0.3, "RelatIF": 2.0}
 MET = {True: "met", False: "MISSED", None: "open"}
 
 
-def pairs(quick: bool) -> dict[str, wh.IHVP]:
+def pairs(quick: bool) -> dict[str, wf.IHVP]:
     """Every curvature with the solver that suits it."""
     depth, rank = (100, 20) if quick else (1000, 100)
-    gauss_newton = wh.GaussNewton()
+    gauss_newton = wf.GaussNewton()
     return {
-        TRUE: wh.IHVP(gauss_newton, wh.CG(tolerance=1e-5, preconditioner=wh.KFAC()), DAMPING),
-        "GaussNewton, LiSSA": wh.IHVP(gauss_newton, wh.LiSSA(depth=depth, batch_size=64), DAMPING),
-        "GaussNewton, Arnoldi": wh.IHVP(gauss_newton, wh.Arnoldi(iterations=rank), DAMPING),
-        "GaussNewton, Arnoldi with complement": wh.IHVP(gauss_newton, wh.Arnoldi(iterations=rank, complement="damping"), DAMPING),
-        "EKFAC, all outputs": wh.IHVP(wh.EKFAC(samples=None), wh.Eigen(), DAMPING),
-        "EKFAC": wh.IHVP(wh.EKFAC(), wh.Eigen(), DAMPING),
-        "KFAC": wh.IHVP(wh.KFAC(), wh.Eigen(), DAMPING),
-        "Diagonal": wh.IHVP(wh.Diagonal(), wh.Eigen(), DAMPING),
-        "Identity": wh.IHVP(wh.Identity(), wh.Eigen(), DAMPING),
+        TRUE: wf.IHVP(gauss_newton, wf.CG(tolerance=1e-5, preconditioner=wf.KFAC()), DAMPING),
+        "GaussNewton, LiSSA": wf.IHVP(gauss_newton, wf.LiSSA(depth=depth, batch_size=64), DAMPING),
+        "GaussNewton, Arnoldi": wf.IHVP(gauss_newton, wf.Arnoldi(iterations=rank), DAMPING),
+        "GaussNewton, Arnoldi with complement": wf.IHVP(gauss_newton, wf.Arnoldi(iterations=rank, complement="damping"), DAMPING),
+        "EKFAC, all outputs": wf.IHVP(wf.EKFAC(samples=None), wf.Eigen(), DAMPING),
+        "EKFAC": wf.IHVP(wf.EKFAC(), wf.Eigen(), DAMPING),
+        "KFAC": wf.IHVP(wf.KFAC(), wf.Eigen(), DAMPING),
+        "Diagonal": wf.IHVP(wf.Diagonal(), wf.Eigen(), DAMPING),
+        "Identity": wf.IHVP(wf.curvature.Identity(), wf.Eigen(), DAMPING),
     }
 
 
@@ -57,7 +57,7 @@ class Trainer:
     def __init__(self, model: nn.Module, epochs: int) -> None:
         self.model, self.epochs = model, epochs
 
-    def __call__(self, problem: wh.Problem, seed: int) -> Mapping[str, Tensor]:
+    def __call__(self, problem: wf.Problem, seed: int) -> Mapping[str, Tensor]:
         random = torch.Generator().manual_seed(seed)
         state = {}
         for name, value in problem.parameters.items():
@@ -77,10 +77,10 @@ class Trainer:
         return {name: value.detach() for name, value in state.items()}
 
 
-def timed(settings: wh.IHVP, problem: wh.Problem, queries: Any) -> tuple[float, wh.Scores, wh.FittedIHVP]:
+def timed(settings: wf.IHVP, problem: wf.Problem, queries: Any) -> tuple[float, wf.Scores, wf.solvers.FittedIHVP]:
     start = time.perf_counter()
     fitted = settings.fit(problem)
-    scores = wh.attribute(wh.InfluenceFunction(fitted), problem, queries, progress=False)
+    scores = wf.attribute(wf.InfluenceFunction(fitted), problem, queries, progress=False)
     return time.perf_counter() - start, scores, fitted
 
 
@@ -89,14 +89,14 @@ def rankings(left: Tensor, right: Tensor) -> float:
     return float(np.mean([spearmanr(mine, theirs).statistic for mine, theirs in zip(left, right, strict=True)]))
 
 
-def relatif_ratio(ihvp: wh.FittedIHVP, problem: wh.Problem, queries: Any) -> float:
+def relatif_ratio(ihvp: wf.solvers.FittedIHVP, problem: wf.Problem, queries: Any) -> float:
     """Seconds of RelatIF over those of influence, both fitted; the least of five each."""
     spent = []
-    for method in (wh.RelatIF(ihvp), wh.InfluenceFunction(ihvp)):
+    for method in (wf.RelatIF(ihvp), wf.InfluenceFunction(ihvp)):
         rounds = []
         for _ in range(5):
             start = time.perf_counter()
-            wh.attribute(method, problem, queries, progress=False)
+            wf.attribute(method, problem, queries, progress=False)
             rounds.append(time.perf_counter() - start)
         spent.append(min(rounds))
     return spent[0] / spent[1]
@@ -120,12 +120,14 @@ def chart(table: pd.DataFrame) -> alt.TopLevelMixin:
     return alt.hconcat(truths.properties(width=380), spent.properties(width=240).encode(y=alt.Y("pair:N", sort=list(table["pair"]), axis=None)))
 
 
-def true_changes(problem: wh.Problem, queries: Any, ids: np.ndarray, train: Trainer, seeds: int) -> tuple[dict[str, wh.Outcomes], dict[str, float]]:
+def true_changes(
+    problem: wf.Problem, queries: Any, ids: np.ndarray, train: Trainer, seeds: int
+) -> tuple[dict[str, wf.retraining.Outcomes], dict[str, float]]:
     """Each truth by name, and its seconds."""
     work = {
-        "PBRF": lambda: wh.pbrf(problem, {str(key): [key] for key in ids}, queries, damping=DAMPING),
-        SAME: lambda: wh.leave_one_out(problem, ids, queries, train, seeds=[0]),
-        OTHER: lambda: wh.leave_one_out(problem, ids, queries, train, seeds=range(1, 1 + seeds)),
+        "PBRF": lambda: wf.retraining.pbrf(problem, {str(key): [key] for key in ids}, queries, damping=DAMPING),
+        SAME: lambda: wf.leave_one_out(problem, ids, queries, train, seeds=[0]),
+        OTHER: lambda: wf.leave_one_out(problem, ids, queries, train, seeds=range(1, 1 + seeds)),
     }
     truths, spent = {}, {}
     for name, retrained in work.items():
@@ -135,14 +137,14 @@ def true_changes(problem: wh.Problem, queries: Any, ids: np.ndarray, train: Trai
     return truths, spent
 
 
-def compared(problem: wh.Problem, queries: Any, truths: Mapping[str, wh.Outcomes], quick: bool) -> tuple[pd.DataFrame, float]:
+def compared(problem: wf.Problem, queries: Any, truths: Mapping[str, wf.retraining.Outcomes], quick: bool) -> tuple[pd.DataFrame, float]:
     """A row for each pair, and RelatIF's seconds over influence's."""
     rows, reference, ratio = [], None, 0.0
     for name, pair in pairs(quick).items():
         seconds, scores, fitted = timed(pair, problem, queries)
         reference = scores if reference is None else reference
-        found = {truth: wh.loo_correlation(scores, outcomes).pearson.value for truth, outcomes in truths.items()}
-        slope = wh.loo_correlation(scores, truths["PBRF"]).slope.value
+        found = {truth: wf.loo_correlation(scores, outcomes).pearson.value for truth, outcomes in truths.items()}
+        slope = wf.loo_correlation(scores, truths["PBRF"]).slope.value
         rows.append({"pair": name, "seconds": seconds, **found, "slope on PBRF": slope, "ranking": rankings(scores.values, reference.values)})
         if name == "EKFAC":
             ratio = relatif_ratio(fitted, problem, queries)
@@ -158,10 +160,10 @@ def main() -> None:
     settings = arguments.parse_args()
     quick, load = settings.quick, os.getloadavg()[0]
     images, left_out, asked, seeds = (100, 6, 3, 1) if quick else (1000, 30, 10, settings.seeds)
-    data = wh.datasets.mnist("test", limit=images + asked)
+    data = wf.datasets.mnist("test", limit=images + asked)
     X, y = avg_pool2d(data.X, 4 if quick else 2).flatten(1), data.y
     model = nn.Sequential(nn.Linear(X.shape[1], HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 10)).eval()
-    problem = wh.Problem.of(model, wh.cross_entropy(), (X[:images], y[:images]))
+    problem = wf.Problem.of(model, wf.cross_entropy(), (X[:images], y[:images]))
     train = Trainer(model, settings.epochs)
     problem, queries = problem.at(train(problem, 0)), (X[images:], y[images:])
     ids = np.random.default_rng(0).choice(images, left_out, replace=False)
@@ -192,7 +194,7 @@ def report(table: pd.DataFrame, ratio: float, facts: dict[str, Any], out: Path) 
     out.mkdir(parents=True, exist_ok=True)
     kept = {**facts, "pairs": table.to_dict("records"), "bars": {name: {"found": float(value), side: bar} for name, value, side, bar, _ in bars}}
     (out / "faithful.json").write_text(json.dumps(kept, indent=1))
-    wh.plot.save(chart(table), out / "faithful.png")
+    wf.plot.save(chart(table), out / "faithful.png")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy, gelu, unfold
 
-import whence as wh
+import wherefrom as wf
 
 RATE, DECAY, BATCH = 0.1, 0.8, 64  # of SGD without momentum; the rate falls by DECAY at each checkpoint
 BATCHES = (128, 512)  # images at a time of the plain passes
@@ -104,8 +104,8 @@ class Task:
     def first(self, images: int) -> tuple[Tensor, Tensor]:
         return self.train[0][:images], self.train[1][:images]
 
-    def problem(self, images: int) -> wh.Problem:
-        return wh.Problem.of(self.fresh(), wh.cross_entropy(), self.first(images))
+    def problem(self, images: int) -> wf.Problem:
+        return wf.Problem.of(self.fresh(), wf.cross_entropy(), self.first(images))
 
     def facts(self) -> dict[str, Any]:
         return {"parameters": self.parameters, "learning rates": self.rates, "mean training loss": self.loss}
@@ -141,7 +141,7 @@ def built(name: str, quick: bool) -> nn.Module:
 
 def tasks(images: int, queries: int, checkpoints: int, quick: bool, names: Sequence[str] = NAMES) -> list[Task]:
     """Each model of ``names`` trained on the first ``images`` images by SGD, a checkpoint at the end of each epoch."""
-    parts = [wh.datasets.mnist(part, limit=limit) for part, limit in (("train", images), ("test", queries))]
+    parts = [wf.datasets.mnist(part, limit=limit) for part, limit in (("train", images), ("test", queries))]
     (X, y), (Xq, yq) = ((part.X.float().reshape(-1, 1, 28, 28), part.y) for part in parts)
     if quick:
         X, Xq = avg_pool2d(X, 4), avg_pool2d(Xq, 4)

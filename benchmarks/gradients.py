@@ -1,4 +1,4 @@
-"""Per-example gradients of a batch, written out and in inner products: whence beside vmap of torch.func.grad and Opacus-style hooks.
+"""Per-example gradients of a batch, written out and in inner products: wherefrom beside vmap of torch.func.grad and Opacus-style hooks.
 
 Four models (four_models.py) after their training on 10,000 MNIST images, one batch of 256 of these and 100 queries in float32.
 "written out" is the table (images, parameters) in parameter order; "gradient dot" the products (queries, images) of all
@@ -27,11 +27,11 @@ from four_models import Limit, Task, mm_speed, score_products, seconds, tasks, w
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, layer_norm, one_hot, unfold
 
-import whence as wh
-from whence.gradients import Gradients
+import wherefrom as wf
+from wherefrom.gradients import Gradients
 
 TABLE, DOT = "written out", "gradient dot"
-OURS, VMAP, HOOKS = "whence Gradients", "vmap of torch.func.grad", "Opacus-style hooks"
+OURS, VMAP, HOOKS = "wherefrom Gradients", "vmap of torch.func.grad", "Opacus-style hooks"
 AGREE = 1e-4
 MET = {True: "met", False: "MISSED", None: "open"}
 Pair = tuple[Tensor, Tensor]
@@ -40,7 +40,7 @@ Table = Callable[[Pair], Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """Seconds a batch in each round, and max |a - b| / max |b| from whence's values."""
+    """Seconds a batch in each round, and max |a - b| / max |b| from wherefrom's values."""
 
     model: str
     engine: str
@@ -56,7 +56,7 @@ class Result:
         return {**vars(self), "seconds": self.seconds}
 
 
-def whence_engine(task: Task, size: int) -> tuple[Table, Callable[[Pair, Pair], Tensor]]:
+def wherefrom_engine(task: Task, size: int) -> tuple[Table, Callable[[Pair, Pair], Tensor]]:
     """Both forms; layer rules are found once, before the clock runs."""
     problem = task.problem(size)
     gradients = Gradients(problem)
@@ -119,7 +119,7 @@ def of_layer(module: nn.Module, a: Tensor, d: Tensor) -> dict[str, Tensor]:
 
 def engines(task: Task, size: int) -> dict[tuple[str, str], Callable[[Pair, Pair], Tensor]]:
     """(engine, what) -> values of (queries, batch)."""
-    table, dot = whence_engine(task, size)
+    table, dot = wherefrom_engine(task, size)
     found: dict[tuple[str, str], Callable[[Pair, Pair], Tensor]] = {(OURS, TABLE): lambda _, batch: table(batch), (OURS, DOT): dot}
     for name, made in ((VMAP, by_vmap(task)), (HOOKS, by_hooks(task))):
         found[name, TABLE] = lambda _, batch, made=made: made(batch)
@@ -158,7 +158,7 @@ def measured(task: Task, size: int, rounds: int, repeats: int) -> tuple[list[Res
 
 
 def checks(results: list[Result], limits: dict[str, dict[str, Limit]], quick: bool) -> dict[str, dict[str, Any]]:
-    """Each bar: whence is at least as fast as either, agreement; the distance from the limit has none."""
+    """Each bar: wherefrom is at least as fast as either, agreement; the distance from the limit has none."""
     found: dict[str, dict[str, Any]] = {}
     mine = {(r.model, r.what): r.seconds for r in results if r.engine == OURS}
     for r in results:
@@ -207,7 +207,7 @@ def report(results: list[Result], limits: dict[str, dict[str, Limit]], facts: di
     out.mkdir(parents=True, exist_ok=True)
     bounds = {model: {what: bound.row() for what, bound in mine.items()} for model, mine in limits.items()}
     (out / "gradients.json").write_text(json.dumps({**facts, "results": [r.row() for r in results], "limits": bounds, "bars": bars}, indent=1))
-    wh.plot.save(chart(results, limits), out / "gradients.png")
+    wf.plot.save(chart(results, limits), out / "gradients.png")
 
 
 def main() -> None:

@@ -36,8 +36,8 @@ from sklearn.datasets import load_breast_cancer
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-import whence as wh
-from whence.gradients import Gradients
+import wherefrom as wf
+from wherefrom.gradients import Gradients
 
 LEAST, MOST, COHERENT, QUERIES, L2 = 0.0025, 0.25, (0.2, 0.4), 10, 0.01
 TOLERANCE = 1e-12  # of the gradient norm: some groups have effects of 1e-8
@@ -60,23 +60,23 @@ class Task:
     """A trained problem, its queries in order of loss, and what groups are drawn by."""
 
     name: str
-    problem: wh.Problem
+    problem: wf.Problem
     queries: tuple[Tensor, Tensor]
     X: np.ndarray
     labels: np.ndarray
     gradients: np.ndarray
     influence: np.ndarray  # of each training example on all queries
-    ihvp: wh.FittedIHVP
+    ihvp: wf.solvers.FittedIHVP
 
     @classmethod
-    def of(cls, name: str, model: nn.Module, objective: wh.Objective, X: Tensor, y: Tensor, trained_on: int) -> "Task":
-        problem = wh.Problem.of(model.double().eval(), objective, (X[:trained_on], y[:trained_on]))
-        problem = problem.at(wh.train.newton(TOLERANCE)(problem, 0).parameters)
+    def of(cls, name: str, model: nn.Module, objective: wf.Objective, X: Tensor, y: Tensor, trained_on: int) -> "Task":
+        problem = wf.Problem.of(model.double().eval(), objective, (X[:trained_on], y[:trained_on]))
+        problem = problem.at(wf.train.newton(TOLERANCE)(problem, 0).parameters)
         losses = objective.loss(problem.outputs(X[trained_on:]), y[trained_on:])
         asked = trained_on + losses.argsort(descending=True, stable=True)[:QUERIES]
-        queries, ihvp, gradients = (X[asked], y[asked]), wh.IHVP(wh.Hessian(), wh.Exact()).fit(problem), Gradients(problem)
+        queries, ihvp, gradients = (X[asked], y[asked]), wf.IHVP(wf.Hessian(), wf.Exact()).fit(problem), Gradients(problem)
         rows = torch.cat([gradients.losses(batch).flat() for batch in problem.batches()])
-        influence = wh.attribute(wh.InfluenceFunction(ihvp), problem, queries, aggregate=True, progress=False).values[0]
+        influence = wf.attribute(wf.InfluenceFunction(ihvp), problem, queries, aggregate=True, progress=False).values[0]
         plain = X[:trained_on].numpy(), y[:trained_on].numpy(), rows.numpy(), influence.numpy()
         return cls(name, problem, queries, *plain, ihvp)
 
@@ -85,14 +85,14 @@ class Kept:
     """Newton's method; ``runs`` are what it trained last."""
 
     def __init__(self) -> None:
-        self.newton, self.runs = wh.train.newton(TOLERANCE), []
+        self.newton, self.runs = wf.train.newton(TOLERANCE), []
 
-    def __call__(self, problem: wh.Problem, seed: int) -> wh.Run:
+    def __call__(self, problem: wf.Problem, seed: int) -> wf.retraining.Run:
         return self.newton(problem, seed)
 
     def without(
-        self, problem: wh.Problem, groups: Sequence[Any], *, seed: int = 0, normalise: bool = False, progress: bool = True
-    ) -> list[wh.Run]:  # fmt: skip
+        self, problem: wf.Problem, groups: Sequence[Any], *, seed: int = 0, normalise: bool = False, progress: bool = True
+    ) -> list[wf.retraining.Run]:  # fmt: skip
         self.runs = self.newton.without(problem, groups, seed=seed, normalise=normalise, progress=progress)
         return self.runs
 
@@ -102,13 +102,13 @@ def breast_cancer() -> Task:
     order = np.random.default_rng(0).permutation(len(y))
     X, y = X[order], y[order]
     X = (X - X[:450].mean(0)) / X[:450].std(0)
-    return Task.of("breast cancer", nn.Linear(30, 1), wh.binary_cross_entropy(l2=L2), torch.from_numpy(X), torch.from_numpy(y).double(), 450)
+    return Task.of("breast cancer", nn.Linear(30, 1), wf.binary_cross_entropy(l2=L2), torch.from_numpy(X), torch.from_numpy(y).double(), 450)
 
 
 def mnist(images: int) -> Task:
-    data = wh.datasets.mnist("test", limit=images + images // 5)
+    data = wf.datasets.mnist("test", limit=images + images // 5)
     X = avg_pool2d(data.X, 4).flatten(1).double()
-    return Task.of("MNIST", nn.Linear(49, 10), wh.cross_entropy(l2=L2), X, data.y, images)
+    return Task.of("MNIST", nn.Linear(49, 10), wf.cross_entropy(l2=L2), X, data.y, images)
 
 
 def groups_of_all_sizes(task: Task, count: int, random: np.random.Generator) -> dict[str, Groups]:
@@ -185,12 +185,12 @@ def compared(
     rows, pairs, start = [], [], flat(task.problem, task.problem.parameters)
     for kind, groups in kinds.items():
         train = Kept()
-        actual = wh.retrain_without(task.problem, groups, task.queries, train, progress=False).change.numpy()
+        actual = wf.retrain_without(task.problem, groups, task.queries, train, progress=False).change.numpy()
         true = torch.stack([flat(task.problem, run.parameters) for run in train.runs]) - start
         for name in orders:
             order: Any = ORDERS[name]
-            scores = wh.group_influence(task.problem, task.queries, groups, task.ihvp, order, progress=False).values.numpy()
-            change = wh.parameter_change(task.problem, groups, task.ihvp, order=order, progress=False).values
+            scores = wf.methods.group_influence(task.problem, task.queries, groups, task.ihvp, order, progress=False).values.numpy()
+            change = wf.methods.parameter_change(task.problem, groups, task.ihvp, order=order, progress=False).values
             errors = ((change - true).norm(dim=1) / true.norm(dim=1)).tolist()
             spearman = float(np.mean([spearmanr(x, y)[0] for x, y in zip(scores, actual, strict=True)]))
             about = {"data": task.name, "kind": kind, "order": name}
@@ -199,7 +199,7 @@ def compared(
     return rows, pairs
 
 
-def flat(problem: wh.Problem, parameters: Mapping[str, Tensor]) -> Tensor:
+def flat(problem: wf.Problem, parameters: Mapping[str, Tensor]) -> Tensor:
     return torch.cat([parameters[name].reshape(-1) for name in problem.names])
 
 
@@ -256,7 +256,7 @@ def report(sizes: pd.DataFrame, coherent: pd.DataFrame, pairs: pd.DataFrame, fac
     kept = {name: rows.astype(object).where(rows.notna(), None).to_dict("records") for name, rows in (("sizes", sizes), ("coherent", coherent))}
     named_bars = {name: {"found": value, side: bar} for name, value, side, bar in bars}
     (out / "groups.json").write_text(json.dumps({**facts, **kept, "bars": named_bars}, indent=1))
-    wh.plot.save(chart(pairs), out / "groups.png")
+    wf.plot.save(chart(pairs), out / "groups.png")
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-import whence as wh
+import wherefrom as wf
 
 MET = {True: "met", False: "MISSED", None: "-"}
 LINEAR, MLP = "softmax regression", "MLP"
@@ -34,43 +34,43 @@ MODELS = 10
 INFLUENCE, EKFAC, TRAK, DOT, RANDOM = "influence (Gauss-Newton, CG)", "influence (EK-FAC)", "TRAK", "gradient dot", "random"
 
 
-def problem_of(name: str, quick: bool) -> tuple[wh.Problem, tuple[Tensor, Tensor], Any]:
+def problem_of(name: str, quick: bool) -> tuple[wf.Problem, tuple[Tensor, Tensor], Any]:
     """The problem, its queries and its trainer."""
     images, asked = (200, 20) if quick else (5000, 500)
-    data = wh.datasets.mnist("train", limit=images + asked)
+    data = wf.datasets.mnist("train", limit=images + asked)
     X = (avg_pool2d(data.X, 4) if quick else data.X).flatten(1)
     width = X.shape[1]
     if name == LINEAR:
-        model, train = nn.Linear(width, 10), wh.train.sgd(20, 0.05, momentum=0.9, batch_size=64, schedule=wh.train.Cosine())
-        objective = wh.cross_entropy(l2=1e-3)
+        model, train = nn.Linear(width, 10), wf.train.sgd(20, 0.05, momentum=0.9, batch_size=64, schedule=wf.train.Cosine())
+        objective = wf.cross_entropy(l2=1e-3)
     else:
         model = nn.Sequential(nn.Linear(width, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
-        train = wh.train.sgd(10, 0.02, momentum=0.9, batch_size=64, schedule=wh.train.Cosine())
-        objective = wh.cross_entropy(l2=1e-4)
-    return wh.Problem.of(model.eval(), objective, (X[:images], data.y[:images])), (X[images:], data.y[images:]), train
+        train = wf.train.sgd(10, 0.02, momentum=0.9, batch_size=64, schedule=wf.train.Cosine())
+        objective = wf.cross_entropy(l2=1e-4)
+    return wf.Problem.of(model.eval(), objective, (X[:images], data.y[:images])), (X[images:], data.y[images:]), train
 
 
-def settings_of() -> dict[str, wh.Method]:
+def settings_of() -> dict[str, wf.methods.Method]:
     """The methods at one model."""
-    exact = wh.IHVP(wh.GaussNewton(), wh.CG(preconditioner=wh.KFAC()))
+    exact = wf.IHVP(wf.GaussNewton(), wf.CG(preconditioner=wf.KFAC()))
     return {
-        INFLUENCE: wh.InfluenceFunction(exact),
-        EKFAC: wh.InfluenceFunction(wh.IHVP(wh.EKFAC(), wh.Eigen())),
-        TRAK: wh.TRAK(dimension=1024),
-        DOT: wh.GradientDot(),
-        RANDOM: wh.RandomScores(),
+        INFLUENCE: wf.InfluenceFunction(exact),
+        EKFAC: wf.InfluenceFunction(wf.IHVP(wf.EKFAC(), wf.Eigen())),
+        TRAK: wf.TRAK(dimension=1024),
+        DOT: wf.GradientDot(),
+        RANDOM: wf.methods.RandomScores(),
     }
 
 
-def scored(problem: wh.Problem, runs: Sequence[wh.Run], queries: Any, name: str, count: int) -> tuple[wh.Scores, float]:
+def scored(problem: wf.Problem, runs: Sequence[wf.retraining.Run], queries: Any, name: str, count: int) -> tuple[wf.Scores, float]:
     """A method over the first ``count`` models, and its seconds."""
     start = time.perf_counter()
     method = settings_of()[name]
-    if isinstance(method, wh.TRAK) and count > 1:
+    if isinstance(method, wf.TRAK) and count > 1:
         method = replace(method, checkpoints=[run.parameters for run in runs[:count]])
-        found = wh.attribute(method, problem.at(runs[0].parameters), queries, progress=False)
+        found = wf.attribute(method, problem.at(runs[0].parameters), queries, progress=False)
         return found, time.perf_counter() - start
-    tables = [wh.attribute(method, problem.at(run.parameters), queries, progress=False) for run in runs[:count]]
+    tables = [wf.attribute(method, problem.at(run.parameters), queries, progress=False) for run in runs[:count]]
     mean = replace(tables[0], values=torch.stack([table.values for table in tables]).mean(0))
     return mean, time.perf_counter() - start
 
@@ -79,7 +79,7 @@ def measured(name: str, quick: bool, subsets: int, seeds: int, out: Path) -> tup
     """A row for each method and number of models; and the seconds of what was trained."""
     problem, queries, train = problem_of(name, quick)
     start = time.perf_counter()
-    truth = wh.subset_outcomes(problem, queries, train, subsets=subsets, seeds=range(seeds), out=out / f"lds {name}.jsonl", progress=False)
+    truth = wf.retraining.subset_outcomes(problem, queries, train, subsets=subsets, seeds=range(seeds), out=out / f"lds {name}.jsonl", progress=False)
     spent = {"halves": time.perf_counter() - start}
     start = time.perf_counter()
     runs = [train(problem, 100 + seed) for seed in range(2 if quick else MODELS)]
@@ -90,7 +90,7 @@ def measured(name: str, quick: bool, subsets: int, seeds: int, out: Path) -> tup
     rows = []
     for method, count in plans:
         scores, seconds = scored(problem, runs, queries, method, count)
-        found = wh.lds(scores, truth, progress=False).lds
+        found = wf.lds(scores, truth, progress=False).lds
         interval = {"low": found.low, "high": found.high, "ceiling": found.ceiling}
         rows.append({"model": name, "method": method, "models": count, "LDS": found.value, **interval, "seconds": seconds})
         print(f"{name}, {method}, {count}: {found} ({seconds:.1f} s)", flush=True)
@@ -141,7 +141,7 @@ def main() -> None:
     print("\n" + ", ".join(f"{name}: {value}" for name, value in facts.items()))
     settings.out.mkdir(parents=True, exist_ok=True)
     (settings.out / "lds.json").write_text(json.dumps({**facts, "rows": rows, "bars": [list(bar) for bar in bars]}, indent=1))
-    wh.plot.save(chart(table), settings.out / "lds.png")
+    wf.plot.save(chart(table), settings.out / "lds.png")
 
 
 if __name__ == "__main__":

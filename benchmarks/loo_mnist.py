@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 from four_models import seconds
 
-import whence as wh
+import wherefrom as wf
 
 LISSA = "linear, LiSSA"
 BARS = {
@@ -34,32 +34,32 @@ BARS = {
 MET = {True: "met", False: "MISSED", None: "open"}
 
 
-def softmax_regression(images: int, split: str, quick: bool) -> tuple[wh.Problem, torch.Tensor, torch.Tensor]:
+def softmax_regression(images: int, split: str, quick: bool) -> tuple[wf.Problem, torch.Tensor, torch.Tensor]:
     """A trained problem in float64, and 5,000 other images with their digits."""
-    data = wh.datasets.mnist(split, limit=10_000)
+    data = wf.datasets.mnist(split, limit=10_000)
     X, y = (torch.nn.functional.avg_pool2d(data.X, 4) if quick else data.X).flatten(1).double(), data.y
     model = torch.nn.Linear(X.shape[1], 10, dtype=torch.float64).eval()
     for parameter in model.parameters():
         torch.nn.init.zeros_(parameter)
-    problem = wh.Problem.of(model, wh.cross_entropy(l2=0.01), (X[:images], y[:images]))
-    return problem.at(wh.train.newton(1e-10)(problem, 0).parameters), X[5000:], y[5000:]
+    problem = wf.Problem.of(model, wf.cross_entropy(l2=0.01), (X[:images], y[:images]))
+    return problem.at(wf.train.newton(1e-10)(problem, 0).parameters), X[5000:], y[5000:]
 
 
-def chosen_queries(problem: wh.Problem, X: torch.Tensor, y: torch.Tensor) -> wh.Examples:
+def chosen_queries(problem: wf.Problem, X: torch.Tensor, y: torch.Tensor) -> wf.Examples:
     """Three digits of high loss and the first five."""
     losses = torch.nn.functional.cross_entropy(problem.outputs(X), y, reduction="none")
     places = torch.cat([losses.argsort(descending=True)[[0, 10, 50]], torch.arange(5)])
-    return wh.Examples.of((X[places], y[places]), ids=5000 + places.numpy())
+    return wf.Examples.of((X[places], y[places]), ids=5000 + places.numpy())
 
 
-def compared(scores: wh.Scores, truth: wh.Outcomes, points: np.ndarray, top: np.ndarray, query: int) -> dict[str, float]:
+def compared(scores: wf.Scores, truth: wf.retraining.Outcomes, points: np.ndarray, top: np.ndarray, query: int) -> dict[str, float]:
     """The figures of one query over its own points; signs over its most influential ones."""
 
-    def part(ids: np.ndarray) -> wh.LooCorrelation:
+    def part(ids: np.ndarray) -> wf.metrics.LooCorrelation:
         columns = [list(truth.groups).index(str(key)) for key in ids]
         groups = {str(key): [key] for key in ids}
-        smaller = wh.Outcomes(truth.values[:, :, columns], truth.baseline, groups, truth.query_ids, truth.sign, truth.unit)
-        return wh.loo_correlation(scores, smaller, queries=query)
+        smaller = wf.retraining.Outcomes(truth.values[:, :, columns], truth.baseline, groups, truth.query_ids, truth.sign, truth.unit)
+        return wf.loo_correlation(scores, smaller, queries=query)
 
     found = {estimate.name: estimate.value for estimate in part(points).estimates()}
     return {**found, "sign agreement": part(top).sign.value}
@@ -78,17 +78,17 @@ class Clock:
 
 
 def predicted(
-    problem: wh.Problem, queries: wh.Examples, lissa: wh.LiSSA, count: int, clock: Clock
-) -> tuple[dict[str, wh.Scores], np.ndarray, np.ndarray]:
+    problem: wf.Problem, queries: wf.Examples, lissa: wf.LiSSA, count: int, clock: Clock
+) -> tuple[dict[str, wf.Scores], np.ndarray, np.ndarray]:
     """The scores of each form, each query's most influential images, and random ones."""
-    ihvp = clock.timed("curvature and Cholesky", lambda: wh.IHVP(wh.Hessian(), wh.Exact()).fit(problem))
-    found = {"linear": clock.timed("influence, all images", lambda: wh.attribute(wh.InfluenceFunction(ihvp), problem, queries, progress=False))}
+    ihvp = clock.timed("curvature and Cholesky", lambda: wf.IHVP(wf.Hessian(), wf.Exact()).fit(problem))
+    found = {"linear": clock.timed("influence, all images", lambda: wf.attribute(wf.InfluenceFunction(ihvp), problem, queries, progress=False))}
     tops = found["linear"].top(count, by="magnitude").ids
     random = np.random.default_rng(0).choice(problem.ids, count, replace=False)
-    ids, method = np.unique(np.concatenate([tops.ravel(), random])), wh.InfluenceFunction(ihvp, leverage=True)
-    found["leverage"] = clock.timed(f"leverage, {len(ids)} images", lambda: wh.attribute(method, problem, queries, ids=ids, progress=False))
-    noisy = wh.InfluenceFunction(wh.IHVP(wh.Hessian(), lissa))
-    found[LISSA] = clock.timed("LiSSA, all images", lambda: wh.attribute(noisy, problem, queries, progress=False))
+    ids, method = np.unique(np.concatenate([tops.ravel(), random])), wf.InfluenceFunction(ihvp, leverage=True)
+    found["leverage"] = clock.timed(f"leverage, {len(ids)} images", lambda: wf.attribute(method, problem, queries, ids=ids, progress=False))
+    noisy = wf.InfluenceFunction(wf.IHVP(wf.Hessian(), lissa))
+    found[LISSA] = clock.timed("LiSSA, all images", lambda: wf.attribute(noisy, problem, queries, progress=False))
     return found, tops, random
 
 
@@ -100,12 +100,12 @@ def main() -> None:
     settings = arguments.parse_args()
     load, clock, quick = os.getloadavg()[0], Clock(), settings.quick
     images, count = (500, 20) if quick else (5000, 100)
-    lissa = wh.LiSSA(depth=2000, repeats=5, batch_size=1) if quick else wh.LiSSA(depth=5000, repeats=10, batch_size=1)
+    lissa = wf.LiSSA(depth=2000, repeats=5, batch_size=1) if quick else wf.LiSSA(depth=5000, repeats=10, batch_size=1)
     problem, X, y = clock.timed("training", lambda: softmax_regression(images, settings.split, quick))
     queries = chosen_queries(problem, X, y)
     scores, tops, random = predicted(problem, queries, lissa, count, clock)
     for ids in (np.unique(np.concatenate([tops[0], random])), np.unique(np.concatenate([tops.ravel(), random]))):
-        refits = partial(wh.leave_one_out, problem, ids, queries, wh.train.newton(1e-10), progress=False)
+        refits = partial(wf.leave_one_out, problem, ids, queries, wf.train.newton(1e-10), progress=False)
         truth = clock.timed(f"{len(ids)} refits", refits)
     rows = []
     for position, query in enumerate(queries.ids.tolist()):
@@ -119,8 +119,8 @@ def main() -> None:
         "seconds": clock.seconds,
     }  # fmt: skip
     report(pd.DataFrame(rows), facts, settings.out)
-    picture = wh.plot.scatter(predicted=scores["leverage"].select(ids), actual=truth.change, query_ids=queries.ids, train_ids=ids)
-    wh.plot.save(picture, settings.out / "loo_mnist.png")
+    picture = wf.plot.scatter(predicted=scores["leverage"].select(ids), actual=truth.change, query_ids=queries.ids, train_ids=ids)
+    wf.plot.save(picture, settings.out / "loo_mnist.png")
 
 
 def checks(form: str, figures: dict[str, float], quick: bool) -> dict[str, dict[str, Any]]:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-import whence as wh
+import wherefrom as wf
 
 WIDTHS, LAYERS, BATCH = (64, 128, 64, 10), ["2.*", "4.*"], 1024
 METHODS, MEMORY = ("tracin", "gradient-dot"), 1.5 * 2**30
@@ -49,13 +49,13 @@ def drawn(rows: int, queries: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor,
     return (X, y), (asked, (asked @ teacher).argmax(1))
 
 
-def trained(X: Tensor, y: Tensor, steps: int = 300) -> tuple[nn.Module, wh.CheckpointRecorder]:
+def trained(X: Tensor, y: Tensor, steps: int = 300) -> tuple[nn.Module, wf.CheckpointRecorder]:
     """The MLP and two checkpoints: one a third of the way, one at the end."""
     torch.manual_seed(0)
     layers = [part for i, o in itertools.pairwise(WIDTHS) for part in (nn.Linear(i, o), nn.ReLU())][:-1]
     model = nn.Sequential(*layers)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    recorder = wh.CheckpointRecorder(model, optimizer)
+    recorder = wf.CheckpointRecorder(model, optimizer)
     for step in range(steps):
         place = step * 256 % max(1, len(y) - 255)
         optimizer.zero_grad()
@@ -72,9 +72,9 @@ def run(name: str, rows: int, queries: int, top: int) -> dict[str, Any]:
     model, recorder = trained(X, y)
     before = memory("VmRSS")
     start = time.perf_counter()
-    problem = wh.Problem.of(model, wh.cross_entropy(), (X, y), parameters=LAYERS)
-    method = wh.TracIn(recorder, parameters=LAYERS) if name == "tracin" else wh.GradientDot()
-    best = wh.attribute(method, problem, asked, top=top)
+    problem = wf.Problem.of(model, wf.cross_entropy(), (X, y), parameters=LAYERS)
+    method = wf.TracIn(recorder, parameters=LAYERS) if name == "tracin" else wf.GradientDot()
+    best = wf.attribute(method, problem, asked, top=top)
     taken = time.perf_counter() - start
     above, passes = memory("VmHWM") - before, len(recorder) if name == "tracin" else 1
     bound = passes * limit(model, X, y, queries)
@@ -98,10 +98,10 @@ def limit(model: nn.Module, X: Tensor, y: Tensor, queries: int) -> float:
     return time.perf_counter() - start
 
 
-def difference(method: wh.Method, problem: wh.Problem, best: wh.TopScores, asked: Any, recorder: wh.CheckpointRecorder, name: str) -> float:
+def difference(method: wf.methods.Method, problem: wf.Problem, best: wf.TopScores, asked: Any, recorder: wf.CheckpointRecorder, name: str) -> float:
     """max |score - autograd's| / max |autograd's| over the first query's best."""
     places = torch.from_numpy(best.ids[0])
-    moments = recorder.checkpoints if name == "tracin" else [wh.Checkpoint(problem.state, 1.0)]
+    moments = recorder.checkpoints if name == "tracin" else [wf.checkpoints.Checkpoint(problem.state, 1.0)]
     truth = torch.zeros(len(places))
     batch = next(problem.batches(problem.train.take(best.ids[0])))
     for moment in moments:
@@ -113,7 +113,7 @@ def difference(method: wh.Method, problem: wh.Problem, best: wh.TopScores, asked
     return float((best.values[0] - truth).abs().max() / truth.abs().max())
 
 
-def gradient(problem: wh.Problem, X: Tensor, y: Tensor) -> Tensor:
+def gradient(problem: wf.Problem, X: Tensor, y: Tensor) -> Tensor:
     """The flat gradient of one example's loss by autograd."""
     chosen = {name: value.clone().requires_grad_() for name, value in problem.parameters.items()}
     loss = cross_entropy(problem.outputs(X, chosen), y)

@@ -31,7 +31,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-import whence as wh
+import wherefrom as wf
 
 WIDTHS = {"softmax regression": (784,), "MLP": (784, 256, 128)}
 EQUAL, RAW = "equal length", "raw pixels"
@@ -70,7 +70,7 @@ class Result:
         return {**vars(self), "found": {name: float(curve[first - 1]) for name, curve in self.found.items()}}
 
 
-def drawn(pool: wh.datasets.Images, images: int, seed: int) -> Data:
+def drawn(pool: wf.datasets.Images, images: int, seed: int) -> Data:
     """Images of the pool, a tenth of them with another digit's label."""
     random = torch.Generator().manual_seed(seed)
     places = torch.randperm(len(pool.y), generator=random)[:images]
@@ -86,12 +86,12 @@ def with_flips(y: Tensor, count: int, random: torch.Generator) -> tuple[Tensor, 
     return y, flipped
 
 
-def trained(name: str, data: Data, epochs: int, seed: int) -> tuple[MLP, wh.CheckpointRecorder]:
+def trained(name: str, data: Data, epochs: int, seed: int) -> tuple[MLP, wf.CheckpointRecorder]:
     """The model at its final weights, and the checkpoints on the way."""
     torch.manual_seed(seed)
     model = MLP(*WIDTHS[name])
     optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
-    recorder = wh.CheckpointRecorder(model, optimizer, every=EVERY)
+    recorder = wf.CheckpointRecorder(model, optimizer, every=EVERY)
     for _ in range(epochs):
         for index in torch.randperm(len(data.y)).split(BATCH):
             optimizer.zero_grad()
@@ -104,11 +104,11 @@ def trained(name: str, data: Data, epochs: int, seed: int) -> tuple[MLP, wh.Chec
 def measured(name: str, images: str, data: Data, epochs: int, seed: int) -> Result:
     """Train one model and rank its training images in every way."""
     model, recorder = trained(name, data, epochs, seed)
-    problem = wh.Problem.of(model, wh.cross_entropy(), (data.X, data.y))
+    problem = wf.Problem.of(model, wf.cross_entropy(), (data.X, data.y))
     losses = torch.stack([losses_of(problem.at(checkpoint.state), data) for checkpoint in recorder.checkpoints])
     scores = {
-        SELF: wh.self_influence(wh.TracIn(recorder), problem, progress=False), FINAL: losses_of(problem, data),
-        MEAN: losses.mean(0), RANDOM: wh.self_influence(wh.RandomScores(seed), problem, progress=False),
+        SELF: wf.self_influence(wf.TracIn(recorder), problem, progress=False), FINAL: losses_of(problem, data),
+        MEAN: losses.mean(0), RANDOM: wf.self_influence(wf.methods.RandomScores(seed), problem, progress=False),
     }  # fmt: skip
     with torch.no_grad():
         right = problem.outputs(data.X).argmax(1) == data.y
@@ -117,7 +117,7 @@ def measured(name: str, images: str, data: Data, epochs: int, seed: int) -> Resu
     return Result(name, images, seed, fits, auc, {ranking: inspected(values, data.flipped) for ranking, values in scores.items()})
 
 
-def losses_of(problem: wh.Problem, data: Data) -> Tensor:
+def losses_of(problem: wf.Problem, data: Data) -> Tensor:
     """Each training image's loss."""
     with torch.no_grad():
         return cross_entropy(problem.outputs(data.X), data.y, reduction="none")
@@ -192,7 +192,7 @@ def report(results: list[Result], facts: dict[str, Any], out: Path) -> None:
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     kept = {**facts, "results": [r.row() for r in results], "summary": rows, "bars": bars}
     (out / "mislabelled.json").write_text(json.dumps(kept, indent=1))
-    wh.plot.save(chart(results), out / "mislabelled.png")
+    wf.plot.save(chart(results), out / "mislabelled.png")
 
 
 def main() -> None:
@@ -203,7 +203,7 @@ def main() -> None:
     settings = arguments.parse_args()
     images, epochs, seeds = (500, 20, 1) if settings.quick else (1000, 20, 5)
     seeds, load, start = settings.seeds or seeds, os.getloadavg()[0], time.perf_counter()
-    pool, results = wh.datasets.mnist("train"), []
+    pool, results = wf.datasets.mnist("train"), []
     for seed in range(seeds):
         raw = drawn(pool, images, seed)
         for form, data in ((EQUAL, raw.of_length(LENGTH)), (RAW, raw)):

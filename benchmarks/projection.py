@@ -1,10 +1,10 @@
-"""Inner products of projected gradients beside the exact ones: whence's tensor sketch, and two small matrices for each layer.
+"""Inner products of projected gradients beside the exact ones: wherefrom's tensor sketch, and two small matrices for each layer.
 
 The four models of four_models.py, trained on the images, at their checkpoint; gradients of 1,000 MNIST images with those of 50
 queries, in `--dimension` numbers (1000). Two small matrices give P G Qᵀ for each layer's gradient G (rows × columns), with random
 signs in P and Q; the numbers are shared out equally among the layers, and a side that is no longer than its share stays as it is.
 For each of `--draws` (8) the correlation with the exact products, per query; the mean difference from them, in standard errors over
-the draws, tells a bias. Bars for whence's: correlations of 0.98, the bound that docs/methods/tracin.md states, and a mean difference
+the draws, tells a bias. Bars for wherefrom's: correlations of 0.98, the bound that docs/methods/tracin.md states, and a mean difference
 within 4 standard errors. Writes projection.json and projection.png. `--quick` takes 200 images of 7 × 7 pixels, 5 queries, 20 numbers.
 """
 
@@ -25,10 +25,10 @@ import torch
 from four_models import Task, seconds, tasks
 from torch import Tensor
 
-import whence as wh
-from whence.gradients import Gradients, Rows
+import wherefrom as wf
+from wherefrom.gradients import Gradients, Rows
 
-SKETCH, MATRICES = "tensor sketch (whence)", "two small matrices"
+SKETCH, MATRICES = "tensor sketch (wherefrom)", "two small matrices"
 CLOSE, UNBIASED = 0.98, 4.0
 MET = {True: "met", False: "MISSED", None: "open"}
 Project = Callable[[Rows], Tensor]
@@ -54,7 +54,7 @@ class Result:
 
 
 def sketch(gradients: Gradients, dimension: int, seed: int) -> Project:
-    projector = wh.Projection(dimension, seed).of(gradients.layout)
+    projector = wf.gradients.Projection(dimension, seed).of(gradients.layout)
     return lambda rows: projector(rows).flat()
 
 
@@ -80,7 +80,7 @@ WAYS = {SKETCH: sketch, MATRICES: matrices}
 
 def measured(task: Task, dimension: int, draws: int) -> list[Result]:
     """Both ways on one model, the same gradients for every draw."""
-    problem, asked = task.problem(len(task.train[1])), wh.Problem.of(task.fresh(), wh.cross_entropy(), task.queries)
+    problem, asked = task.problem(len(task.train[1])), wf.Problem.of(task.fresh(), wf.cross_entropy(), task.queries)
     gradients = Gradients(problem)
     train = [gradients.losses(batch) for batch in problem.batches(size=100)]
     (queries,) = [Gradients(asked, gradients.coverage).losses(batch) for batch in asked.batches(size=len(asked))]
@@ -100,7 +100,7 @@ def measured(task: Task, dimension: int, draws: int) -> list[Result]:
 
 
 def checks(results: list[Result], quick: bool) -> dict[str, dict[str, Any]]:
-    """Each bar of whence's projection; None for the correlations of the quick form, whose dimension is not the one asked about."""
+    """Each bar of wherefrom's projection; None for the correlations of the quick form, whose dimension is not the one asked about."""
     found = {}
     for result in results:
         if result.way == SKETCH:
@@ -147,7 +147,7 @@ def main() -> None:
     settings.out.mkdir(parents=True, exist_ok=True)
     kept = {**facts, "results": [r.row() for r in results], "bars": bars}
     (settings.out / "projection.json").write_text(json.dumps(kept, indent=1))
-    wh.plot.save(chart(results, dimension), settings.out / "projection.png")
+    wf.plot.save(chart(results, dimension), settings.out / "projection.png")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-import whence as wh
+import wherefrom as wf
 
 L2, LAST, TOP = 1e-5, "7.*", 10
 BARS = {
@@ -62,10 +62,10 @@ def trained_cnn(X: Tensor, y: Tensor, epochs: int) -> nn.Module:
     return model.double().eval()
 
 
-def decomposition(problem: wh.Problem, test: tuple[Tensor, Tensor]) -> dict[str, float]:
+def decomposition(problem: wf.Problem, test: tuple[Tensor, Tensor]) -> dict[str, float]:
     """The fidelity of RepresenterL2."""
     start = time.perf_counter()
-    fitted = wh.RepresenterL2(l2=L2, output="predicted").fit(problem)
+    fitted = wf.methods.RepresenterL2(l2=L2, output="predicted").fit(problem)
     spent = time.perf_counter() - start
     own, other = fitted.fidelity(), fitted.fidelity(test)
     return {
@@ -76,41 +76,41 @@ def decomposition(problem: wh.Problem, test: tuple[Tensor, Tensor]) -> dict[str,
     }
 
 
-def expansion(problem: wh.Problem, queries: tuple[Tensor, Tensor]) -> dict[str, float]:
+def expansion(problem: wf.Problem, queries: tuple[Tensor, Tensor]) -> dict[str, float]:
     """RepresenterLJE against the Newton step and influence on the logit."""
-    fitted = wh.RepresenterLJE().fit(problem)
+    fitted = wf.methods.RepresenterLJE().fit(problem)
     with torch.no_grad():
         rows = [(batch, fitted.gradients.losses(batch)) for batch in fitted.gradients.problem.batches(size=256)]
         mean = torch.stack([(losses.flat() * batch.weights[:, None]).sum(0) for batch, losses in rows]).sum(0) / problem.normaliser
         newton = fitted.theta.flat()[0] - fitted.ihvp.solve(fitted.gradients.layout.rows(mean[None])).x[:, 0]
         weights = torch.stack([fitted.weights(batch).sum(0) for batch in problem.batches(size=256)]).sum(0)
-    last = wh.Problem.of(problem.model, wh.cross_entropy(measurement=logit, lower_is_better=False), problem.train, parameters=LAST)
-    influence = wh.InfluenceFunction(wh.IHVP(wh.Hessian(), wh.Exact(), fitted.damping))
-    scores = wh.attribute(wh.RepresenterLJE(), problem, queries, progress=False).values
+    last = wf.Problem.of(problem.model, wf.cross_entropy(measurement=logit, lower_is_better=False), problem.train, parameters=LAST)
+    influence = wf.InfluenceFunction(wf.IHVP(wf.Hessian(), wf.Exact(), fitted.damping))
+    scores = wf.attribute(wf.methods.RepresenterLJE(), problem, queries, progress=False).values
     figures = {"LJE weights less the Newton step": float((weights - newton).abs().max())}
     for place, there in {"": last.at(fitted.gradients.problem.parameters), " before the step": last}.items():
-        both = list(zip(scores.numpy(), wh.attribute(influence, there, queries, progress=False).values.numpy(), strict=True))
+        both = list(zip(scores.numpy(), wf.attribute(influence, there, queries, progress=False).values.numpy(), strict=True))
         figures[f"LJE with influence on the logit{place}, least Spearman"] = min(spearmanr(mine, theirs).statistic for mine, theirs in both)
         figures[f"LJE with influence on the logit{place}, least Pearson"] = min(np.corrcoef(mine, theirs)[0, 1] for mine, theirs in both)
     return figures
 
 
-def class_or_instance(problem: wh.Problem, queries: tuple[Tensor, Tensor], labels: Tensor, l2: float) -> pd.DataFrame:
+def class_or_instance(problem: wf.Problem, queries: tuple[Tensor, Tensor], labels: Tensor, l2: float) -> pd.DataFrame:
     """A row for each method."""
-    asked, ihvp = queries[1], wh.IHVP(damping=None).fit(problem)
-    methods: dict[str, wh.Method] = {
-        "RepresenterL2": wh.RepresenterL2(l2=l2),
-        "RepresenterLJE": wh.RepresenterLJE(),
-        "EmbeddingSimilarity": wh.EmbeddingSimilarity(),
-        "GradientCosine": wh.GradientCosine(),
-        "RenormalisedInfluence": wh.RenormalisedInfluence(ihvp),
-        "RelatIF": wh.RelatIF(ihvp),
-        "InfluenceFunction": wh.InfluenceFunction(ihvp),
+    asked, ihvp = queries[1], wf.IHVP(damping=None).fit(problem)
+    methods: dict[str, wf.methods.Method] = {
+        "RepresenterL2": wf.methods.RepresenterL2(l2=l2),
+        "RepresenterLJE": wf.methods.RepresenterLJE(),
+        "EmbeddingSimilarity": wf.EmbeddingSimilarity(),
+        "GradientCosine": wf.GradientCosine(),
+        "RenormalisedInfluence": wf.methods.RenormalisedInfluence(ihvp),
+        "RelatIF": wf.RelatIF(ihvp),
+        "InfluenceFunction": wf.InfluenceFunction(ihvp),
     }
     pairs = torch.triu(asked[:, None] == asked[None], 1).nonzero().T
     rows = []
     for name, method in methods.items():
-        values = wh.attribute(method, problem, queries, progress=False).values
+        values = wf.attribute(method, problem, queries, progress=False).values
         best = values.topk(TOP, 1).indices
         shown = torch.zeros(values.shape, dtype=torch.float64).scatter(1, best, 1.0)
         ranks = torch.from_numpy(rankdata(values.numpy(), axis=1))
@@ -124,7 +124,7 @@ def class_or_instance(problem: wh.Problem, queries: tuple[Tensor, Tensor], label
     return pd.DataFrame(rows)
 
 
-def digits(count: int, flipped: float) -> tuple[wh.Problem, tuple[Tensor, Tensor], Tensor]:
+def digits(count: int, flipped: float) -> tuple[wf.Problem, tuple[Tensor, Tensor], Tensor]:
     """Softmax regression of digits at its optimum, the other digits, and which labels are flipped."""
     data = load_digits()
     X, y = torch.from_numpy(data.data) / 16, torch.from_numpy(data.target).long()
@@ -132,21 +132,21 @@ def digits(count: int, flipped: float) -> tuple[wh.Problem, tuple[Tensor, Tensor
     train, rest = order[:count], order[1000:]
     wrong = torch.arange(count) < round(flipped * count)
     labels = torch.where(wrong, (y[train] + 1 + torch.arange(count) % 9) % 10, y[train])
-    problem = wh.Problem.of(nn.Linear(64, 10).double().eval(), wh.cross_entropy(l2=1e-3), (X[train], labels))
-    return problem.at(wh.train.newton()(problem, 0).parameters), (X[rest], y[rest]), wrong
+    problem = wf.Problem.of(nn.Linear(64, 10).double().eval(), wf.cross_entropy(l2=1e-3), (X[train], labels))
+    return problem.at(wf.train.newton()(problem, 0).parameters), (X[rest], y[rest]), wrong
 
 
-def flipped_labels(problem: wh.Problem, wrong: Tensor) -> pd.DataFrame:
+def flipped_labels(problem: wf.Problem, wrong: Tensor) -> pd.DataFrame:
     """AUC of each ranking, large first."""
     own = {
-        "self-influence": wh.self_influence(wh.InfluenceFunction(), problem, progress=False),
-        "|α| of RepresenterL2, labels": wh.RepresenterL2(l2=1e-3, targets="labels").fit(problem).importance(),
-        "loss": wh.self_influence(wh.LossScores(), problem, progress=False),
-        "margin": wh.self_influence(wh.MarginScores(), problem, progress=False),
-        "gradient norm": wh.self_influence(wh.GradientNorm(), problem, progress=False),
-        "near the boundary, input space": -wh.sample_boundary(problem, progress=False),
-        "near the boundary, weight space": -wh.weights_boundary(problem, progress=False),
-        "random": wh.self_influence(wh.RandomScores(), problem, progress=False),
+        "self-influence": wf.self_influence(wf.InfluenceFunction(), problem, progress=False),
+        "|α| of RepresenterL2, labels": wf.methods.RepresenterL2(l2=1e-3, targets="labels").fit(problem).importance(),
+        "loss": wf.self_influence(wf.methods.LossScores(), problem, progress=False),
+        "margin": wf.self_influence(wf.MarginScores(), problem, progress=False),
+        "gradient norm": wf.self_influence(wf.methods.GradientNorm(), problem, progress=False),
+        "near the boundary, input space": -wf.methods.sample_boundary(problem, progress=False),
+        "near the boundary, weight space": -wf.methods.weights_boundary(problem, progress=False),
+        "random": wf.self_influence(wf.methods.RandomScores(), problem, progress=False),
     }
     m, n = int(wrong.sum()), len(wrong)
     places = {name: torch.from_numpy(rankdata(values.numpy()))[wrong].sum() for name, values in own.items()}
@@ -179,10 +179,10 @@ def main() -> None:
     settings = arguments.parse_args()
     quick, load = settings.quick, os.getloadavg()[0]
     images, tested, epochs, small, asked = (300, 100, 2, 300, 40) if quick else (3000, 1000, 8, 1000, 200)
-    train, test = wh.datasets.mnist("train", limit=images), wh.datasets.mnist("test", limit=tested)
+    train, test = wf.datasets.mnist("train", limit=images), wf.datasets.mnist("test", limit=tested)
     model = trained_cnn(train.X, train.y, epochs)
     X, labels = train.X.double(), train.y
-    problem = wh.Problem.of(model, wh.cross_entropy(l2=1e-3), (X, labels), parameters=LAST)
+    problem = wf.Problem.of(model, wf.cross_entropy(l2=1e-3), (X, labels), parameters=LAST)
     predicted = problem.outputs(test.X.double()).detach().argmax(1)
     queries = (test.X[:asked].double(), predicted[:asked])
     figures = {**decomposition(problem, (test.X.double(), test.y)), **expansion(problem, queries)}
@@ -211,7 +211,7 @@ def report(figures: Mapping[str, float], table: pd.DataFrame, flipped: pd.DataFr
     out.mkdir(parents=True, exist_ok=True)
     kept = {**facts, "figures": dict(figures), "class or instance": table.to_dict("records"), "flipped labels": flipped.to_dict("records")}
     (out / "representers.json").write_text(json.dumps(kept, indent=1))
-    wh.plot.save(chart(table), out / "representers.png")
+    wf.plot.save(chart(table), out / "representers.png")
 
 
 if __name__ == "__main__":

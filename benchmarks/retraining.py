@@ -30,7 +30,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import whence as wh
+import wherefrom as wf
 
 MET = {True: "met", False: "MISSED", None: "-"}
 NEWTON, SMALL, HALVES = "leave-one-out, logistic regression", "MLPs on a table", "MLPs on halves of MNIST"
@@ -44,46 +44,46 @@ ARMS = ["together", "loop", "DataLoader loop", FEWER]
 
 def titanic() -> tuple[Tensor, Tensor]:
     """The passengers as numbers, float64."""
-    table = wh.datasets.titanic()
-    X = wh.datasets.fit_encoder(table, np.arange(len(table.frame))).transform(table.frame)
-    return X, wh.datasets.encode_target(table, table.frame).double()
+    table = wf.datasets.titanic()
+    X = wf.datasets.fit_encoder(table, np.arange(len(table.frame))).transform(table.frame)
+    return X, wf.datasets.encode_target(table, table.frame).double()
 
 
 def images(count: int) -> tuple[Tensor, Tensor]:
-    data = wh.datasets.mnist("train", limit=count)
+    data = wf.datasets.mnist("train", limit=count)
     return data.X.flatten(1), data.y
 
 
-def case(name: str, quick: bool) -> tuple[wh.Problem, Any, list[list[Any]], bool]:
+def case(name: str, quick: bool) -> tuple[wf.Problem, Any, list[list[Any]], bool]:
     """A problem, its trainer, what each model leaves out, and whether what is left is a data set of its own."""
     count = 8 if quick else 200 if name == NEWTON else 100
     if name == HALVES:
         X, y = images(300 if quick else 5000)
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10)).eval()
-        problem = wh.Problem.of(model, wh.cross_entropy(), (X, y))
-        return problem, wh.train.sgd(2, 0.05, momentum=0.9, batch_size=64), drawn(problem, count, 0.5), True
+        problem = wf.Problem.of(model, wf.cross_entropy(), (X, y))
+        return problem, wf.train.sgd(2, 0.05, momentum=0.9, batch_size=64), drawn(problem, count, 0.5), True
     X, y = titanic()
     torch.manual_seed(0)
     if name == NEWTON:
-        problem = wh.Problem.of(nn.Linear(X.shape[1], 1).double().eval(), wh.binary_cross_entropy(l2=0.01), (X, y))
-        problem = problem.at(wh.train.newton()(problem, 0).parameters)
-        return problem, wh.train.newton(), [[key] for key in problem.ids[:count].tolist()], False
+        problem = wf.Problem.of(nn.Linear(X.shape[1], 1).double().eval(), wf.binary_cross_entropy(l2=0.01), (X, y))
+        problem = problem.at(wf.train.newton()(problem, 0).parameters)
+        return problem, wf.train.newton(), [[key] for key in problem.ids[:count].tolist()], False
     model = nn.Sequential(nn.Linear(X.shape[1], 32), nn.ReLU(), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 1)).eval()
-    problem = wh.Problem.of(model, wh.binary_cross_entropy(), (X.float(), y.float()))
-    return problem, wh.train.adam(10, batch_size=32), drawn(problem, count, 0.1), False
+    problem = wf.Problem.of(model, wf.binary_cross_entropy(), (X.float(), y.float()))
+    return problem, wf.train.adam(10, batch_size=32), drawn(problem, count, 0.1), False
 
 
-def drawn(problem: wh.Problem, count: int, share: float) -> list[list[Any]]:
+def drawn(problem: wf.Problem, count: int, share: float) -> list[list[Any]]:
     random, size = np.random.default_rng(0), round(share * len(problem))
     return [random.choice(problem.ids, size, replace=False).tolist() for _ in range(count)]
 
 
-def together(problem: wh.Problem, train: Any, groups: Sequence[Any], normalise: bool) -> list[dict[str, Tensor]]:
+def together(problem: wf.Problem, train: Any, groups: Sequence[Any], normalise: bool) -> list[dict[str, Tensor]]:
     return [dict(run.parameters) for run in train.without(problem, groups, normalise=normalise, progress=False)]
 
 
-def looped(problem: wh.Problem, train: Any, groups: Sequence[Any], normalise: bool) -> list[dict[str, Tensor]]:
+def looped(problem: wf.Problem, train: Any, groups: Sequence[Any], normalise: bool) -> list[dict[str, Tensor]]:
     found = []
     for ids in groups:
         smaller = problem.without(ids)
@@ -91,7 +91,7 @@ def looped(problem: wh.Problem, train: Any, groups: Sequence[Any], normalise: bo
     return found
 
 
-def by_data_loader(problem: wh.Problem, train: Any, groups: Sequence[Any], normalise: bool, share: float = 0.5) -> list[dict[str, Tensor]]:
+def by_data_loader(problem: wf.Problem, train: Any, groups: Sequence[Any], normalise: bool, share: float = 0.5) -> list[dict[str, Tensor]]:
     """What most people write, in batches of a ``share`` of the trainer's."""
     X, y = problem.train.source.tree  # pyright: ignore[reportAttributeAccessIssue]
     found = []
@@ -109,13 +109,13 @@ def by_data_loader(problem: wh.Problem, train: Any, groups: Sequence[Any], norma
     return found
 
 
-def seconds(work: Callable[..., Any], problem: wh.Problem, train: Any, groups: Sequence[Any], normalise: bool) -> float:
+def seconds(work: Callable[..., Any], problem: wf.Problem, train: Any, groups: Sequence[Any], normalise: bool) -> float:
     start = time.perf_counter()
     work(problem, train, groups, normalise)
     return time.perf_counter() - start
 
 
-def gap(problem: wh.Problem, train: Any, groups: Sequence[Any], normalise: bool) -> float:
+def gap(problem: wf.Problem, train: Any, groups: Sequence[Any], normalise: bool) -> float:
     """The largest difference of a parameter, stacked and in turn, in float64."""
     exact, few = problem.to(torch.float64), groups[:COMPARED]
     pairs = zip(together(exact, train, few, normalise), looped(exact, train, few, normalise), strict=True)
@@ -180,7 +180,7 @@ def main() -> None:
     settings.out.mkdir(parents=True, exist_ok=True)
     kept = {**facts, "rows": rows, "gaps": gaps, "bars": {name: {"found": float(value), "at least": bar} for name, (value, bar) in bars.items()}}
     (settings.out / "retraining.json").write_text(json.dumps(kept, indent=1))
-    wh.plot.save(chart(table), settings.out / "retraining.png")
+    wf.plot.save(chart(table), settings.out / "retraining.png")
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-import whence as wh
-from whence.ranking.fisher_kernels import FisherKernel
+import wherefrom as wf
+from wherefrom.selection.fisher_kernels import FisherKernel
 
-FORMS = {"facility location": wh.FacilityLocation(), "sum redundancy": wh.SumRedundancy(), "MMD": wh.MMD()}
+FORMS = {"facility location": wf.select.FacilityLocation(), "sum redundancy": wf.select.SumRedundancy(), "MMD": wf.select.MMD()}
 PLAIN, FISHER = "plain top", "Fisher kernels"
 KEPT, SECONDS = 0.9, 60.0
 MET = {True: "met", False: "MISSED", None: "open"}
@@ -41,29 +41,29 @@ class Case:
 
     def __init__(self, name: str, X: Tensor, y: Tensor, asked: tuple[Tensor, Tensor], clusters: int) -> None:
         self.name, self.X, self.y, self.asked = name, X.double(), y, (asked[0].double(), asked[1])
-        problem = wh.Problem.of(torch.nn.Linear(X.shape[1], 10, dtype=torch.float64).eval(), wh.cross_entropy(l2=1e-3), (self.X, y))
-        self.problem = problem.at(wh.train.newton()(problem, 0).parameters)
-        self.ihvp = wh.IHVP().fit(self.problem)
+        problem = wf.Problem.of(torch.nn.Linear(X.shape[1], 10, dtype=torch.float64).eval(), wf.cross_entropy(l2=1e-3), (self.X, y))
+        self.problem = problem.at(wf.train.newton()(problem, 0).parameters)
+        self.ihvp = wf.IHVP().fit(self.problem)
         self.cluster = KMeans(clusters, n_init=1, random_state=0).fit_predict(self.X.numpy())
 
-    def scores(self, queries: Any) -> wh.Scores:
-        return wh.attribute(wh.InfluenceFunction(self.ihvp), self.problem, queries, aggregate=True, progress=False)
+    def scores(self, queries: Any) -> wf.Scores:
+        return wf.attribute(wf.InfluenceFunction(self.ihvp), self.problem, queries, aggregate=True, progress=False)
 
 
 def digits(train: int, queries: int, clusters: int) -> Case:
-    data = wh.datasets.bundled("digits")
+    data = wf.datasets.bundled("digits")
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(data.y)))
     X, y = data.X.flatten(1)[order], data.y[order]
     return Case("digits", X[:train], y[:train], (X[train : train + queries], y[train : train + queries]), clusters)
 
 
 def mnist(clusters: int) -> Case:
-    train, test = (wh.datasets.mnist(split, limit=limit) for split, limit in (("train", 10_000), ("test", 100)))
+    train, test = (wf.datasets.mnist(split, limit=limit) for split, limit in (("train", 10_000), ("test", 100)))
     (X, y), (Xq, yq) = ((avg_pool2d(data.X, 2).flatten(1), data.y) for data in (train, test))
     return Case("MNIST, all queries at once", X, y, (Xq, yq), clusters)
 
 
-def described(case: Case, way: str, selection: wh.DivineSelection, seconds: float) -> dict[str, Any]:
+def described(case: Case, way: str, selection: wf.select.DivineSelection, seconds: float) -> dict[str, Any]:
     ids = selection.ids
     return {
         "data": case.name, "chosen by": way, "influence kept": selection.influence, "distance": selection.distance,
@@ -74,11 +74,11 @@ def described(case: Case, way: str, selection: wh.DivineSelection, seconds: floa
 def selections(case: Case, queries: Any, m: int) -> list[dict[str, Any]]:
     """A row for each form of DIVINE and the plain top."""
     scores, rows = case.scores(queries), []
-    plain = wh.divine(scores, case.X, m, gamma=0, diversity=wh.SumRedundancy(), progress=False)
+    plain = wf.select.divine(scores, case.X, m, gamma=0, diversity=wf.select.SumRedundancy(), progress=False)
     rows.append(described(case, PLAIN, plain, 0.0))
     for name, form in FORMS.items():
         start = time.perf_counter()
-        found = wh.divine(scores, case.X, m, diversity=form, progress=False)
+        found = wf.select.divine(scores, case.X, m, diversity=form, progress=False)
         rows.append(described(case, name, found, time.perf_counter() - start))
     return rows
 
@@ -86,11 +86,11 @@ def selections(case: Case, queries: Any, m: int) -> list[dict[str, Any]]:
 def explained(case: Case, queries: Any, m: int) -> list[dict[str, Any]]:
     """The share of the queries' gradient that each choice explains, with the best weights."""
     start = time.perf_counter()
-    found = wh.fisher_kernel_select(case.ihvp, case.problem, queries, m, progress=False)
+    found = wf.select.fisher_kernel_select(case.ihvp, case.problem, queries, m, progress=False)
     seconds = time.perf_counter() - start
     with torch.no_grad():
         kernel = FisherKernel.of(case.ihvp, case.problem, queries, False)
-        relative = wh.attribute(wh.RelatIF(case.ihvp, "l"), case.problem, queries, aggregate=True, progress=False)
+        relative = wf.attribute(wf.RelatIF(case.ihvp, "l"), case.problem, queries, aggregate=True, progress=False)
         ways = {
             "|RelatIF|": relative.top(m, by="magnitude").ids[0], "|influence|": case.scores(queries).top(m, by="magnitude").ids[0],
             "random": np.random.default_rng(0).choice(len(case.y), m, replace=False),
@@ -158,7 +158,7 @@ def report(table: pd.DataFrame, shares: pd.DataFrame, facts: dict[str, Any], out
     kept = {**facts, "selections": table.to_dict("records"), "explained": shares.to_dict("records")}
     kept["bars"] = {name: {"found": value, side: bar, "met": None if facts["quick"] else met} for name, value, side, bar, met in checked}
     (out / "selection.json").write_text(json.dumps(kept, indent=1))
-    wh.plot.save(chart(table, shares), out / "selection.png")
+    wf.plot.save(chart(table, shares), out / "selection.png")
 
 
 def main() -> None:

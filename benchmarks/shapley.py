@@ -3,12 +3,12 @@
 Removal. For each of 20 seeds: 100 training examples of 20 normal features and a constant, labels drawn from a logistic model whose logits have
 standard deviation 3, a tenth of them flipped; 500 validation and 5,000 test examples of the same model without flips. The utility of a subset is
 the validation accuracy of logistic regression with a penalty of ½‖θ‖² on the sum of its losses, by Newton's method in numpy: 0.5 for no examples,
-the class's share for one class. Examples are valued by `wh.tmc_shapley` (100 permutations, truncation 0.01), `wh.loo_values` and `wh.knn_shapley`
-(k = 5, the validation examples for queries), removed from the most valuable down, and the model is fitted to the rest: its test accuracy. These
-settings were chosen on seeds 100 to 103; the seeds run are 0, 1, ...
+the class's share for one class. Examples are valued by `wf.methods.tmc_shapley` (100 permutations, truncation 0.01), `wf.methods.loo_values` and
+`wf.knn_shapley` (k = 5, the validation examples for queries), removed from the most valuable down, and the model is fitted to the rest: its test
+accuracy. These settings were chosen on seeds 100 to 103; the seeds run are 0, 1, ...
 
 KNN-Shapley. 10,000 training and 500 test images of MNIST scaled to length 1, so that no two distances are equal, in float64, k = 5: the seconds of
-pyDVL's `KNNShapleyValuation` between two runs of `wh.knn_shapley`, of which the slower counts, after a warm-up, and how far the values differ.
+pyDVL's `KNNShapleyValuation` between two runs of `wf.knn_shapley`, of which the slower counts, after a warm-up, and how far the values differ.
 
 Bars: after the first fifth is gone, accuracy lies below that of leave-one-out and of chance (p < 0.05, one-sided paired t-test over seeds); values
 equal to pyDVL's to 1e-12, five times as fast; the whole in 300 seconds. Writes shapley.json and shapley.png. `--quick` takes 2 seeds, 40
@@ -34,7 +34,7 @@ from joblib import Parallel, delayed
 from scipy import special
 from scipy.stats import ttest_rel
 
-import whence as wh
+import wherefrom as wf
 
 N, VALIDATION, TEST, FEATURES, FLIPPED, SPREAD = 100, 500, 5000, 20, 0.1, 3.0
 SHAPLEY, LOO, KNN, RANDOM = "Shapley value", "leave-one-out", "KNN-Shapley", "by chance"
@@ -96,12 +96,12 @@ def removal(seed: int, permutations: int) -> list[dict[str, Any]]:
     """The test accuracy after the most valuable are gone, by each value and share; and what the Shapley values took."""
     torch.set_num_threads(1)
     game, test = drawn(seed)
-    found = wh.tmc_shapley(game, N, tolerance=0, max_permutations=permutations, seed=seed, progress=False)
+    found = wf.methods.tmc_shapley(game, N, tolerance=0, max_permutations=permutations, seed=seed, progress=False)
     (X, y), (Xv, yv) = game.train, game.validation
-    problem = wh.Problem.of(torch.nn.Linear(FEATURES + 1, 1, dtype=torch.float64).eval(), wh.binary_cross_entropy(), tensors(X, y))
+    problem = wf.Problem.of(torch.nn.Linear(FEATURES + 1, 1, dtype=torch.float64).eval(), wf.binary_cross_entropy(), tensors(X, y))
     values = {
-        SHAPLEY: found.values.numpy(), LOO: wh.loo_values(game, N, progress=False).values.numpy(),
-        KNN: wh.knn_shapley(problem, tensors(Xv, yv), K, aggregate=True, progress=False).values[0].numpy(),
+        SHAPLEY: found.values.numpy(), LOO: wf.methods.loo_values(game, N, progress=False).values.numpy(),
+        KNN: wf.knn_shapley(problem, tensors(Xv, yv), K, aggregate=True, progress=False).values[0].numpy(),
         RANDOM: np.random.default_rng([seed, 1]).random(N),
     }  # fmt: skip
     rows = []
@@ -119,15 +119,15 @@ def tensors(X: np.ndarray, y: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
 
 def images(split: str, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Images of length 1, in float64."""
-    found = wh.datasets.mnist(split, limit=count)
+    found = wf.datasets.mnist(split, limit=count)
     X = found.X.flatten(1).double()
     return X / X.norm(dim=1, keepdim=True), found.y
 
 
 def engines(train: tuple[torch.Tensor, torch.Tensor], queries: tuple[torch.Tensor, torch.Tensor]) -> dict[str, Callable[[], np.ndarray]]:
     """Each engine's way to the values (n,); without pyDVL ours alone."""
-    problem = wh.Problem.of(torch.nn.Linear(784, 10, dtype=torch.float64).eval(), wh.cross_entropy(), train)
-    found = {"whence": lambda: wh.knn_shapley(problem, queries, K, aggregate=True, progress=False).values[0].numpy()}
+    problem = wf.Problem.of(torch.nn.Linear(784, 10, dtype=torch.float64).eval(), wf.cross_entropy(), train)
+    found = {"wherefrom": lambda: wf.knn_shapley(problem, queries, K, aggregate=True, progress=False).values[0].numpy()}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its dependencies warn of one another
@@ -151,11 +151,11 @@ def timed(train: int, queries: int) -> dict[str, Any]:
     for run in engines(images("train", 200), images("test", 5)).values():
         run()
     seconds, values = {name: [] for name in tried}, {}
-    for name in (*tried, "whence"):
+    for name in (*tried, "wherefrom"):
         start = time.perf_counter()
         values[name] = tried[name]()
         seconds[name].append(time.perf_counter() - start)
-    difference = float(np.abs(values["whence"] - values["pyDVL"]).max()) if "pyDVL" in tried else None
+    difference = float(np.abs(values["wherefrom"] - values["pyDVL"]).max()) if "pyDVL" in tried else None
     slower = {name: max(taken) for name, taken in seconds.items()}
     return {"train": train, "queries": queries, "runs": seconds, "seconds": slower, "difference": difference}
 
@@ -175,7 +175,7 @@ def checks(rows: pd.DataFrame, knn: dict[str, Any], seconds: float, quick: bool)
         found.append({"bar": f"below {other}, p", "found": p, "asked": BARS["p"], "met": p < BARS["p"]})
     taken = knn["seconds"]
     if "pyDVL" in taken:
-        ratio = taken["pyDVL"] / taken["whence"]
+        ratio = taken["pyDVL"] / taken["wherefrom"]
         found.append({"bar": "difference from pyDVL", "found": knn["difference"], "asked": BARS["difference"]})
         found[-1]["met"] = knn["difference"] <= BARS["difference"]
         found.append({"bar": "times pyDVL's speed", "found": ratio, "asked": BARS["times faster"], "met": ratio >= BARS["times faster"]})
@@ -210,7 +210,7 @@ def report(rows: pd.DataFrame, knn: dict[str, Any], facts: dict[str, Any], out: 
     out.mkdir(parents=True, exist_ok=True)
     kept = {**facts, "removal": table.to_dict("records"), "knn": knn, "bars": bars}
     (out / "shapley.json").write_text(json.dumps(kept, indent=1))
-    wh.plot.save(chart(table), out / "shapley.png")
+    wf.plot.save(chart(table), out / "shapley.png")
 
 
 def main() -> None:

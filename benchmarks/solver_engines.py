@@ -1,7 +1,7 @@
-"""Engines of solvers.py: whence's solvers and those of pyDVL, dattri and captum, every one solving the same system.
+"""Engines of solvers.py: wherefrom's solvers and those of pyDVL, dattri and captum, every one solving the same system.
 
-Each gives the seconds of its fit, those of its scores, and influences (queries, images) in whence's scale; the damping of the equation is exact.py's
-l2. pyDVL and dattri return N times our influences; captum's Hessian is a sum over images, and so is its damping.
+Each gives the seconds of its fit, those of its scores, and influences (queries, images) in wherefrom's scale; the damping of the equation is
+exact.py's l2. pyDVL and dattri return N times our influences; captum's Hessian is a sum over images, and so is its damping.
 """
 
 import warnings
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
-import whence as wh
+import wherefrom as wf
 
 F32 = torch.float32
 DEPTH, SAMPLE, SCALE = 2000, 256, 10.0  # of LiSSA: steps, images in each, and the scale that keeps them stable
@@ -25,7 +25,7 @@ STEPS, RANK = 200, 100  # of Arnoldi: products with the Hessian, and eigenvalues
 LONG = 1000  # products where the rest of the space is taken as flat: after 200 too many eigenvalues above the damping are still to come
 ALONE = 60  # iterations of dattri's CG, whose number is fixed
 Found = tuple[float, float, Tensor]
-EXACT, PRECONDITIONED, DIRECT = "whence Exact", "whence CG with K-FAC", "pyDVL DirectInfluence"
+EXACT, PRECONDITIONED, DIRECT = "wherefrom Exact", "wherefrom CG with K-FAC", "pyDVL DirectInfluence"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Engine:
     score: Callable[[Task], Found]
     images: int | None = None
     queries: int | None = None
-    solver: wh.Solver | None = None  # whence's own
+    solver: wf.solvers.Solver | None = None  # wherefrom's own
 
     @property
     def library(self) -> str:
@@ -53,31 +53,31 @@ class Engine:
         return fit, scoring * len(task.yq) / len(mine.yq), values.detach()
 
 
-def own() -> dict[str, wh.Solver]:
-    """whence's solvers by name."""
+def own() -> dict[str, wf.solvers.Solver]:
+    """wherefrom's solvers by name."""
     return {
-        EXACT: wh.Exact(),
-        "whence CG": wh.CG(tolerance=1e-6),
-        PRECONDITIONED: wh.CG(tolerance=1e-6, preconditioner=wh.KFAC()),
-        "whence LiSSA": wh.LiSSA(depth=DEPTH, batch_size=SAMPLE, scale=SCALE),
-        "whence Arnoldi": wh.Arnoldi(STEPS, rank=RANK),
-        "whence Arnoldi, complement": wh.Arnoldi(STEPS, rank=RANK, complement="damping"),
-        f"whence Arnoldi, complement, {LONG} steps": wh.Arnoldi(LONG, complement="damping"),
+        EXACT: wf.Exact(),
+        "wherefrom CG": wf.CG(tolerance=1e-6),
+        PRECONDITIONED: wf.CG(tolerance=1e-6, preconditioner=wf.KFAC()),
+        "wherefrom LiSSA": wf.LiSSA(depth=DEPTH, batch_size=SAMPLE, scale=SCALE),
+        "wherefrom Arnoldi": wf.Arnoldi(STEPS, rank=RANK),
+        "wherefrom Arnoldi, complement": wf.Arnoldi(STEPS, rank=RANK, complement="damping"),
+        f"wherefrom Arnoldi, complement, {LONG} steps": wf.Arnoldi(LONG, complement="damping"),
     }
 
 
-def fitted(task: Task, solver: wh.Solver) -> tuple[wh.Problem, wh.FittedIHVP]:
+def fitted(task: Task, solver: wf.solvers.Solver) -> tuple[wf.Problem, wf.solvers.FittedIHVP]:
     """The Hessian with l2 in it; for Arnoldi the same matrix as the Hessian without l2 and a damping, which is what its complement divides by."""
-    if not isinstance(solver, wh.Arnoldi):
+    if not isinstance(solver, wf.Arnoldi):
         problem = task.problem(F32)
-        return problem, wh.IHVP(wh.Hessian(), solver).fit(problem)
-    problem = wh.Problem.of(task.model(F32), wh.cross_entropy(), task.train(F32))
-    return problem, wh.IHVP(wh.Hessian(), solver, L2).fit(problem)
+        return problem, wf.IHVP(wf.Hessian(), solver).fit(problem)
+    problem = wf.Problem.of(task.model(F32), wf.cross_entropy(), task.train(F32))
+    return problem, wf.IHVP(wf.Hessian(), solver, L2).fit(problem)
 
 
-def ours(solver: wh.Solver, task: Task) -> Found:
+def ours(solver: wf.solvers.Solver, task: Task) -> Found:
     fit, (problem, ihvp) = seconds(lambda: fitted(task, solver))
-    scoring, scores = seconds(lambda: wh.attribute(wh.InfluenceFunction(ihvp), problem, task.queries(F32), progress=False))
+    scoring, scores = seconds(lambda: wf.attribute(wf.InfluenceFunction(ihvp), problem, task.queries(F32), progress=False))
     return fit, scoring, scores.values
 
 
@@ -165,7 +165,7 @@ def captum_engines(images: int) -> list[Engine]:
 
 
 def engines(images: int, queries: int, whose: list[str]) -> tuple[list[Engine], list[str]]:
-    """whence's, those of the peers in ``whose`` that are installed, and a line for each that is not."""
+    """wherefrom's, those of the peers in ``whose`` that are installed, and a line for each that is not."""
     found, missing = [Engine(name, partial(ours, solver), solver=solver) for name, solver in own().items()], []
     peers = {"pyDVL": lambda: pydvl_engines(queries), "dattri": lambda: dattri_engines(images, queries), "captum": lambda: captum_engines(images)}
     for name in whose:

@@ -1,4 +1,4 @@
-"""Solvers of the influence equation on one task: whence's and those of pyDVL, dattri and captum, their seconds and their accuracy.
+"""Solvers of the influence equation on one task: wherefrom's and those of pyDVL, dattri and captum, their seconds and their accuracy.
 
 Softmax regression on 10,000 MNIST images, 7,850 parameters, l2 0.01, trained to its minimum as in exact.py; the influence of every image on
 100 queries in float32, so that every engine solves (H + 0.01 I) x = g for the same g. Each is timed with its fit, in turn in `--rounds` rounds (3)
@@ -7,10 +7,10 @@ alone, all but pyDVL's `DirectInfluence`, on whose seconds a bar rests. Two peer
 its block mode and dattri's LiSSA: they get the first `--peer-queries` (4), and the seconds of their scores are scaled to all, which counts the
 images' gradients too often, a few percent. The two that write the whole Hessian out by automatic differentiation, dattri's and captum's, get
 the first `--explicit-images` images (1,000); their seconds stand as they are, a lower bound. All LiSSA takes 2,000 steps on 256 images with
-scale 10, all Arnoldi 200 products and the 100 largest eigenvalues; whence's with the rest of the space taken as flat also 1,000 and all of them.
+scale 10, all Arnoldi 200 products and the 100 largest eigenvalues; wherefrom's with the rest of the space taken as flat also 1,000 and all of them.
 
 Accuracy: the relative Frobenius error of the table of scores and the least correlation of a query's, against exact.py's dense float64 reference
-for the images that the engine got. Iterations, and the residual with one more product, for whence's.
+for the images that the engine got. Iterations, and the residual with one more product, for wherefrom's.
 Bars: CG preconditioned by K-FAC 20 times faster than pyDVL's `DirectInfluence`, error 1e-4 at most; a residual of 1e-6, counted with one more
 product, in 12 iterations at most (CG takes up to twice its tolerance there, so 5e-7 is asked for). The limit of its row: the products of its
 iterations and of the scores at the speed of `torch.mm`, and one pass. Writes solvers.json and solvers.png. `--quick` takes 300 images of
@@ -39,18 +39,18 @@ from exact import MET, Task
 from four_models import Limit, mm_speed, plain_passes
 from solver_engines import DIRECT, F32, PRECONDITIONED, Engine, engines, fitted
 
-import whence as wh
-from whence.gradients import Gradients
-from whence.solvers import Solution
+import wherefrom as wf
+from wherefrom.gradients import Gradients
+from wherefrom.solvers import Solution
 
 RESIDUAL = 1e-6
 BARS = {"times faster": 20.0, "error": 1e-4, "iterations": 12}
-COLOURS = {"whence": "#2f6fb0", "pyDVL": "#c99a2e", "dattri": "#8a8a8a", "captum": "#c8553d"}
+COLOURS = {"wherefrom": "#2f6fb0", "pyDVL": "#c99a2e", "dattri": "#8a8a8a", "captum": "#c8553d"}
 
 
 @dataclass(eq=False)
 class Result:
-    """An engine's seconds in each round, its accuracy, and of whence's how the solve went."""
+    """An engine's seconds in each round, its accuracy, and of wherefrom's how the solve went."""
 
     engine: str
     images: int
@@ -90,13 +90,13 @@ def timed(task: Task, small: Task, found: list[Engine], rounds: int, below: floa
     results = [Result(engine.name, len(engine.task(task).y), len(engine.task(task).yq)) for engine in found]
     for turn in range(rounds + 1):
         for engine, result in zip(found, results, strict=True):
-            long = engine.library != "whence" and engine.name != DIRECT and turn > 1 and (result.seconds or 0) > below
+            long = engine.library != "wherefrom" and engine.name != DIRECT and turn > 1 and (result.seconds or 0) > below
             if result.note or long:
                 continue
             try:
                 fit, scoring, values = engine.run(task if turn else small)
             except (RuntimeError, AttributeError, TypeError, ValueError) as error:
-                if engine.library == "whence":
+                if engine.library == "wherefrom":
                     raise
                 result.note = f"{type(error).__name__}: {error}".splitlines()[0]
                 continue
@@ -108,7 +108,7 @@ def timed(task: Task, small: Task, found: list[Engine], rounds: int, below: floa
     return results
 
 
-def solved(task: Task, solver: wh.Solver, queries: int) -> Solution:
+def solved(task: Task, solver: wf.solvers.Solver, queries: int) -> Solution:
     """How the equations of the first ``queries`` went, with their residuals by one more product."""
     problem, ihvp = fitted(task, solver)
     (batch,) = problem.batches(problem.examples(tuple(part[:queries] for part in task.queries(F32))), size=queries)
@@ -117,12 +117,12 @@ def solved(task: Task, solver: wh.Solver, queries: int) -> Solution:
 
 
 def told(task: Task, found: list[Engine], results: list[Result]) -> dict[str, dict[str, Any]]:
-    """Iterations and residuals of whence's solvers, and of preconditioned CG down to a true 1e-6, for all queries together and for one alone."""
+    """Iterations and residuals of wherefrom's solvers, and of preconditioned CG down to a true 1e-6, for all queries together and for one alone."""
     for engine, result in zip(found, results, strict=True):
         if engine.solver is not None:
             solution = solved(task, engine.solver, len(task.yq))
             result.iterations, result.residual = solution.iterations, float(solution.residual.max())
-    closer = wh.CG(tolerance=RESIDUAL / 2, preconditioner=wh.KFAC())
+    closer = wf.CG(tolerance=RESIDUAL / 2, preconditioner=wf.KFAC())
     solutions = {"all queries": solved(task, closer, len(task.yq)), "one query": solved(task, closer, 1)}
     return {name: {"iterations": one.iterations, "residual": float(one.residual.max())} for name, one in solutions.items()}
 
@@ -189,7 +189,7 @@ def report(results: list[Result], closer: dict[str, dict[str, Any]], bound: Limi
     out.mkdir(parents=True, exist_ok=True)
     kept = {**facts, "results": [r.row() for r in results], "closer": closer, "limit": bound.row(), "bars": bars}
     (out / "solvers.json").write_text(json.dumps(kept, indent=1))
-    wh.plot.save(chart(results), out / "solvers.png")
+    wf.plot.save(chart(results), out / "solvers.png")
 
 
 def main() -> None:
@@ -204,7 +204,7 @@ def main() -> None:
     arguments.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     settings = arguments.parse_args()
     torch.set_num_threads(settings.threads or (1 if settings.quick else 2))
-    warnings.simplefilter("ignore")  # peers warn of one another; whence's convergence is in the table
+    warnings.simplefilter("ignore")  # peers warn of one another; wherefrom's convergence is in the table
     load, small = os.getloadavg()[0], exact.trained(True)
     task = small if settings.quick else exact.trained(False)
     found, missing = engines(settings.explicit_images, settings.peer_queries, settings.peers)

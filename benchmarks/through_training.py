@@ -33,7 +33,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-import whence as wh
+import wherefrom as wf
 
 MET = {True: "met", False: "MISSED", None: "-"}
 SGD, FLAT, INFLUENCE = "SGD-influence", "SGD-influence, no Hessian", "influence functions"
@@ -48,7 +48,7 @@ QUERIES = 20
 
 def pair_of_digits(images: int, seed: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Ones and sevens to train on, and as many others to ask about; targets 0 and 1."""
-    data = wh.datasets.mnist("train", limit=12000)
+    data = wf.datasets.mnist("train", limit=12000)
     kept = torch.nonzero((data.y == 1) | (data.y == 7))[:, 0]
     places = kept[torch.randperm(len(kept), generator=torch.Generator().manual_seed(seed))[: 2 * images]]
     X, y = data.X[places].flatten(1).double(), (data.y[places] == 7).double()
@@ -59,8 +59,8 @@ def loo_case(name: str, quick: bool) -> tuple[nn.Module, Any]:
     """The model and its trainer."""
     if name == "network":
         layers = (nn.Linear(784, 8), nn.Tanh(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 1))
-        return nn.Sequential(*layers).double().eval(), wh.train.sgd(2 if quick else 10, 0.1, batch_size=20, record=True)
-    trainer = wh.train.sgd(2 if quick else 5, 0.02, batch_size=5, schedule=wh.train.Linear(), record=True)
+        return nn.Sequential(*layers).double().eval(), wf.train.sgd(2 if quick else 10, 0.1, batch_size=20, record=True)
+    trainer = wf.train.sgd(2 if quick else 5, 0.02, batch_size=5, schedule=wf.train.Linear(), record=True)
     return nn.Linear(784, 1).double().eval(), trainer
 
 
@@ -74,22 +74,22 @@ def left_out_one_by_one(name: str, seed: int, quick: bool) -> list[dict[str, Any
     """A row for each method: how its 200 predictions agree with runs without each image."""
     X, y, Xq, yq = pair_of_digits(24 if quick else 200, seed)
     model, train = loo_case(name, quick)
-    problem = wh.Problem.of(model, wh.binary_cross_entropy(l2=0.01), (X, y))
+    problem = wf.Problem.of(model, wf.binary_cross_entropy(l2=0.01), (X, y))
     run = train(problem, seed)
     problem = problem.at(run.parameters)
     again = replace(train, record=False)
-    truth = wh.leave_one_out(problem, problem.ids, (Xq, yq), again, seeds=[seed], progress=False).change.mean(0).numpy()
-    methods: dict[str, wh.Method] = {SGD: wh.SGDInfluence(run), FLAT: wh.SGDInfluence(run, hessian=False)}
+    truth = wf.leave_one_out(problem, problem.ids, (Xq, yq), again, seeds=[seed], progress=False).change.mean(0).numpy()
+    methods: dict[str, wf.methods.Method] = {SGD: wf.methods.SGDInfluence(run), FLAT: wf.methods.SGDInfluence(run, hessian=False)}
     if problem.size < 1000:
-        methods[INFLUENCE] = wh.InfluenceFunction(wh.IHVP(wh.GaussNewton(), wh.Exact()))
+        methods[INFLUENCE] = wf.InfluenceFunction(wf.IHVP(wf.GaussNewton(), wf.Exact()))
     else:
-        methods[INFLUENCE] = wh.InfluenceFunction(wh.IHVP(wh.GaussNewton(), wh.CG(preconditioner=wh.KFAC())))
+        methods[INFLUENCE] = wf.InfluenceFunction(wf.IHVP(wf.GaussNewton(), wf.CG(preconditioner=wf.KFAC())))
     rows = []
     for method, settings in methods.items():
-        found = wh.attribute(settings, problem, (Xq, yq), aggregate=True, progress=False).values[0].numpy()
+        found = wf.attribute(settings, problem, (Xq, yq), aggregate=True, progress=False).values[0].numpy()
         shared = ends(found) & ends(truth)
         overlap = len(shared) / (4 * ENDS - len(shared))
-        rows.append({"model": name, "seed": seed, "method": method, "τ": wh.kendall(found, truth).value, "overlap": overlap})
+        rows.append({"model": name, "seed": seed, "method": method, "τ": wf.metrics.kendall(found, truth).value, "overlap": overlap})
     return rows
 
 
@@ -103,8 +103,8 @@ def mlp(*widths: int) -> nn.Module:
 def trainers(quick: bool) -> dict[str, Any]:
     epochs = 2 if quick else 10
     return {
-        "Adam": wh.train.adam(epochs, 2e-3, batch_size=32, schedule=wh.train.Cosine(0.1), eps_root=1e-8, record=True),
-        "SGD with momentum": wh.train.sgd(epochs, 0.05, momentum=0.9, batch_size=32, schedule=wh.train.Cosine(0.1), record=True),
+        "Adam": wf.train.adam(epochs, 2e-3, batch_size=32, schedule=wf.train.Cosine(0.1), eps_root=1e-8, record=True),
+        "SGD with momentum": wf.train.sgd(epochs, 0.05, momentum=0.9, batch_size=32, schedule=wf.train.Cosine(0.1), record=True),
     }
 
 
@@ -118,10 +118,10 @@ def least(work: Callable[[], Any], rounds: int) -> tuple[float, Any]:
     return min(spent), found
 
 
-def bank_problem(model: nn.Module, pool: int, images: int) -> tuple[wh.Problem, tuple[Tensor, Tensor]]:
-    data = wh.datasets.mnist("test", limit=images + QUERIES)
+def bank_problem(model: nn.Module, pool: int, images: int) -> tuple[wf.Problem, tuple[Tensor, Tensor]]:
+    data = wf.datasets.mnist("test", limit=images + QUERIES)
     X = avg_pool2d(data.X, pool).flatten(1) if pool > 1 else data.X.flatten(1)
-    return wh.Problem.of(model, wh.cross_entropy(l2=1e-3), (X[:images], data.y[:images])), (X[images:], data.y[images:])
+    return wf.Problem.of(model, wf.cross_entropy(l2=1e-3), (X[:images], data.y[:images])), (X[images:], data.y[images:])
 
 
 def banks(optimiser: str, quick: bool) -> tuple[list[dict[str, Any]], dict[str, float]]:
@@ -132,23 +132,23 @@ def banks(optimiser: str, quick: bool) -> tuple[list[dict[str, Any]], dict[str, 
     training, run = least(lambda: train(problem, 0), 1 if quick else 3)
     problem = problem.at(run.parameters)
     methods = {
-        UNROLLED: wh.UnrolledInfluence(run),
-        EKFAC: wh.InfluenceFunction(wh.IHVP(wh.EKFAC(), wh.Eigen())),
-        EXACT: wh.InfluenceFunction(wh.IHVP(wh.GaussNewton(), wh.CG(preconditioner=wh.KFAC()))),
-        DOT: wh.GradientDot(),
+        UNROLLED: wf.UnrolledInfluence(run),
+        EKFAC: wf.InfluenceFunction(wf.IHVP(wf.EKFAC(), wf.Eigen())),
+        EXACT: wf.InfluenceFunction(wf.IHVP(wf.GaussNewton(), wf.CG(preconditioner=wf.KFAC()))),
+        DOT: wf.GradientDot(),
     }
     tables = {}
     spent = {"training": training}
     for name, method in methods.items():
         rounds = 3 if name == UNROLLED and not quick else 1
-        spent[name], tables[name] = least(lambda method=method: wh.attribute(method, problem, queries, progress=False), rounds)
+        spent[name], tables[name] = least(lambda method=method: wf.attribute(method, problem, queries, progress=False), rounds)
     rows = []
     for share in BANK_BARS:
         random = np.random.default_rng(round(1000 * share))
         left_out = {str(k): random.choice(images, max(1, round(share * images)), replace=False) for k in range(groups)}
-        truth = wh.retrain_without(problem, left_out, queries, replace(train, record=False), seeds=[0], progress=False)
+        truth = wf.retrain_without(problem, left_out, queries, replace(train, record=False), seeds=[0], progress=False)
         for name, scores in tables.items():
-            found = wh.lds(scores, truth, progress=False).lds
+            found = wf.lds(scores, truth, progress=False).lds
             rows.append({"optimiser": optimiser, "share": share, "method": name, "LDS": found.value, "low": found.low, "high": found.high})
     return rows, spent
 
@@ -157,9 +157,9 @@ def large(quick: bool) -> dict[str, float]:
     """The seconds on a larger network, without a bank."""
     images = 100 if quick else 1000
     problem, queries = bank_problem(mlp(784, 128, 64, 10), 1, images)
-    train = wh.train.adam(1 if quick else 3, batch_size=64, record=True)
+    train = wf.train.adam(1 if quick else 3, batch_size=64, record=True)
     training, run = least(lambda: train(problem, 0), 2)
-    seconds, _ = least(partial(wh.attribute, wh.UnrolledInfluence(run), problem.at(run.parameters), queries, progress=False), 1 if quick else 2)
+    seconds, _ = least(partial(wf.attribute, wf.UnrolledInfluence(run), problem.at(run.parameters), queries, progress=False), 1 if quick else 2)
     return {"training": training, UNROLLED: seconds}
 
 
@@ -226,7 +226,7 @@ def main() -> None:
     settings.out.mkdir(parents=True, exist_ok=True)
     kept = {**facts, "leave-one-out": loo.to_dict("records"), "banks": bank_rows, "seconds": spent, "bars": [list(one) for one in found]}
     (settings.out / "through_training.json").write_text(json.dumps(kept, indent=1))
-    wh.plot.save(chart(loo, bank), settings.out / "through_training.png")
+    wf.plot.save(chart(loo, bank), settings.out / "through_training.png")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""TracIn of 10,000 MNIST images on 100 queries at five checkpoints: whence's seconds beside captum's, dattri's and the physical limit.
+"""TracIn of 10,000 MNIST images on 100 queries at five checkpoints: wherefrom's seconds beside captum's, dattri's and the physical limit.
 
 Four models (four_models.py), the same weights, images, learning rates, float32 and threads for every engine, each in turn in
 three rounds after a warm-up; the middle round counts. captum's `TracInCP` runs in both of its forms, a loop over examples
@@ -6,9 +6,9 @@ three rounds after a warm-up; the middle round counts. captum's `TracInCP` runs 
 `TracInAttributor` runs without its projection. Engines that write gradients out get the first `--peer-images` images in each
 round, and their seconds are scaled: in proportion to the images for dattri, which takes the queries' gradients anew for each
 batch, and in proportion to images plus queries for captum, which takes them once. captum's `TracInCPFast` leaves the bias of
-the last layer out, so its scores are held against those of the weight alone, while whence is timed with the bias.
+the last layer out, so its scores are held against those of the weight alone, while wherefrom is timed with the bias.
 The limit is that of four_models.py: passes over the images at each checkpoint, and the products at the speed of `torch.mm`; with the
-last layer alone the passes go forward only. Beside whence's seconds stands what `whence.plan` foretold.
+last layer alone the passes go forward only. Beside wherefrom's seconds stands what `wherefrom.plan` foretold.
 Writes tracin.json and tracin.png. `--quick` takes 200 images of 7 × 7 pixels, 5 queries and 2 checkpoints.
 """
 
@@ -33,10 +33,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, TensorDataset
 
-import whence as wh
+import wherefrom as wf
 
 ALL, LAST = "all layers", "last layer"
-OURS, FAST, DATTRI = "whence TracIn", "captum TracInCPFast", "dattri TracInAttributor"
+OURS, FAST, DATTRI = "wherefrom TracIn", "captum TracInCPFast", "dattri TracInAttributor"
 CAPTUM, LOOP, HOOKS = "captum TracInCP,", "captum TracInCP, loop", "captum TracInCP, sample-wise"
 AGREE, LIMIT, FASTER = 1e-4, 3.0, 2.0
 BARS = {("MLP", CAPTUM): 60.0, ("CNN", CAPTUM): 3.0, ("MLP", DATTRI): 60.0, ("CNN", DATTRI): 15.0}
@@ -66,7 +66,7 @@ class Engine:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """An engine's seconds in each round, scaled to all images, and how far its scores lie from whence's."""
+    """An engine's seconds in each round, scaled to all images, and how far its scores lie from wherefrom's."""
 
     model: str
     engine: str
@@ -94,13 +94,13 @@ PARAMETERS = {ALL: None, LAST: "head.*"}
 
 
 def planned(task: Task, layers: str) -> float:
-    return wh.plan(wh.TracIn(task.states, task.rates, parameters=PARAMETERS[layers]), task.problem(len(task.train[1])), task.queries).seconds
+    return wf.plan(wf.TracIn(task.states, task.rates, parameters=PARAMETERS[layers]), task.problem(len(task.train[1])), task.queries).seconds
 
 
 def ours(patterns: str | None) -> Callable[[Task, int], Tensor]:
     def score(task: Task, images: int) -> Tensor:
-        method = wh.TracIn(task.states, task.rates, parameters=patterns)
-        return wh.attribute(method, task.problem(images), task.queries, progress=False).values
+        method = wf.TracIn(task.states, task.rates, parameters=patterns)
+        return wf.attribute(method, task.problem(images), task.queries, progress=False).values
 
     return score
 
@@ -154,7 +154,7 @@ def dattri_engines(images: int, batch: int) -> list[Engine]:
 
 
 def engines(images: int, peer_images: int, batch: int) -> tuple[list[Engine], list[str]]:
-    """whence's two, those of the peers that are installed, and a line for each that is not."""
+    """wherefrom's two, those of the peers that are installed, and a line for each that is not."""
     found, missing = [Engine(OURS, layers, ours(patterns), images) for layers, patterns in PARAMETERS.items()], []
     peers = {"captum": lambda: captum_engines(peer_images, batch, images), "dattri": lambda: dattri_engines(peer_images, batch)}
     for name, made in peers.items():
@@ -256,7 +256,7 @@ def chart(results: list[Result], limits: Limits) -> alt.TopLevelMixin:
         x=alt.X("seconds:Q", scale=alt.Scale(type="log"), title="seconds (line: physical limit of all layers)"),
         y=alt.Y("engine:N", sort=list(dict.fromkeys(table["engine"])), title=None, axis=alt.Axis(labelLimit=240)),
     )  # fmt: skip
-    colour = alt.Color("whose:N", scale=alt.Scale(domain=["whence", "captum", "dattri"], range=["#2f6fb0", "#c99a2e", "#8a8a8a"]), legend=None)
+    colour = alt.Color("whose:N", scale=alt.Scale(domain=["wherefrom", "captum", "dattri"], range=["#2f6fb0", "#c99a2e", "#8a8a8a"]), legend=None)
     layers = [alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x="min(limit):Q"), base.mark_circle(size=90, opacity=1).encode(color=colour)]
     pictures = alt.layer(*layers, base.mark_text(align="left", dx=8).encode(text="label:N"), data=table).properties(width=460)
     return pictures.facet(row=alt.Row("model:N", sort=list(dict.fromkeys(table["model"])), title=None)).properties(
@@ -288,7 +288,7 @@ def report(results: list[Result], limits: Limits, facts: dict[str, Any], out: Pa
         "bars": bars,
     }
     (out / "tracin.json").write_text(json.dumps(kept, indent=1))
-    wh.plot.save(chart(results, limits), out / "tracin.png")
+    wf.plot.save(chart(results, limits), out / "tracin.png")
 
 
 def main() -> None:

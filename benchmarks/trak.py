@@ -32,9 +32,9 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
-import whence as wh
-from whence.gradients import Gradients
-from whence.methods.model_output import margin
+import wherefrom as wf
+from wherefrom.gradients import Gradients
+from wherefrom.methods.model_output import margin
 
 HIDDEN, RATE, BATCH, L2, CHECKPOINTS = 64, 0.1, 50, 1e-3, 5
 DOT, PLAIN, DATTRI = "gradient dot", "plain loop", "dattri"
@@ -100,22 +100,22 @@ def agreement(margins: Tensor) -> float | None:
     return float(np.mean([spearmanr(a, b).statistic for a, b in zip(one, other, strict=True)]))
 
 
-def single(size: Size) -> dict[str, Callable[[list[State]], wh.Method]]:
+def single(size: Size) -> dict[str, Callable[[list[State]], wf.methods.Method]]:
     """Methods of one model, by its checkpoints."""
-    sides = wh.LayerProjection(size.rank)
+    sides = wf.LayerProjection(size.rank)
     return {
-        DOT: lambda _: wh.GradientDot(),
-        "TracIn, 5 checkpoints": lambda states: wh.TracIn(states, RATE),
-        "EK-FAC influence": lambda _: wh.InfluenceFunction(wh.IHVP(wh.EKFAC(), wh.Eigen())),
-        "projected influence": lambda _: wh.ProjectedInfluence(sides),
-        "projected influence, leading": lambda _: wh.ProjectedInfluence(sides, basis=wh.KFAC()),
-        "projected influence, one sketch": lambda _: wh.ProjectedInfluence(wh.Projection(size.dimension)),
-        "TRAK": lambda _: wh.TRAK(dimension=size.dimension),
-        "random": lambda _: wh.RandomScores(),
+        DOT: lambda _: wf.GradientDot(),
+        "TracIn, 5 checkpoints": lambda states: wf.TracIn(states, RATE),
+        "EK-FAC influence": lambda _: wf.InfluenceFunction(wf.IHVP(wf.EKFAC(), wf.Eigen())),
+        "projected influence": lambda _: wf.ProjectedInfluence(sides),
+        "projected influence, leading": lambda _: wf.ProjectedInfluence(sides, basis=wf.KFAC()),
+        "projected influence, one sketch": lambda _: wf.ProjectedInfluence(wf.gradients.Projection(size.dimension)),
+        "TRAK": lambda _: wf.TRAK(dimension=size.dimension),
+        "random": lambda _: wf.methods.RandomScores(),
     }
 
 
-def compared(problem: wh.Problem, queries: Any, models: list[list[State]], halves: Tensor, margins: Tensor, size: Size) -> pd.DataFrame:
+def compared(problem: wf.Problem, queries: Any, models: list[list[State]], halves: Tensor, margins: Tensor, size: Size) -> pd.DataFrame:
     """A row for each method: its score, the deviation over models, the standard error over queries, the seconds of one call."""
     rows = []
 
@@ -125,9 +125,9 @@ def compared(problem: wh.Problem, queries: Any, models: list[list[State]], halve
         error = float(np.mean(values, 0).std(ddof=1) / margins.shape[0] ** 0.5)
         rows.append({"method": name, "models": count, "score": float(np.mean(means)), "deviation": spread, "error": error, "seconds": seconds})
 
-    def taken(method: wh.Method, state: State) -> tuple[Tensor, float]:
+    def taken(method: wf.methods.Method, state: State) -> tuple[Tensor, float]:
         start = time.perf_counter()
-        found = wh.attribute(method, problem.at(state), queries, progress=False).values
+        found = wf.attribute(method, problem.at(state), queries, progress=False).values
         return found, time.perf_counter() - start
 
     for name, make in single(size).items():
@@ -138,19 +138,19 @@ def compared(problem: wh.Problem, queries: Any, models: list[list[State]], halve
             row(name, len(models), [score(mean, halves, margins)], sum(seconds for _, seconds in found))
     for count in sorted({min(5, len(models) - 1), len(models)}):
         parts = [models[place : place + count] for place in range(0, len(models) - count + 1, count)]
-        found = [taken(wh.TRAK([states[-1] for states in part], size.dimension), part[0][-1]) for part in parts]
+        found = [taken(wf.TRAK([states[-1] for states in part], size.dimension), part[0][-1]) for part in parts]
         row("TRAK", count, [score(scores, halves, margins) for scores, _ in found], median(seconds for _, seconds in found))
     return pd.DataFrame(rows)
 
 
-def by_ridge(problem: wh.Problem, queries: Any, states: list[State], halves: Tensor, margins: Tensor, dimensions: Sequence[int]) -> pd.DataFrame:
+def by_ridge(problem: wf.Problem, queries: Any, states: list[State], halves: Tensor, margins: Tensor, dimensions: Sequence[int]) -> pd.DataFrame:
     """The score of TRAK of one model and of all of these for ridges in mean squared lengths of the projected gradients."""
     mean, rows = float(lengths(problem.at(states[0])).mean()), []
     for dimension in dimensions:
         for ridge in RIDGES:
             found = {"dimension": dimension, "ridge": ridge, "of the mean eigenvalue": ridge * dimension / len(problem)}
             for models in (states[:1], states):
-                scores = wh.attribute(wh.TRAK(models, dimension, ridge * mean), problem, queries, progress=False).values
+                scores = wf.attribute(wf.TRAK(models, dimension, ridge * mean), problem, queries, progress=False).values
                 found[f"{len(models)} model{'s' * (len(models) > 1)}"] = float(score(scores, halves, margins).mean())
             rows.append(found)
     return pd.DataFrame(rows)
@@ -180,7 +180,7 @@ def plain(model: nn.Module, train: tuple[Tensor, Tensor], queries: tuple[Tensor,
     return torch.linalg.solve(gram, asked.double().T).T.float() @ rows.T * missing
 
 
-def lengths(problem: wh.Problem) -> Tensor:
+def lengths(problem: wf.Problem) -> Tensor:
     """The squared length of each image's gradient of the margin: queries ask for the margin, and images are queries too."""
     gradients = Gradients(problem)
     with torch.no_grad():
@@ -208,14 +208,14 @@ def peer(model: nn.Module, train: tuple[Tensor, Tensor], queries: tuple[Tensor, 
     return attributor.attribute(DataLoader(TensorDataset(*queries), 100)).T.detach()
 
 
-def raced(problem: wh.Problem, state: State, train: tuple[Tensor, Tensor], queries: tuple[Tensor, Tensor], size: Size) -> dict[str, Any]:
+def raced(problem: wf.Problem, state: State, train: tuple[Tensor, Tensor], queries: tuple[Tensor, Tensor], size: Size) -> dict[str, Any]:
     """Seconds of TRAK at one checkpoint and of the others, in turn; and how their scores correlate with those without projection."""
     at = problem.at(state)
     model = nn.Sequential(nn.Linear(train[0].shape[1], HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 10)).eval()
     model.load_state_dict(state)
     ridge = 3 * float(lengths(at).mean())
     ways: dict[str, Callable[[], Tensor]] = {
-        "whence": lambda: wh.attribute(wh.TRAK(dimension=size.dimension, ridge=ridge), at, queries, progress=False).values,
+        "wherefrom": lambda: wf.attribute(wf.TRAK(dimension=size.dimension, ridge=ridge), at, queries, progress=False).values,
         PLAIN: lambda: plain(model, train, queries, size.dimension, ridge),
         DATTRI: lambda: peer(model, train, queries, size.dimension, ridge),
     }
@@ -231,8 +231,10 @@ def raced(problem: wh.Problem, state: State, train: tuple[Tensor, Tensor], queri
                 del ways[name]
                 continue
             spent.setdefault(name, []).append(time.perf_counter() - start)
-    alike = {name: float(np.corrcoef(scores["whence"].flatten(), values.flatten())[0, 1]) for name, values in scores.items() if name != "whence"}
-    return {"seconds": {name: median(found[1:]) for name, found in spent.items()}, "correlation with whence": alike}
+    alike = {
+        name: float(np.corrcoef(scores["wherefrom"].flatten(), values.flatten())[0, 1]) for name, values in scores.items() if name != "wherefrom"
+    }
+    return {"seconds": {name: median(found[1:]) for name, found in spent.items()}, "correlation with wherefrom": alike}
 
 
 def chart(table: pd.DataFrame) -> alt.TopLevelMixin:
@@ -259,7 +261,7 @@ def bars(table: pd.DataFrame, race: dict[str, Any], quick: bool) -> dict[str, di
     asked = {
         f"TRAK of {most} models above TRAK of one": (ten - values["TRAK", 1], "above", 0.0),
         f"TRAK of {most} models above {DOT}": (ten - values[DOT, 1], "above", 0.0),
-        f"TRAK's seconds over those of the {PLAIN}": (seconds["whence"] / seconds[PLAIN], "at most", FASTER),
+        f"TRAK's seconds over those of the {PLAIN}": (seconds["wherefrom"] / seconds[PLAIN], "at most", FASTER),
     }
     return {
         name: {"found": found, side: bar, "met": None if quick else bool(found > bar if side == "above" else found <= bar)}
@@ -271,7 +273,7 @@ def report(table: pd.DataFrame, race: dict[str, Any], facts: dict[str, Any], out
     """Print the table and the bars, and keep the numbers and the chart."""
     print(table.to_string(index=False, na_rep="-", float_format="{:.3f}".format), "\n")
     for name, seconds in race["seconds"].items():
-        print(f"{name}: {seconds:.3f} s" + (f", correlation {race['correlation with whence'][name]:.3f}" if name != "whence" else ""))
+        print(f"{name}: {seconds:.3f} s" + (f", correlation {race['correlation with wherefrom'][name]:.3f}" if name != "wherefrom" else ""))
     found = bars(table, race, facts["quick"])
     for name, bar in found.items():
         side = "above" if "above" in bar else "at most"
@@ -280,7 +282,7 @@ def report(table: pd.DataFrame, race: dict[str, Any], facts: dict[str, Any], out
     out.mkdir(parents=True, exist_ok=True)
     rows = table.astype(object).where(table.notna(), None).to_dict("records")
     (out / "trak.json").write_text(json.dumps({**facts, "methods": rows, "race": race, "bars": found}, indent=1))
-    wh.plot.save(chart(table), out / "trak.png")
+    wf.plot.save(chart(table), out / "trak.png")
 
 
 def main() -> None:
@@ -295,14 +297,14 @@ def main() -> None:
     size = QUICK if settings.quick else Size()
     size = replace(size, dimension=settings.dimension or size.dimension, images=settings.images or size.images)
     load, start = os.getloadavg()[0], time.perf_counter()
-    data = wh.datasets.mnist("test", limit=size.images + size.queries)
+    data = wf.datasets.mnist("test", limit=size.images + size.queries)
     X, y = avg_pool2d(data.X, size.pixels).flatten(1), data.y
     train, queries = (X[: size.images], y[: size.images]), (X[size.images :], y[size.images :])
     random = torch.Generator().manual_seed(0)
     members = torch.stack([torch.randperm(size.images, generator=random)[: size.images // 2] for _ in range(size.halves)])
     halves = torch.zeros(size.halves, size.images).scatter_(1, members, 1.0)
     model = nn.Sequential(nn.Linear(X.shape[1], HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 10)).eval()
-    problem = wh.Problem.of(model, wh.cross_entropy(l2=L2, measurement=margin, lower_is_better=False), train)
+    problem = wf.Problem.of(model, wf.cross_entropy(l2=L2, measurement=margin, lower_is_better=False), train)
     again = []
     for seed in range(1, 1 + settings.retrained):
         states = [states[-1] for states in trained(*train, members, seed, size.epochs)]

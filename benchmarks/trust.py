@@ -3,13 +3,14 @@
 Data: n examples of d standard normal features, drawn anew in each repetition; linear regression with noise of deviation 1, and logistic regression.
 Scores are influence functions with the Hessian, l2 0.01, of three fixed queries. The truth of an example is its mean score over trainings on the
 example and n - 1 others from the same source: 400 fits, each with the example added in closed form (linear) or by one Newton step (logistic); the
-true ranking is that of the mean shares. In each repetition `wh.trust` at its defaults (`fast`: last-layer bootstrap, k = 10, level 0.95). Told:
+true ranking is that of the mean shares. In each repetition `wf.trust` at its defaults (`fast`: last-layer bootstrap, k = 10, level 0.95). Told:
 
 - coverage: the share of scores, of all queries, examples and repetitions, whose 95 % interval holds the truth. Bar: 93 to 97 %.
-- the same of the mean score over seeds: logistic regression by a few epochs of SGD, `wh.Seeds(8)`, the truth being the mean over 1,000 seeds.
+- the same of the mean score over seeds: logistic regression by a few epochs of SGD, `wf.noise.Seeds(8)`, the truth being the mean over 1,000 seeds.
 - false inclusion: the share of repetitions and queries whose core@10 holds an example that is not truly among the ten. Bar: at most 5 %. Missed: the
   share whose possible@10 lacks a member. Of the bootstrap, of seeds, and of seeds whose scores are all equal in truth.
-- the null: labels permuted anew in each training (`wh.PermutedLabels`), and labels permuted once in each repetition, under the bootstrap. Bar: an
+- the null: labels permuted anew in each training (`wf.noise.PermutedLabels`), and labels permuted once in each repetition, under the bootstrap.
+Bar: an
   empty core in at least 95 % of repetitions and queries. Linear regression on targets permuted once misses it: a wild target is influential in truth.
 
 Writes trust.json and trust.png. `--quick` repeats little.
@@ -30,8 +31,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-import whence as wh
-from whence.progress import track
+import wherefrom as wf
+from wherefrom.progress import track
 
 K, LEVEL, L2, QUERIES = 10, 0.95, 0.01, 3
 MET = {True: "met", False: "MISSED", None: "open"}
@@ -58,14 +59,14 @@ class World:
         return X, (noise < outputs.sigmoid()).double() if self.logistic else outputs + torch.special.ndtri(noise)
 
     @property
-    def objective(self) -> wh.Objective:
-        return wh.binary_cross_entropy(l2=L2) if self.logistic else wh.squared_error(l2=L2)
+    def objective(self) -> wf.Objective:
+        return wf.binary_cross_entropy(l2=L2) if self.logistic else wf.squared_error(l2=L2)
 
-    def problem(self, X: Tensor, y: Tensor) -> wh.Problem:
+    def problem(self, X: Tensor, y: Tensor) -> wf.Problem:
         """The model at its minimum; N is n, also for n - 1 examples."""
         model = nn.Linear(self.d, 1, bias=False, dtype=torch.float64).eval()
-        problem = replace(wh.Problem.of(model, self.objective, (X, y)), normaliser=float(self.n))
-        return problem.at(wh.train.newton()(problem, 0).parameters)
+        problem = replace(wf.Problem.of(model, self.objective, (X, y)), normaliser=float(self.n))
+        return problem.at(wf.train.newton()(problem, 0).parameters)
 
     def slopes(self, outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """First and second derivatives of the loss in the output."""
@@ -100,7 +101,7 @@ class World:
         return torch.stack(scores).mean(0).numpy(), torch.stack(shares).mean(0).numpy()
 
 
-def judged(trust: wh.Trust, scores: np.ndarray, shares: np.ndarray) -> Found:
+def judged(trust: wf.uncertainty.Trust, scores: np.ndarray, shares: np.ndarray) -> Found:
     """One repetition against the truth."""
     low, high = trust.interval()
     top = np.zeros(shares.shape, dtype=bool)
@@ -113,7 +114,7 @@ def judged(trust: wh.Trust, scores: np.ndarray, shares: np.ndarray) -> Found:
     }  # fmt: skip
 
 
-METHOD = wh.InfluenceFunction(wh.IHVP(wh.Hessian(), wh.Exact(), damping=0.0))
+METHOD = wf.InfluenceFunction(wf.IHVP(wf.Hessian(), wf.Exact(), damping=0.0))
 
 
 def bootstrapped(world: World, fits: int) -> Callable[[int], Found]:
@@ -122,22 +123,22 @@ def bootstrapped(world: World, fits: int) -> Callable[[int], Found]:
 
     def repeated(number: int) -> Found:
         X, y = world.drawn(number)
-        return judged(wh.trust(METHOD, world.problem(X, y), queries, k=K, level=LEVEL, progress=False), *world.truth(X, y, queries, known))
+        return judged(wf.trust(METHOD, world.problem(X, y), queries, k=K, level=LEVEL, progress=False), *world.truth(X, y, queries, known))
 
     return repeated
 
 
 def seeded(world: World, runs: int, seeds: int) -> Callable[[int], Found]:
     """Other seeds of SGD on the same data."""
-    queries, problem, train = world.drawn(77, QUERIES), world.problem(*world.drawn(0)), wh.train.sgd(2, 0.2, batch_size=8)
+    queries, problem, train = world.drawn(77, QUERIES), world.problem(*world.drawn(0)), wf.train.sgd(2, 0.2, batch_size=8)
     tables = [
-        wh.attribute(METHOD, problem.at(train(problem, 1_000_000 + seed).parameters), queries, progress=False).values.numpy() for seed in range(seeds)
+        wf.attribute(METHOD, problem.at(train(problem, 1_000_000 + seed).parameters), queries, progress=False).values.numpy() for seed in range(seeds)
     ]
     scores, shares = np.mean(tables, 0), np.mean([table / np.linalg.norm(table, axis=1, keepdims=True) for table in tables], 0)
 
     def repeated(number: int) -> Found:
-        noise = wh.Seeds(runs, first=1 + runs * number)
-        return judged(wh.trust(METHOD, problem, queries, train=train, noise=noise, k=K, level=LEVEL, progress=False), scores, shares)
+        noise = wf.noise.Seeds(runs, first=1 + runs * number)
+        return judged(wf.trust(METHOD, problem, queries, train=train, noise=noise, k=K, level=LEVEL, progress=False), scores, shares)
 
     return repeated
 
@@ -150,10 +151,10 @@ def permuted(world: World, anew: bool) -> Callable[[int], Found]:
         X, y = world.drawn(number)
         if not anew:
             order = torch.randperm(len(y), generator=torch.Generator().manual_seed(number))
-            found = judged(wh.trust(METHOD, world.problem(X, y[order]), queries, k=K, level=LEVEL, progress=False), nothing, nothing)
+            found = judged(wf.trust(METHOD, world.problem(X, y[order]), queries, k=K, level=LEVEL, progress=False), nothing, nothing)
             return {figure: found[figure] for figure in ("core", "possible", "empty")}  # the truth of these data is not known
-        noise = wh.PermutedLabels(16, seed=number)
-        trust = wh.trust(METHOD, world.problem(X, y), queries, train=wh.train.newton(), noise=noise, k=K, level=LEVEL, progress=False)
+        noise = wf.noise.PermutedLabels(16, seed=number)
+        trust = wf.trust(METHOD, world.problem(X, y), queries, train=wf.train.newton(), noise=noise, k=K, level=LEVEL, progress=False)
         return judged(trust, nothing, nothing)
 
     return repeated
@@ -224,7 +225,7 @@ def main() -> None:
     facts = {"quick": settings.quick, "machine": platform.processor() or platform.machine(), "load": os.getloadavg()[0]}
     kept = {**facts, "simulations": table.astype(object).where(table.notna(), None).to_dict("records"), "bars": bars}
     (settings.out / "trust.json").write_text(json.dumps(kept, indent=1, default=str))
-    wh.plot.save(chart(table), settings.out / "trust.png")
+    wf.plot.save(chart(table), settings.out / "trust.png")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from sklearn.datasets import load_diabetes
 
-import whence as wh
+import wherefrom as wf
 
 
 def main() -> None:
@@ -22,24 +22,24 @@ def main() -> None:
     x, y = torch.from_numpy(data.data[:60, 2:3]), torch.from_numpy(data.target[:60])
     x[7], y[7] = 52.0, 40.0  # typed one column too far to the left
     model = torch.nn.Linear(1, 1, dtype=torch.float64).eval()
-    problem = wh.Problem.of(model, wh.squared_error(), (x, y))
-    problem = problem.at(wh.train.newton()(problem, 0).parameters)
+    problem = wf.Problem.of(model, wf.squared_error(), (x, y))
+    problem = problem.at(wf.train.newton()(problem, 0).parameters)
 
-    distance = wh.cooks_distance(problem)
+    distance = wf.methods.cooks_distance(problem)
     outlying = int(distance.argmax())
     ordinary = int((distance - distance.median()).abs().argmin())
 
-    def line(fitted: wh.Problem) -> tuple[float, float]:
+    def line(fitted: wf.Problem) -> tuple[float, float]:
         return float(fitted.parameters["bias"]), float(fitted.parameters["weight"])
 
-    def refit(kind: str, row: int) -> wh.plot.Refit:
+    def refit(kind: str, row: int) -> wf.plot.Refit:
         smaller = problem.without([row])
         title = f"{kind} row {row}: Cook's distance {float(distance[row]):.3f}"
-        return wh.plot.Refit(title, row, line(problem.at(wh.train.newton()(smaller, 0).parameters)))
+        return wf.plot.Refit(title, row, line(problem.at(wf.train.newton()(smaller, 0).parameters)))
 
     panels = (refit("outlying", outlying), refit("ordinary", ordinary))
-    chart = wh.plot.refitted_line(x[:, 0], y, line(problem), panels, x_title="body-mass index", y_title="progression of diabetes")
-    print(f"Cook's distance: {panels[0].title}, {panels[1].title}. Wrote {wh.plot.save(chart, out)}")
+    chart = wf.plot.refitted_line(x[:, 0], y, line(problem), panels, x_title="body-mass index", y_title="progression of diabetes")
+    print(f"Cook's distance: {panels[0].title}, {panels[1].title}. Wrote {wf.plot.save(chart, out)}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
-    folder = os.environ.get("WHENCE_DATA")
+    folder = os.environ.get("WHEREFROM_DATA")
     if not folder or not Path(folder).is_dir():
-        pytest.skip("WHENCE_DATA names no folder of real data")
+        pytest.skip("WHEREFROM_DATA names no folder of real data")
     return Path(folder)

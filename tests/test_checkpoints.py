@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn, optim
 
-import whence as wh
-from whence import UsageError
-from whence.checkpoints import Checkpoint, CheckpointRecorder, as_checkpoints
+import wherefrom as wf
+from wherefrom import UsageError
+from wherefrom.checkpoints import Checkpoint, CheckpointRecorder, as_checkpoints
 
 
 def same(one: object, other: object) -> bool:
@@ -323,7 +323,7 @@ def test_transformers_own_handler_calls_the_callback(on: str, event: str) -> Non
 
     model = nn.Linear(3, 2)
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.05)
-    recorder = wh.CheckpointRecorder(model)
+    recorder = wf.CheckpointRecorder(model)
     handler = CallbackHandler([recorder.callback(on)], model, None, optimizer, None)  # type: ignore[arg-type]
     X = torch.randn(8, 3)
     for _ in range(3):
@@ -333,8 +333,8 @@ def test_transformers_own_handler_calls_the_callback(on: str, event: str) -> Non
     assert len(recorder) == 3 and recorder.learning_rates == (0.05, 0.05, 0.05)
     scales = recorder.checkpoints[2].scales
     assert scales is not None and set(scales) == {"weight", "bias"}
-    p = wh.Problem.of(model.eval(), wh.squared_error(), (X, torch.zeros(8, 2)))
-    assert wh.attribute(wh.TracIn(recorder, update="recorded"), p, (X[:2], torch.zeros(2, 2))).values.shape == (2, 8)
+    p = wf.Problem.of(model.eval(), wf.squared_error(), (X, torch.zeros(8, 2)))
+    assert wf.attribute(wf.TracIn(recorder, update="recorded"), p, (X[:2], torch.zeros(2, 2))).values.shape == (2, 8)
 
 
 def test_transformers_own_handler_keeps_each_steps_weights_and_the_next_steps_rate() -> None:
@@ -357,7 +357,7 @@ def test_transformers_own_handler_keeps_each_steps_weights_and_the_next_steps_ra
         seen.append({name: value.clone() for name, value in model.state_dict().items()})
     assert recorder.learning_rates == pytest.approx((0.1, 0.025))
     assert all(same(ordered(one.state), ordered(state)) for one, state in zip(recorder.checkpoints, seen[::2], strict=True))
-    p = wh.Problem.of(model, wh.cross_entropy(), {"input_ids": tokens, "labels": y})
-    own = wh.attribute(wh.TracIn(recorder), p, p.train)
-    each = [wh.attribute(wh.GradientDot(), p.at(one.state), p.train).values for one in recorder.checkpoints]
+    p = wf.Problem.of(model, wf.cross_entropy(), {"input_ids": tokens, "labels": y})
+    own = wf.attribute(wf.TracIn(recorder), p, p.train)
+    each = [wf.attribute(wf.GradientDot(), p.at(one.state), p.train).values for one in recorder.checkpoints]
     torch.testing.assert_close(own.values, 0.1 * each[0] + 0.025 * each[1])

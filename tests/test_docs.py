@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from whence.cli.app import app
+from wherefrom.cli.app import app
 
 OWN = Path(__file__).parent.parent
 PAGES = [OWN / "README.md", OWN / "CONTRIBUTING.md", *sorted((OWN / "docs").rglob("*.md"))]
@@ -30,7 +30,7 @@ def test_the_site_builds_without_warnings(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=OWN, capture_output=True, text=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
     assert done.returncode == 0 and "WARNING" not in done.stderr, done.stdout + done.stderr
     page = (tmp_path / "site" / "api" / "core" / "index.html").read_text(encoding="utf-8")
-    assert "whence.Problem" in page
+    assert "wherefrom.Problem" in page
     fetched = re.compile(r'<(script|link rel="stylesheet")[^>]*(src|href)="https?://')
     assert not any(fetched.search(path.read_text(encoding="utf-8")) for path in (tmp_path / "site").rglob("*.html"))
 
@@ -45,14 +45,14 @@ def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
 def commands() -> list[str]:
     lines = [line.partition("#")[0].strip() for page in PAGES for code in blocks(page, "bash") for line in code.splitlines()]
-    return sorted({line for line in lines if line.startswith("whence ")})
+    return sorted({line for line in lines if line.startswith("wherefrom ")})
 
 
 @pytest.mark.parametrize("line", commands())
 def test_commands_parse(line: str) -> None:
     words = shlex.split(line)[1:]
     command = get_command(app)
-    context = command.make_context("whence", words[:1] + words[1:], resilient_parsing=True)  # type: ignore[attr-defined]
+    context = command.make_context("wherefrom", words[:1] + words[1:], resilient_parsing=True)  # type: ignore[attr-defined]
     chosen = command.get_command(context, words[0])  # type: ignore[attr-defined]
     assert chosen is not None
     chosen.make_context(words[0], words[1:])

@@ -1,6 +1,6 @@
 """Names that are nearly right."""
 
-from whence.errors import nearest
+from wherefrom.errors import nearest
 
 
 def test_nearest_name_or_nothing() -> None:

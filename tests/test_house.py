@@ -8,25 +8,25 @@ from pathlib import Path
 
 import pytest
 
-import whence as wh
+import wherefrom as wf
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40
 TESTED_ELSEWHERE = {
     "__main__.py": "cli/test_app.py",
-    "batch.py": "test_problem.py",
-    "cli/asked.py": "cli/test_app.py",
+    "data/batches.py": "test_problem.py",
+    "cli/query_rows.py": "cli/test_app.py",
     "cli/case.py": "cli/test_app.py",
     "cli/compared.py": "cli/test_compare.py",
     "cli/contenders.py": "cli/test_compare.py",
-    "cli/contest.py": "cli/test_compare.py",
+    "cli/comparison_setup.py": "cli/test_compare.py",
     "cli/explain.py": "cli/test_app.py",
-    "cli/own.py": "cli/test_app.py",
+    "cli/user_code.py": "cli/test_app.py",
     "cli/result.py": "cli/test_app.py",
     "cli/show.py": "cli/test_app.py",
     "cli/tables.py": "cli/test_app.py",
     "cli/training.py": "cli/test_app.py",
     "cli/write.py": "cli/test_app.py",
-    "curvature/eigen_block.py": "curvature/test_kronecker.py",
+    "curvature/eigenbasis.py": "curvature/test_kronecker.py",
     "gradients/layers/attention.py": "gradients/layers/test_rule.py",
     "gradients/layers/convolution.py": "gradients/layers/test_rule.py",
     "gradients/layers/embedding.py": "gradients/layers/test_rule.py",
@@ -37,7 +37,7 @@ TESTED_ELSEWHERE = {
     "gradients/tape.py": "gradients/test_capture.py",
 }
 OWN = Path(__file__).parent.parent
-SOURCES = sorted((OWN / "src" / "whence").rglob("*.py"))
+SOURCES = sorted((OWN / "src" / "wherefrom").rglob("*.py"))
 
 
 def project_files() -> list[Path]:
@@ -63,7 +63,7 @@ def test_files_and_functions_are_short() -> None:
 def test_every_module_has_its_tests() -> None:
     missing = []
     for path in SOURCES:
-        place = path.relative_to(OWN / "src" / "whence")
+        place = path.relative_to(OWN / "src" / "wherefrom")
         mirrored = TESTED_ELSEWHERE.get(place.as_posix(), (place.parent / f"test_{place.name}").as_posix())
         if place.name != "__init__.py" and not (OWN / "tests" / mirrored).exists():
             missing.append(place.as_posix())
@@ -77,8 +77,8 @@ def test_every_module_opens_with_a_sentence() -> None:
 
 
 def test_public_names_exist_and_say_what_they_are() -> None:
-    for name in wh.__all__:
-        assert getattr(wh, name).__doc__, name
+    for name in wf.__all__:
+        assert getattr(wf, name).__doc__, name
 
 
 @pytest.mark.parametrize(

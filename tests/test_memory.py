@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-import whence as wh
-from whence.memory import memory_budget
+import wherefrom as wf
+from wherefrom.memory import memory_budget
 
 CPU = torch.device("cpu")
 
@@ -16,10 +16,10 @@ def test_sizes_are_read() -> None:
 
 @pytest.mark.parametrize("size", ["much", "4XB", "-1GB"])
 def test_what_is_no_size_is_refused(size: str) -> None:
-    with pytest.raises(wh.UsageError, match="is not a size"):
+    with pytest.raises(wf.UsageError, match="is not a size"):
         memory_budget(size, CPU)
 
 
 def test_too_little_is_refused() -> None:
-    with pytest.raises(wh.UsageError, match="under 1 MiB"):
+    with pytest.raises(wf.UsageError, match="under 1 MiB"):
         memory_budget(10, CPU)

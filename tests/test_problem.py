@@ -11,8 +11,8 @@ from helpers import reference
 from helpers.problems import problem
 from torch import Tensor, nn
 
-import whence as wh
-from whence.batch import joined
+import wherefrom as wf
+from wherefrom.data.batches import joined
 
 X, Y = torch.randn(6, 2), torch.tensor([0, 1, 0, 1, 0, 1])
 
@@ -21,8 +21,8 @@ def linear() -> nn.Module:
     return nn.Linear(2, 2).eval()
 
 
-def make(train: Any = (X, Y), model: nn.Module | None = None, objective: wh.Objective | None = None, **settings: Any) -> wh.Problem:
-    return wh.Problem.of(model or linear(), objective or wh.cross_entropy(l2=0.1), train, **settings)
+def make(train: Any = (X, Y), model: nn.Module | None = None, objective: wf.Objective | None = None, **settings: Any) -> wf.Problem:
+    return wf.Problem.of(model or linear(), objective or wf.cross_entropy(l2=0.1), train, **settings)
 
 
 def test_without_keeps_n_subset_has_its_own() -> None:
@@ -52,7 +52,7 @@ def test_fingerprint_changes_with_everything_that_matters() -> None:
     model = linear()
     prints = {
         make(model=model).fingerprint(),
-        make(model=model, objective=wh.cross_entropy(l2=0.2)).fingerprint(),
+        make(model=model, objective=wf.cross_entropy(l2=0.2)).fingerprint(),
         make(model=model, ids=list("abcdef")).fingerprint(),
         make(model=model, weights=torch.arange(1.0, 7.0)).fingerprint(),
         make((X + 1, Y), model).fingerprint(),
@@ -76,7 +76,7 @@ def test_outputs_with_logits_and_several_inputs() -> None:
             return Says(self.layer(a + b))
 
     p = make(((X, X), Y), Two().eval())
-    torch.testing.assert_close(wh.attribute(wh.GradientDot(), p, ((X, X), Y)).values, wh.attribute(wh.GradientDot(), p, ({"a": X, "b": X}, Y)).values)
+    torch.testing.assert_close(wf.attribute(wf.GradientDot(), p, ((X, X), Y)).values, wf.attribute(wf.GradientDot(), p, ({"a": X, "b": X}, Y)).values)
 
 
 def test_a_split_of_ones_own() -> None:
@@ -86,14 +86,14 @@ def test_a_split_of_ones_own() -> None:
 
 
 def test_describe_names_what_counts() -> None:
-    text = make(objective=wh.cross_entropy(l2={"weight": 0.5})).describe()
+    text = make(objective=wf.cross_entropy(l2={"weight": 0.5})).describe()
     assert "6 training examples" in text and "weight  (2, 2), l2 0.5" in text and "bias    (2,), l2 0" in text
 
 
 def refused(message: str, **settings: Any) -> None:
-    with pytest.raises(wh.UsageError, match=message):
+    with pytest.raises(wf.UsageError, match=message):
         p = make(**settings)
-        wh.attribute(wh.GradientDot(), p, (X, Y))
+        wf.attribute(wf.GradientDot(), p, (X, Y))
 
 
 def test_train_mode_is_refused() -> None:
@@ -101,8 +101,8 @@ def test_train_mode_is_refused() -> None:
     model = linear()
     p = make(model=model)
     model.train()
-    with pytest.raises(wh.UsageError, match="train mode"):
-        wh.attribute(wh.GradientDot(), p, (X, Y))
+    with pytest.raises(wf.UsageError, match="train mode"):
+        wf.attribute(wf.GradientDot(), p, (X, Y))
 
 
 def test_nan_is_refused_by_row_and_column() -> None:
@@ -110,19 +110,19 @@ def test_nan_is_refused_by_row_and_column() -> None:
     bad[4, 1] = math.nan
     refused("Row 4, column 1 holds nan", train=(bad, Y))
     refused("Row e, column 1 holds nan", train=(bad, Y), ids=list("abcdef"))
-    with pytest.raises(wh.UsageError, match="Row 4, column 1 holds nan"):
-        wh.attribute(wh.GradientDot(), make(), (bad, Y))
+    with pytest.raises(wf.UsageError, match="Row 4, column 1 holds nan"):
+        wf.attribute(wf.GradientDot(), make(), (bad, Y))
     refused("Row 4, column 1 holds nan", train=[(bad, Y)])
 
 
 def test_a_loss_that_is_not_finite_is_refused_by_example() -> None:
-    refused("The loss of example 2 is inf", objective=wh.Objective(lambda o, t: torch.where(torch.arange(len(o)) == 2, math.inf, o.sum(1))))
+    refused("The loss of example 2 is inf", objective=wf.Objective(lambda o, t: torch.where(torch.arange(len(o)) == 2, math.inf, o.sum(1))))
 
 
 def test_a_reduced_loss_is_refused() -> None:
-    refused(r'unreduced \(reduction="none"\)', objective=wh.Objective(lambda o, t: nn.functional.cross_entropy(o, t)))
-    refused(r"came as \(5, 2\)", objective=wh.Objective(lambda o, t: o))
-    refused("came as float", objective=wh.Objective(lambda o, t: 1.0))  # type: ignore[arg-type,return-value]
+    refused(r'unreduced \(reduction="none"\)', objective=wf.Objective(lambda o, t: nn.functional.cross_entropy(o, t)))
+    refused(r"came as \(5, 2\)", objective=wf.Objective(lambda o, t: o))
+    refused("came as float", objective=wf.Objective(lambda o, t: 1.0))  # type: ignore[arg-type,return-value]
 
 
 def test_mismatched_shapes_are_refused() -> None:
@@ -141,7 +141,7 @@ def test_mismatched_shapes_are_refused() -> None:
         ({"weights": [1, 2]}, "weights must be 6 finite numbers"),
         ({"weights": [-1, 1, 1, 1, 1, 1]}, "of 0 or more"),
         ({"weights": [0.0] * 6}, "not all 0"),
-        ({"objective": wh.cross_entropy(l2={"wieght": 1})}, "l2 pattern 'wieght' matches no parameter. Did you mean 'weight'"),
+        ({"objective": wf.cross_entropy(l2={"wieght": 1})}, "l2 pattern 'wieght' matches no parameter. Did you mean 'weight'"),
         ({"batch_size": 0}, "batch_size=0"),
         ({"memory": "much"}, "is not a size"),
         ({"model": nn.ReLU().eval()}, "no parameters that require grad"),
@@ -163,13 +163,13 @@ def test_weights_that_are_not_finite_are_refused() -> None:
 
 def test_unknown_ids_and_parameters_are_refused() -> None:
     p = make()
-    with pytest.raises(wh.UsageError, match="Id 9 is not among the 6 training ids"):
+    with pytest.raises(wf.UsageError, match="Id 9 is not among the 6 training ids"):
         p.without([9])
-    with pytest.raises(wh.UsageError, match="each id once"):
+    with pytest.raises(wf.UsageError, match="each id once"):
         p.subset([1, 1])
-    with pytest.raises(wh.UsageError, match="no parameter 'wieght'. Did you mean 'weight'"):
+    with pytest.raises(wf.UsageError, match="no parameter 'wieght'. Did you mean 'weight'"):
         p.at({"wieght": torch.ones(2, 2)})
-    with pytest.raises(wh.UsageError, match=r"has shape \(2, 2\), not \(2,\)"):
+    with pytest.raises(wf.UsageError, match=r"has shape \(2, 2\), not \(2,\)"):
         p.at({"weight": torch.ones(2)})
 
 
@@ -191,10 +191,10 @@ class OfPairs(nn.Module):
 def test_inputs_may_be_a_dataclass() -> None:
     X, y = torch.randn(20, 6), torch.randint(3, (20,))
     model = OfPairs().eval()
-    boxed = wh.Problem.of(model, wh.cross_entropy(), (Pair(X[:, :4], X[:, 4:]), y))
-    plain = wh.Problem.of(model.layer, wh.cross_entropy(), (X, y))
-    found = wh.attribute(wh.GradientDot(), boxed, (Pair(X[:2, :4], X[:2, 4:]), y[:2]))
-    torch.testing.assert_close(found.values, wh.attribute(wh.GradientDot(), plain, (X[:2], y[:2])).values)
+    boxed = wf.Problem.of(model, wf.cross_entropy(), (Pair(X[:, :4], X[:, 4:]), y))
+    plain = wf.Problem.of(model.layer, wf.cross_entropy(), (X, y))
+    found = wf.attribute(wf.GradientDot(), boxed, (Pair(X[:2, :4], X[:2, 4:]), y[:2]))
+    torch.testing.assert_close(found.values, wf.attribute(wf.GradientDot(), plain, (X[:2], y[:2])).values)
 
 
 @dataclass
@@ -206,7 +206,7 @@ class Tagged:
     y: torch.Tensor
 
 
-def everything(p: wh.Problem) -> torch.Tensor:
+def everything(p: wf.Problem) -> torch.Tensor:
     return joined(p.batches()).inputs
 
 
@@ -260,33 +260,33 @@ def test_whole_numbers_are_labels_of_floats_and_floats_no_classes() -> None:
     p = problem("logistic").problem
     new = joined(p.relabelled([3], [1]).batches()).targets
     assert new.dtype == p.dtype and new[3] == 1
-    with pytest.raises(wh.UsageError, match=r"new targets have shape \(1,\) \(torch.float32\); give \(1,\) \(torch.int64\), one row"):
+    with pytest.raises(wf.UsageError, match=r"new targets have shape \(1,\) \(torch.float32\); give \(1,\) \(torch.int64\), one row"):
         make().relabelled([0], [0.5])
-    with pytest.raises(wh.UsageError, match=r"new targets have shape \(1,\)"):
+    with pytest.raises(wf.UsageError, match=r"new targets have shape \(1,\)"):
         make().relabelled([0, 1], [1])
-    with pytest.raises(wh.UsageError, match="split= computes targets from the data"):
+    with pytest.raises(wf.UsageError, match="split= computes targets from the data"):
         make(split=lambda data: (data[0], data[1] * 1)).relabelled([0], [1])
-    with pytest.raises(wh.UsageError, match="inputs are one tensor with the targets; give them as a tensor of their own"):
+    with pytest.raises(wf.UsageError, match="inputs are one tensor with the targets; give them as a tensor of their own"):
         make(split=lambda data: (data[0], data[0])).replaced([0], X[:1])
 
 
 def test_what_cannot_be_replaced_is_refused() -> None:
     p = make()
-    with pytest.raises(wh.UsageError, match=r"shape \(2, 2\) \(torch.float32\); give \(1, 2\) \(torch.float32\), one row"):
+    with pytest.raises(wf.UsageError, match=r"shape \(2, 2\) \(torch.float32\); give \(1, 2\) \(torch.float32\), one row"):
         p.replaced([0], X[:2])
-    with pytest.raises(wh.UsageError, match=r"\(torch.int64\); give \(1, 2\) \(torch.float32\)"):
+    with pytest.raises(wf.UsageError, match=r"\(torch.int64\); give \(1, 2\) \(torch.float32\)"):
         p.replaced([0], torch.ones(1, 2, dtype=torch.int64))
-    with pytest.raises(wh.UsageError, match="hold 2 tensors and the old 1"):
+    with pytest.raises(wf.UsageError, match="hold 2 tensors and the old 1"):
         p.replaced([0], (X[:1], X[:1]))
-    with pytest.raises(wh.UsageError, match="at least one example, and to each once"):
+    with pytest.raises(wf.UsageError, match="at least one example, and to each once"):
         p.replaced([1, 1], X[:2])
-    with pytest.raises(wh.UsageError, match="at least one example, and to each once"):
+    with pytest.raises(wf.UsageError, match="at least one example, and to each once"):
         p.replaced([], X[:0])
-    with pytest.raises(wh.UsageError, match="9 is not among"):
+    with pytest.raises(wf.UsageError, match="9 is not among"):
         p.replaced([9], X[:1])
-    with pytest.raises(wh.UsageError, match="put that step into the data or the model"):
+    with pytest.raises(wf.UsageError, match="put that step into the data or the model"):
         make(split=lambda data: (data[0] / 2, data[1])).replaced([0], X[:1])
-    with pytest.raises(wh.UsageError, match="Row 4, column 0 holds nan"):
+    with pytest.raises(wf.UsageError, match="Row 4, column 0 holds nan"):
         p.replaced([4], X[:1] * math.nan)
 
 
@@ -295,9 +295,9 @@ def test_batches_of_any_source_are_joined_by_position() -> None:
     X, y = case.problem.train.source.tree  # type: ignore[attr-defined]
     wanted = np.array([20, 3, 7, 4])
     for data in ((X, y), [(X[:5], y[:5]), (X[5:], y[5:])]):
-        p = wh.Problem.of(case.problem.model, case.problem.objective, data)
+        p = wf.Problem.of(case.problem.model, case.problem.objective, data)
         found = joined(p.batches(p.train.take(wanted), weights=torch.arange(4.0)))
         assert found.ids.tolist() == wanted.tolist() and found.positions.tolist() == [0, 1, 2, 3] and found.weights.tolist() == [0, 1, 2, 3]
         assert torch.equal(found.inputs, X[wanted]) and torch.equal(found.targets, y[wanted])
-    with pytest.raises(wh.UsageError, match="pad them to one length"):
-        joined(wh.Problem.of(nn.Linear(4, 3).eval(), wh.cross_entropy(), [(X, y), (X[:, None], y)]).batches())
+    with pytest.raises(wf.UsageError, match="pad them to one length"):
+        joined(wf.Problem.of(nn.Linear(4, 3).eval(), wf.cross_entropy(), [(X, y), (X[:, None], y)]).batches())

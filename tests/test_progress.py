@@ -2,8 +2,8 @@
 
 import pytest
 
-from whence import progress
-from whence.progress import track
+from wherefrom import progress
+from wherefrom.progress import track
 
 
 def test_yields_everything_and_stays_silent_when_quick(capsys: pytest.CaptureFixture[str]) -> None:

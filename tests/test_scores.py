@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 import torch
 
-import whence as wh
+import wherefrom as wf
 
 VALUES = torch.tensor([[3.0, -1.0, 3.0, 0.5], [-2.0, 4.0, 0.0, -2.0]])
 
 
-def scores(ids: list[object] | None = None) -> wh.Scores:
+def scores(ids: list[object] | None = None) -> wf.Scores:
     names = np.array(ids or [10, 11, 12, 13])
-    return wh.Scores(VALUES, np.array(["p", "q"]), names, "loss change", "M()", "abc")
+    return wf.Scores(VALUES, np.array(["p", "q"]), names, "loss change", "M()", "abc")
 
 
 def test_both_ends_ties_in_the_order_of_the_data() -> None:
@@ -42,13 +42,13 @@ def test_frames_have_ids() -> None:
 def test_save_and_open(tmp_path: Path, ids: list[object] | None) -> None:
     whole = scores(ids)
     whole.save(tmp_path / "s")
-    again = wh.Scores.open(tmp_path / "s", fingerprint="abc")
+    again = wf.Scores.open(tmp_path / "s", fingerprint="abc")
     assert torch.equal(again.values, whole.values) and again.train_ids.tolist() == whole.train_ids.tolist()
     assert (again.unit, again.method) == ("loss change", "M()")
     for by in ("proponents", "opponents", "magnitude"):
         top = whole.top(2, by=by)  # type: ignore[arg-type]
         top.save(tmp_path / by)
-        read = wh.TopScores.open(tmp_path / by)
+        read = wf.TopScores.open(tmp_path / by)
         assert read.ids.tolist() == top.ids.tolist() and read.by == by and torch.equal(read.values, top.values)
         assert (read.opponents is None) == (by == "magnitude")
         if read.opponents is not None:
@@ -57,19 +57,19 @@ def test_save_and_open(tmp_path: Path, ids: list[object] | None) -> None:
 
 def test_scores_of_another_problem_are_refused(tmp_path: Path) -> None:
     scores().save(tmp_path / "s")
-    with pytest.raises(wh.UsageError, match="was computed on another problem"):
-        wh.Scores.open(tmp_path / "s", fingerprint="xyz")
-    with pytest.raises(wh.UsageError, match="holds scores, not top scores"):
-        wh.TopScores.open(tmp_path / "s")
+    with pytest.raises(wf.UsageError, match="was computed on another problem"):
+        wf.Scores.open(tmp_path / "s", fingerprint="xyz")
+    with pytest.raises(wf.UsageError, match="holds scores, not top scores"):
+        wf.TopScores.open(tmp_path / "s")
 
 
 def test_a_manifest_that_lacks_something_is_refused(tmp_path: Path) -> None:
     scores().save(tmp_path / "s")
     scores().top(2).save(tmp_path / "t")
-    for path, kind in ((tmp_path / "s", wh.Scores), (tmp_path / "t", wh.TopScores)):
+    for path, kind in ((tmp_path / "s", wf.Scores), (tmp_path / "t", wf.TopScores)):
         manifest = path / "zarr.json"
         manifest.write_text(manifest.read_text().replace('"method"', '"mode"'))
-        with pytest.raises(wh.UsageError, match="is damaged .KeyError: 'method'"):
+        with pytest.raises(wf.UsageError, match="is damaged .KeyError: 'method'"):
             kind.open(path)
 
 
@@ -80,9 +80,9 @@ def test_bad_requests_are_refused() -> None:
         "Id 99 is not among the 4 training ids": lambda: scores().select([99]),
         "Group 'a' is empty": lambda: scores().grouped({"a": []}),
         "2 group names for 4": lambda: scores().grouped(["a", "b"]),
-        "one id per row and column": lambda: wh.Scores(VALUES, np.arange(3), np.arange(4), "u", "m"),
+        "one id per row and column": lambda: wf.Scores(VALUES, np.arange(3), np.arange(4), "u", "m"),
     }.items():
-        with pytest.raises(wh.UsageError, match=message):
+        with pytest.raises(wf.UsageError, match=message):
             call()
 
 

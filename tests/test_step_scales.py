@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn, optim
 
-from whence import UsageError
-from whence.step_scales import bare_optimizer, learning_rate_of, step_scales
+from wherefrom import UsageError
+from wherefrom.step_scales import bare_optimizer, learning_rate_of, step_scales
 
 
 def line(size: int = 4) -> nn.Linear:

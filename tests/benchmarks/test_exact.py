@@ -61,13 +61,13 @@ def test_difference_is_the_worst_query_relative_to_its_own_size(exact: ModuleTyp
 
 def test_a_missed_bar_is_told_and_a_stopped_peer_leaves_it_open(exact: ModuleType) -> None:
     truth = np.ones((1, 2))
-    ours = [exact.Result("whence Exact", dtype, 20.0, 5.0, truth) for dtype in ("float64", "float32")]
+    ours = [exact.Result("wherefrom Exact", dtype, 20.0, 5.0, truth) for dtype in ("float64", "float32")]
     bars = exact.checks(
         [*ours, exact.Result(exact.PEER, "float64", 50.0, 0.0, truth * 1.1), exact.Result(exact.PEER, "float32", 75.0, 0.0, None)], truth, 1.0, False
     )
     met = {name: bar["met"] for name, bar in bars.items()}
-    assert met["seconds of whence Exact, float64"] is False
-    assert met["relative residual of whence CG, float64"] is False
+    assert met["seconds of wherefrom Exact, float64"] is False
+    assert met["relative residual of wherefrom CG, float64"] is False
     assert met[f"difference of {exact.PEER}, float64"] is False
     assert met[f"times faster than {exact.PEER}, float64"] is False
     assert met[f"times faster than {exact.PEER}, float32 (a lower bound)"] is None
@@ -76,15 +76,15 @@ def test_a_missed_bar_is_told_and_a_stopped_peer_leaves_it_open(exact: ModuleTyp
 
 def test_the_quick_form_agrees_with_its_reference(data_folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--quick", "--out", str(tmp_path)]
-    done = subprocess.run(command, env={**os.environ, "WHENCE_DATA": str(data_folder)}, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, env={**os.environ, "WHEREFROM_DATA": str(data_folder)}, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     kept = json.loads((tmp_path / "exact.json").read_text())
     assert (kept["images"], kept["queries"], kept["parameters"]) == (300, 5, 500)
     assert kept["cg"]["relative residual"] <= 2 * kept["cg"]["tolerance"]
     assert not [name for name, bar in kept["bars"].items() if bar["met"] is False]
     difference = {(row["engine"], row["dtype"]): row["difference"] for row in kept["results"]}
-    assert difference["whence Exact", "float64"] < 1e-12
-    assert difference["whence CG", "float64"] < 1e-6
+    assert difference["wherefrom Exact", "float64"] < 1e-12
+    assert difference["wherefrom CG", "float64"] < 1e-6
     assert all(row["seconds"] > 0 and row["seconds"] == pytest.approx(row["fit"] + row["scoring"]) for row in kept["results"])
     assert "pyDVL" in done.stdout
     assert (tmp_path / "exact.png").read_bytes().startswith(b"\x89PNG")

@@ -37,13 +37,13 @@ def test_every_engine_writes_out_what_autograd_finds_one_by_one(gradients: Modul
 
 def test_the_quick_form_agrees_everywhere(data_folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--quick", "--rounds", "1", "--out", str(tmp_path)]
-    done = subprocess.run(command, env={**os.environ, "WHENCE_DATA": str(data_folder)}, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, env={**os.environ, "WHEREFROM_DATA": str(data_folder)}, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     kept = json.loads((tmp_path / "gradients.json").read_text())
     assert (kept["images"], kept["batch"], kept["queries"], kept["threads"]) == (200, 16, 5, 1)
     assert not [name for name, bar in kept["bars"].items() if bar["met"] is False]
     assert len(kept["results"]) == 4 * 3 * 2
-    agreed = [row["difference"] for row in kept["results"] if row["engine"] != "whence Gradients"]
+    agreed = [row["difference"] for row in kept["results"] if row["engine"] != "wherefrom Gradients"]
     assert len(agreed) == 4 * 2 * 2 and max(agreed) < 1e-4
     assert all(limit["seconds"] >= limit["passes"] > 0 for both in kept["limits"].values() for limit in both.values())
     assert (tmp_path / "gradients.png").read_bytes().startswith(b"\x89PNG")

@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "loo_mnist.py"
 
 def test_the_quick_form_finds_influence_close_to_retraining(data_folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--quick", "--out", str(tmp_path)]
-    done = subprocess.run(command, env={**os.environ, "WHENCE_DATA": str(data_folder)}, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(command, env={**os.environ, "WHEREFROM_DATA": str(data_folder)}, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     kept = json.loads((tmp_path / "loo_mnist.json").read_text())
     assert len(kept["queries"]) == 3 * 8

@@ -13,7 +13,7 @@ import torch
 from helpers.scripts import loaded
 from sklearn.metrics import roc_auc_score
 
-import whence as wh
+import wherefrom as wf
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "mislabelled.py"
 
@@ -48,7 +48,7 @@ def test_the_quick_form_writes_numbers_and_a_chart(tmp_path: Path) -> None:
 
 
 def test_a_tenth_of_the_labels_becomes_another_digit(bench: ModuleType) -> None:
-    fours = wh.datasets.Images(torch.zeros(3000, 1, 2, 2), torch.full((3000,), 4), np.arange(3000), tuple("0123456789"))
+    fours = wf.datasets.Images(torch.zeros(3000, 1, 2, 2), torch.full((3000,), 4), np.arange(3000), tuple("0123456789"))
     data = bench.drawn(fours, 2000, 0)
     assert int(data.flipped.sum()) == 200 and (data.y[~data.flipped] == 4).all()
     counts = data.y[data.flipped].bincount(minlength=10)

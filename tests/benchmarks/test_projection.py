@@ -12,7 +12,7 @@ import torch
 from helpers.problems import problem
 from helpers.scripts import loaded
 
-from whence.gradients import Gradients
+from wherefrom.gradients import Gradients
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "projection.py"
 

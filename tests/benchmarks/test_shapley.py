@@ -49,6 +49,6 @@ def test_bars_are_read_at_a_fifth(bench: ModuleType) -> None:
     for seed in range(8):
         for name, low in ((bench.SHAPLEY, 0.6), (bench.LOO, 0.62), (bench.RANDOM, 0.58)):
             rows.append({"seed": seed, "removed by": name, "share": 0.2, "accuracy": low + 0.001 * random.normal()})
-    knn = {"seconds": {"whence": 1.0, "pyDVL": 4.0}, "difference": 1e-15}
+    knn = {"seconds": {"wherefrom": 1.0, "pyDVL": 4.0}, "difference": 1e-15}
     bars = bench.checks(pd.DataFrame(rows), knn, 10.0, False)
     assert [bar["met"] for bar in bars] == [True, False, True, False, True]

@@ -29,7 +29,7 @@ def test_the_quick_form_agrees_with_its_reference_and_says_which_peers_are_missi
     kept = json.loads((tmp_path / "solvers.json").read_text())
     assert (kept["images"], kept["queries"], kept["parameters"], kept["threads"]) == (300, 5, 500, 1)
     assert not [name for name, bar in kept["bars"].items() if bar["met"] is False]
-    rows = {row["engine"].removeprefix("whence "): row for row in kept["results"]}
+    rows = {row["engine"].removeprefix("wherefrom "): row for row in kept["results"]}
     assert all(rows[name]["error"] < 1e-5 for name in ("Exact", "CG", "CG with K-FAC", "Arnoldi, complement, 1000 steps"))
     assert rows["LiSSA"]["error"] < 0.1 and rows["Arnoldi, complement"]["error"] < rows["Arnoldi"]["error"] < 0.5
     assert all(rows[name]["residual"] < 3e-6 for name in ("Exact", "CG", "CG with K-FAC"))
@@ -82,7 +82,7 @@ def test_a_peer_that_fails_says_why_and_one_that_takes_long_runs_once(bench: Mod
     found = [
         bench.Engine("dattri one", fails),
         bench.Engine("dattri two", lambda _: (50.0, 20.0, truth)),
-        bench.Engine("whence", lambda _: (9e9, 0, truth)),
+        bench.Engine("wherefrom", lambda _: (9e9, 0, truth)),
     ]
     failed, long, ours = bench.timed(task, task, found, 3, 60.0)
     assert failed.note == "RuntimeError: no room" and failed.seconds is None

@@ -77,17 +77,17 @@ def test_the_limit_counts_the_cheaper_product_of_each_layer(tracin: ModuleType) 
 
 def test_the_quick_form_runs_and_says_which_peers_are_missing(data_folder: Path, tmp_path: Path) -> None:
     command = [sys.executable, str(SCRIPT), "--quick", "--rounds", "1", "--out", str(tmp_path)]
-    done = subprocess.run(command, env={**os.environ, "WHENCE_DATA": str(data_folder)}, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, env={**os.environ, "WHEREFROM_DATA": str(data_folder)}, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     kept = json.loads((tmp_path / "tracin.json").read_text())
     assert (kept["images"], kept["queries"], kept["checkpoints"], kept["threads"]) == (200, 5, 2, 1)
     assert not [name for name, bar in kept["bars"].items() if bar["met"] is False]
-    ours = {(row["model"], row["layers"]) for row in kept["results"] if row["engine"] == "whence TracIn"}
+    ours = {(row["model"], row["layers"]) for row in kept["results"] if row["engine"] == "wherefrom TracIn"}
     assert ours == {(model, layers) for model in kept["models"] for layers in ("all layers", "last layer")}
     assert list(kept["models"]) == ["softmax regression", "MLP", "CNN", "transformer"]
     assert all(len(set(model["learning rates"])) == 2 for model in kept["models"].values())
     assert all(limit["seconds"] >= limit["passes"] > 0 for limit in kept["limits"]) and len(kept["limits"]) == 8
-    assert all((row["planned"] or 0) > 0 for row in kept["results"] if row["engine"] == "whence TracIn")
+    assert all((row["planned"] or 0) > 0 for row in kept["results"] if row["engine"] == "wherefrom TracIn")
     for peer in ("captum", "dattri"):
         assert any(row["engine"].startswith(peer) for row in kept["results"]) or any(peer in line for line in kept["not compared"])
         assert peer in done.stdout

@@ -31,7 +31,7 @@ def test_the_quick_form_runs(tmp_path: Path) -> None:
     scores = {(row["method"], row["models"]): row["score"] for row in kept["methods"]}
     assert scores["TRAK", 3] > 0.2 and scores["EK-FAC influence", 1] > 0.2 and abs(scores["random", 1]) < 0.4
     assert all(bar["met"] is None for bar in kept["bars"].values()) and "open" in done.stdout
-    assert kept["race"]["correlation with whence"]["plain loop"] > 0.3
+    assert kept["race"]["correlation with wherefrom"]["plain loop"] > 0.3
     assert (tmp_path / "trak.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -67,9 +67,9 @@ def test_scores_that_sum_to_the_truth_score_one(bench: ModuleType) -> None:
 def test_missed_bars_are_told(bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [("TRAK", 1, 0.3), ("TRAK", 10, 0.2), (bench.DOT, 1, 0.25)]
     table = pd.DataFrame([{"method": name, "models": n, "score": s, "deviation": None, "error": 0.1, "seconds": 1.0} for name, n, s in rows])
-    race = {"seconds": {"whence": 2.0, bench.PLAIN: 1.0}, "correlation with whence": {bench.PLAIN: 0.9}}
+    race = {"seconds": {"wherefrom": 2.0, bench.PLAIN: 1.0}, "correlation with wherefrom": {bench.PLAIN: 0.9}}
     bench.report(table, race, {"quick": False}, tmp_path)
     said = capsys.readouterr().out
     assert said.count("MISSED") == 3 and "TRAK of 10 models above TRAK of one: -0.100, above 0" in said
-    race["seconds"]["whence"] = 0.2
+    race["seconds"]["wherefrom"] = 0.2
     assert [bar["met"] for bar in bench.bars(table, race, False).values()] == [False, False, True]

@@ -11,7 +11,7 @@ import pytest
 import torch
 from helpers.scripts import loaded
 
-import whence as wh
+import wherefrom as wf
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "trust.py"
 
@@ -38,5 +38,5 @@ def test_truths_are_those_of_trainings_with_the_example(monkeypatch: pytest.Monk
     others, labels = world.drawn(10_000_000, 199)
     for place in range(4):
         problem = world.problem(torch.cat([others, X[place : place + 1]]), torch.cat([labels, y[place : place + 1]]))
-        there = wh.attribute(bench.METHOD, problem, queries, progress=False).values[:, -1].numpy()
+        there = wf.attribute(bench.METHOD, problem, queries, progress=False).values[:, -1].numpy()
         assert np.abs(scores[:, place] - there).max() < (0.03 if kind else 1e-9) * np.abs(scores).max()  # one Newton step is exact for the linear

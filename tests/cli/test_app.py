@@ -14,18 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import whence as wh
-from whence.cli import explain, main
+import wherefrom as wf
+from wherefrom.cli import explain, main
 
 GOOD = """
-import torch, whence as wh
+import torch, wherefrom as wf
 def made():
     X, y = torch.randn(30, 4, generator=torch.Generator().manual_seed(0)), torch.arange(30) % 3
     model = torch.nn.Linear(4, 3).eval()
-    return wh.Problem.of(model, wh.cross_entropy(l2=0.1), (X, y)), (X[:2], y[:2])
+    return wf.Problem.of(model, wf.cross_entropy(l2=0.1), (X, y)), (X[:2], y[:2])
 def trained():
     problem, queries = made()
-    return problem, queries, wh.train.newton()
+    return problem, queries, wf.train.newton()
 def nothing(): return 3
 def pair(): return 1, 2
 def odd(): return (*made(), 5)
@@ -37,34 +37,34 @@ def training():
 def nan():
     X, y = torch.randn(6, 4), torch.arange(6) % 3
     X[4, 1] = float("nan")
-    return wh.Problem.of(torch.nn.Linear(4, 3).eval(), wh.cross_entropy(), (X, y)), (X[:1], y[:1])
+    return wf.Problem.of(torch.nn.Linear(4, 3).eval(), wf.cross_entropy(), (X, y)), (X[:1], y[:1])
 def reduced():
     problem, queries = made()
-    return wh.Problem.of(problem.model, wh.Objective(lambda o, t: torch.nn.functional.cross_entropy(o, t)), queries), queries
+    return wf.Problem.of(problem.model, wf.Objective(lambda o, t: torch.nn.functional.cross_entropy(o, t)), queries), queries
 def shapes():
     problem, queries = made()
-    return wh.Problem.of(problem.model, wh.cross_entropy(), [(torch.randn(4, 4), torch.arange(3))]), queries
+    return wf.Problem.of(problem.model, wf.cross_entropy(), [(torch.randn(4, 4), torch.arange(3))]), queries
 """
 
 
-Whence = Callable[..., subprocess.CompletedProcess[str]]
+Wherefrom = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def process(*arguments: object, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own."""
-    command = [sys.executable, "-W", "error", "-m", "whence", *map(str, arguments)]
+    command = [sys.executable, "-W", "error", "-m", "wherefrom", *map(str, arguments)]
     settings = {**os.environ, "COLUMNS": "140", **environment}
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=settings, timeout=300)
 
 
 @pytest.fixture
-def whence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Whence:
+def wherefrom(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Wherefrom:
     """The command in this process, which spares its imports."""
 
     def run(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
         monkeypatch.chdir(folder)
         monkeypatch.setenv("COLUMNS", "140")
-        monkeypatch.setattr(sys, "argv", ["whence", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["wherefrom", *map(str, arguments)])
         monkeypatch.setattr(sys, "path", sys.path[:])
         code: object = 0
         try:
@@ -101,8 +101,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_python_m_whence_is_the_same_command(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "whence", "explain", "absent.csv", "--target", "y"], cwd=tmp_path, capture_output=True, text=True)
+def test_python_m_wherefrom_is_the_same_command(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "wherefrom", "explain", "absent.csv", "--target", "y"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith("Error: ") and "Traceback" not in done.stderr
 
 
@@ -117,14 +117,14 @@ def test_titanic_with_no_other_flag(data_folder: Path, tmp_path: Path) -> None:
     assert time.monotonic() - start < 60
     for column in ("PassengerId", "Name", "Ticket", "Cabin"):
         assert f"{column} is left out" in done.stdout
-    found = record(tmp_path / "whence-titanic")
+    found = record(tmp_path / "wherefrom-titanic")
     assert found["held_out"]["accuracy"] >= 0.78 and found["held_out"]["n"] == 178
     assert all(figures["pearson"]["value"] >= 0.99 for figures in found["proof"]["queries"].values())
     assert found["proof"]["pearson"]["value"] >= 0.99 and found["proof"]["pearson"]["low"] <= found["proof"]["pearson"]["high"]
-    assert sorted(path.name for path in (tmp_path / "whence-titanic").iterdir()) == ["report.html", "run.json", "scores.zarr", "top.csv"]
-    top = pd.read_csv(tmp_path / "whence-titanic" / "top.csv")
+    assert sorted(path.name for path in (tmp_path / "wherefrom-titanic").iterdir()) == ["report.html", "run.json", "scores.zarr", "top.csv"]
+    top = pd.read_csv(tmp_path / "wherefrom-titanic" / "top.csv")
     assert list(top)[:4] == ["query_id", "train_id", "rank", "score"] and len(top) == 50
-    scores = wh.Scores.open(tmp_path / "whence-titanic" / "scores.zarr")
+    scores = wf.Scores.open(tmp_path / "wherefrom-titanic" / "scores.zarr")
     assert scores.fingerprint == found["data"]["fingerprint"]
     first = top.iloc[0]
     assert scores.select([first.train_id])[scores.query_ids.tolist().index(first.query_id), 0].item() == pytest.approx(first.score)
@@ -137,9 +137,9 @@ def test_titanic_network_has_a_verdict_for_each_query(data_folder: Path, tmp_pat
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - start < 120
     told = done.stdout[done.stdout.index("Trust: Of models trained like this one") :]
-    found = record(tmp_path / "whence-titanic")["trust"]
+    found = record(tmp_path / "wherefrom-titanic")["trust"]
     assert len(found["queries"]) == 5 and "the trainer's seed" in found["not_varied"] and found["k"] == 5
-    assert not any("Gauss-Newton" in note for note in record(tmp_path / "whence-titanic")["notes"])  # error bars are of the scores shown
+    assert not any("Gauss-Newton" in note for note in record(tmp_path / "wherefrom-titanic")["notes"])  # error bars are of the scores shown
     for query, said in found["queries"].items():
         assert f"query {query}: {said['verdict']}, " in told and len(said["core"]) <= 5 <= said["possible"]
 
@@ -148,48 +148,50 @@ def test_demo(tmp_path: Path) -> None:
     start = time.monotonic()
     done = process("demo", folder=tmp_path, http_proxy="http://127.0.0.1:9", https_proxy="http://127.0.0.1:9")
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - start < 60 and done.stdout.rstrip().endswith("whence-demo/report.html")
-    assert record(tmp_path / "whence-demo")["held_out"]["accuracy"] > 0.9
+    assert time.monotonic() - start < 60 and done.stdout.rstrip().endswith("wherefrom-demo/report.html")
+    assert record(tmp_path / "wherefrom-demo")["held_out"]["accuracy"] > 0.9
 
 
 @pytest.mark.parametrize("data", ["breast_cancer", "wine", "iris", "diabetes"])
-def test_other_bundled_data(whence: Whence, tmp_path: Path, data: str) -> None:
-    done = whence("demo", "--data", data, "--method", "leverage", "--out", "o", folder=tmp_path)
+def test_other_bundled_data(wherefrom: Wherefrom, tmp_path: Path, data: str) -> None:
+    done = wherefrom("demo", "--data", data, "--method", "leverage", "--out", "o", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     found = record(tmp_path / "o")
     assert found["proof"]["pearson"]["value"] > 0.99 and (found["held_out"].get("accuracy", 0) > 0.9 or found["held_out"]["r2"] > 0.3)
 
 
 @pytest.mark.parametrize("method", ["leverage", "relatif", "gradient-dot", "gradient-cosine", "random"])
-def test_every_method(whence: Whence, folder: Path, tmp_path: Path, method: str) -> None:
-    done = whence("explain", folder / "shop.csv", "--target", "bought", "--method", method, "--top", 2, "--out", tmp_path, folder=folder)
+def test_every_method(wherefrom: Wherefrom, folder: Path, tmp_path: Path, method: str) -> None:
+    done = wherefrom("explain", folder / "shop.csv", "--target", "bought", "--method", method, "--top", 2, "--out", tmp_path, folder=folder)
     assert done.returncode == 0, done.stderr
     slope = record(tmp_path)["proof"]["slope"]
     assert slope["value"] == pytest.approx(1, abs=0.05) if method == "leverage" else slope["status"] == "undefined"
 
 
-def test_a_network_is_proved_too(whence: Whence, folder: Path, tmp_path: Path) -> None:
-    done = whence("explain", folder / "shop.csv", "--target", "bought", "--model", "mlp", "--out", tmp_path, folder=folder)
+def test_a_network_is_proved_too(wherefrom: Wherefrom, folder: Path, tmp_path: Path) -> None:
+    done = wherefrom("explain", folder / "shop.csv", "--target", "bought", "--model", "mlp", "--out", tmp_path, folder=folder)
     assert done.returncode == 0, done.stderr
     assert record(tmp_path)["proof"]["spearman"]["value"] > 0.9
 
 
-def test_regression_asks_about_the_largest_errors(whence: Whence, folder: Path, tmp_path: Path) -> None:
-    done = whence("explain", folder / "shop.csv", "--target", "spent", "--out", tmp_path, folder=folder)
+def test_regression_asks_about_the_largest_errors(wherefrom: Wherefrom, folder: Path, tmp_path: Path) -> None:
+    done = wherefrom("explain", folder / "shop.csv", "--target", "spent", "--out", tmp_path, folder=folder)
     assert done.returncode == 0, done.stderr
     assert record(tmp_path)["held_out"]["r2"] > 0.5 and "largest errors" in done.stdout
 
 
 @pytest.mark.parametrize("target", ["bought", "spent"])
-def test_new_rows_without_a_target(whence: Whence, folder: Path, tmp_path: Path, target: str) -> None:
-    done = whence("explain", folder / "shop.csv", "--target", target, "--query", folder / f"without {target}.csv", "--out", tmp_path, folder=folder)
+def test_new_rows_without_a_target(wherefrom: Wherefrom, folder: Path, tmp_path: Path, target: str) -> None:
+    done = wherefrom(
+        "explain", folder / "shop.csv", "--target", target, "--query", folder / f"without {target}.csv", "--out", tmp_path, folder=folder
+    )
     assert done.returncode == 0, done.stderr
     assert record(tmp_path)["data"]["queries"] == ["new 0", "new 1"] and "have no target" in done.stdout
     assert record(tmp_path)["proof"]["pearson"]["value"] > 0.99
 
 
-def test_named_rows_and_ids(whence: Whence, folder: Path, tmp_path: Path) -> None:
-    done = whence(
+def test_named_rows_and_ids(wherefrom: Wherefrom, folder: Path, tmp_path: Path) -> None:
+    done = wherefrom(
         "explain",
         folder / "shop.csv",
         "--target",
@@ -208,9 +210,9 @@ def test_named_rows_and_ids(whence: Whence, folder: Path, tmp_path: Path) -> Non
     assert record(tmp_path)["data"]["queries"] == ["person 3", "person 7", "person 9"]
 
 
-def test_the_same_seed_gives_the_same_files(whence: Whence, folder: Path, tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_files(wherefrom: Wherefrom, folder: Path, tmp_path: Path) -> None:
     for out in ("a", "b", "c"):
-        done = whence(
+        done = wherefrom(
             "explain", folder / "shop.csv", "--target", "bought", "--model", "mlp", "--seed", 5 + (out == "c"), "--out", tmp_path / out, folder=folder
         )
         assert done.returncode == 0, done.stderr
@@ -219,15 +221,15 @@ def test_the_same_seed_gives_the_same_files(whence: Whence, folder: Path, tmp_pa
 
 
 @pytest.mark.parametrize("function", ["made", "trained"])
-def test_ones_own_model(whence: Whence, folder: Path, tmp_path: Path, function: str) -> None:
-    done = whence("explain", "--problem", f"{folder / 'own.py'}:{function}", "--out", tmp_path, folder=folder)
+def test_ones_own_model(wherefrom: Wherefrom, folder: Path, tmp_path: Path, function: str) -> None:
+    done = wherefrom("explain", "--problem", f"{folder / 'own.py'}:{function}", "--out", tmp_path, folder=folder)
     assert done.returncode == 0, done.stderr
     assert record(tmp_path)["proof"]["pearson"]["n"] > 10 and (tmp_path / "report.html").exists()
 
 
 @pytest.mark.parametrize("budget", ["none", "full"])
-def test_error_bars_at_other_budgets(whence: Whence, folder: Path, tmp_path: Path, budget: str) -> None:
-    done = whence("explain", folder / "shop.csv", "--target", "bought", "--trust", budget, "--top", 2, "--out", tmp_path, folder=folder)
+def test_error_bars_at_other_budgets(wherefrom: Wherefrom, folder: Path, tmp_path: Path, budget: str) -> None:
+    done = wherefrom("explain", folder / "shop.csv", "--target", "bought", "--trust", budget, "--top", 2, "--out", tmp_path, folder=folder)
     assert done.returncode == 0, done.stderr
     found = record(tmp_path)["trust"]
     if budget == "none":
@@ -237,17 +239,17 @@ def test_error_bars_at_other_budgets(whence: Whence, folder: Path, tmp_path: Pat
         assert "the trainer's seed" not in found["varied"]  # Newton's method has no use for one
 
 
-def test_full_error_bars_need_a_trainer(whence: Whence, folder: Path, tmp_path: Path) -> None:
+def test_full_error_bars_need_a_trainer(wherefrom: Wherefrom, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "large.py").write_text(
-        "import torch, whence as wh\ndef made():\n    X, y = torch.randn(20, 900), torch.arange(20) % 3\n"
-        "    return wh.Problem.of(torch.nn.Linear(900, 3).eval(), wh.cross_entropy(l2=0.1), (X, y)), (X[:1], y[:1])\n"
+        "import torch, wherefrom as wf\ndef made():\n    X, y = torch.randn(20, 900), torch.arange(20) % 3\n"
+        "    return wf.Problem.of(torch.nn.Linear(900, 3).eval(), wf.cross_entropy(l2=0.1), (X, y)), (X[:1], y[:1])\n"
     )
-    done = whence("explain", "--problem", "large.py:made", "--method", "gradient-dot", "--trust", "full", "--out", tmp_path / "o", folder=tmp_path)
+    done = wherefrom("explain", "--problem", "large.py:made", "--method", "gradient-dot", "--trust", "full", "--out", tmp_path / "o", folder=tmp_path)
     assert done.returncode == 0 and "give train=" in record(tmp_path / "o")["trust"]["reason"]
 
 
-def test_no_proof_when_told_so(whence: Whence, folder: Path, tmp_path: Path) -> None:
-    done = whence("explain", "--problem", "own.py:made", "--no-prove", "--out", tmp_path, folder=folder)
+def test_no_proof_when_told_so(wherefrom: Wherefrom, folder: Path, tmp_path: Path) -> None:
+    done = wherefrom("explain", "--problem", "own.py:made", "--no-prove", "--out", tmp_path, folder=folder)
     assert done.returncode == 0 and "Not proved" in done.stdout and "reason" in record(tmp_path)["proof"]
 
 
@@ -281,7 +283,7 @@ def test_no_proof_when_told_so(whence: Whence, folder: Path, tmp_path: Path) -> 
         (["shop.csv", "--target", "bought", "--trust", "maybe"], "is not one of 'none', 'fast', 'full'"),
         (["shop.csv", "--target", "bought", "--trust", "full", "--query", "nan"], "--query 'nan' is not there"),
         (["shop.csv", "--target", "bought", "--out", "shop.csv/in"], "cannot be made"),
-        (["shop.csv", "--target", "bought", "--out", "foreign"], "scores.zarr exists and is no scores store of whence"),
+        (["shop.csv", "--target", "bought", "--out", "foreign"], "scores.zarr exists and is no scores store of wherefrom"),
         (["shop.csv", "--target", "bought", "--out", "occupied"], "report.html is a folder, where a file has to be written"),
         (["shop.csv", "--target", "bought", "--out", "n" * 300], "cannot be made (File name too long)"),
         (["shop.csv", "--target", "bought", "more.csv"], "unexpected extra argument"),
@@ -301,34 +303,36 @@ def test_no_proof_when_told_so(whence: Whence, folder: Path, tmp_path: Path) -> 
         (["--problem", "own.py:shapes"], "A batch has tensors of 3 and 4 rows"),
     ],
 )
-def test_bad_input_is_one_sentence_and_nothing_is_written(whence: Whence, folder: Path, tmp_path: Path, arguments: list[str], sentence: str) -> None:
+def test_bad_input_is_one_sentence_and_nothing_is_written(
+    wherefrom: Wherefrom, folder: Path, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
     out = [] if "--out" in arguments else ["--out", str(tmp_path / "out")]
-    done = whence("explain", *arguments, *out, folder=folder)
+    done = wherefrom("explain", *arguments, *out, folder=folder)
     assert done.returncode == 2 and sentence in done.stderr and "Traceback" not in done.stderr + done.stdout, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists() or not any((tmp_path / "out").iterdir())
 
 
-def test_a_full_disk_is_one_sentence(whence: Whence, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_sentence(wherefrom: Wherefrom, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "run.json")
 
     monkeypatch.setattr(explain, "write_run", full)
-    done = whence("explain", "shop.csv", "--target", "bought", "--out", tmp_path, folder=folder)
+    done = wherefrom("explain", "shop.csv", "--target", "bought", "--out", tmp_path, folder=folder)
     assert done.returncode == 2 and "Could not write run.json (No space left on device)" in done.stderr
 
 
-def test_interruption_is_one_sentence(whence: Whence, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interruption_is_one_sentence(wherefrom: Wherefrom, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(explain, "explained", stop)
-    done = whence("explain", "shop.csv", "--target", "bought", "--out", tmp_path, folder=folder)
+    done = wherefrom("explain", "shop.csv", "--target", "bought", "--out", tmp_path, folder=folder)
     assert done.returncode == 130 and "Interrupted" in done.stderr and not any(tmp_path.iterdir())
 
 
-def test_help_names_the_options(whence: Whence, tmp_path: Path) -> None:
-    shown = whence("explain", "--help", folder=tmp_path).stdout
+def test_help_names_the_options(wherefrom: Wherefrom, tmp_path: Path) -> None:
+    shown = wherefrom("explain", "--help", folder=tmp_path).stdout
     assert all(
         option in shown
         for option in (

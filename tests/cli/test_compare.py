@@ -1,4 +1,4 @@
-"""`whence compare` from outside: what it writes, its row of chance, and how it fails."""
+"""`wherefrom compare` from outside: what it writes, its row of chance, and how it fails."""
 
 import json
 import math
@@ -9,25 +9,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whence.cli import main
+from wherefrom.cli import main
 
 OWN = """
-import torch, whence as wh
+import torch, wherefrom as wf
 def made():
     X, y = torch.randn(40, 4, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 3
     model = torch.nn.Linear(4, 3).eval()
-    return wh.Problem.of(model, wh.cross_entropy(l2=0.1), (X, y)), (X[:6] + 0.1, y[:6])
+    return wf.Problem.of(model, wf.cross_entropy(l2=0.1), (X, y)), (X[:6] + 0.1, y[:6])
 def trained():
-    return (*made(), wh.train.adam(3, 0.05, batch_size=10))
+    return (*made(), wf.train.adam(3, 0.05, batch_size=10))
 def one():
     problem, queries = made()
     return problem, (queries[0][:1], queries[1][:1])
 """
 
 
-def whence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+def wherefrom(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("sys.argv", ["whence", "compare", *map(str, arguments)])
+    monkeypatch.setattr("sys.argv", ["wherefrom", "compare", *map(str, arguments)])
     monkeypatch.setattr("sys.path", __import__("sys").path[:])
     code: Any = 0
     try:
@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whence.cli.contest.STEPS", 40)
+    monkeypatch.setattr("wherefrom.cli.comparison_setup.STEPS", 40)
 
 
 QUICK = ("--methods", "influence,tracin", "--runs", 3, "--k", 5, "--queries", 6, "--lds", 6)
@@ -60,7 +60,7 @@ QUICK = ("--methods", "influence,tracin", "--runs", 3, "--k", 5, "--queries", 6,
 
 def test_a_table_with_removal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path) -> None:
     given = (folder / "shop.csv", "--target", "bought", *QUICK, "--loo", 3, "--removal", "--out", tmp_path)
-    code, said, error = whence(monkeypatch, capsys, *given)
+    code, said, error = wherefrom(monkeypatch, capsys, *given)
     assert code == 0, error
     for words in ("Power", "Side by side", "Kuncheva", "τ-b", "LDS", "leave-one-out", "Holm", "of the same classes", "seconds"):
         assert words in said
@@ -86,7 +86,7 @@ def test_a_table_with_removal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     page = (tmp_path / "report.html").read_text()
     assert "<h2>Removal</h2>" in page and page.count("data:image/svg+xml") == 4 and "http" not in page.replace("http://www.w3.org", "")
     before = {name: (tmp_path / name).read_bytes() for name in ("removal.jsonl", "subsets.jsonl", "retrained.jsonl")}
-    code, _, error = whence(monkeypatch, capsys, *given)
+    code, _, error = wherefrom(monkeypatch, capsys, *given)
     again = json.loads((tmp_path / "results.json").read_text())
     assert code == 0 and {name: (tmp_path / name).read_bytes() for name in before} == before  # nothing is trained without twice
     for part in ("stability", "agreement", "lds", "removal"):
@@ -109,7 +109,7 @@ def _nan(value: Any) -> bool:
 )  # fmt: skip
 def test_other_problems(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: Path, tmp_path: Path, given: Any) -> None:
     monkeypatch.chdir(folder)
-    code, said, error = whence(monkeypatch, capsys, "--runs", 2, "--k", 3, "--queries", 3, "--lds", 0, *given, "--out", tmp_path)
+    code, said, error = wherefrom(monkeypatch, capsys, "--runs", 2, "--k", 3, "--queries", 3, "--lds", 0, *given, "--out", tmp_path)
     assert code == 0, error
     found = json.loads((tmp_path / "results.json").read_text())
     assert ("removal" in found) == ("--removal" in given) and found["estimand"] == ("this model" if "model" in given else "models trained like it")
@@ -133,5 +133,5 @@ def test_what_cannot_be_compared_is_one_sentence(
 ) -> None:
     monkeypatch.chdir(folder)
     out = () if "--out" in given else ("--out", tmp_path / "out")
-    code, _, error = whence(monkeypatch, capsys, *given, *out)
+    code, _, error = wherefrom(monkeypatch, capsys, *given, *out)
     assert code == 2 and sentence in error and "Traceback" not in error and len(error.strip().splitlines()) == 1, error

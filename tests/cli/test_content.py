@@ -1,6 +1,6 @@
 """In which columns two rows agree and differ."""
 
-from whence.cli.content import compared
+from wherefrom.cli.content import compared
 
 
 def test_numbers_by_their_spread_and_categories_by_their_value() -> None:

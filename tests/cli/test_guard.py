@@ -5,15 +5,15 @@ from pathlib import Path
 import pytest
 import torch
 
-import whence as wh
-from whence.cli import main
-from whence.cli.guard import OwnTrainer, TrainerError, own_trainer
+import wherefrom as wf
+from wherefrom.cli import main
+from wherefrom.cli.guard import OwnTrainer, TrainerError, own_trainer
 
 OWN = """
-import torch, whence as wh
+import torch, wherefrom as wf
 def base():
     X, y = torch.randn(30, 4, generator=torch.Generator().manual_seed(0)), torch.arange(30) % 3
-    return wh.Problem.of(torch.nn.Linear(4, 3).eval(), wh.cross_entropy(l2=0.1), (X, y)), (X[:6], y[:6])
+    return wf.Problem.of(torch.nn.Linear(4, 3).eval(), wf.cross_entropy(l2=0.1), (X, y)), (X[:6], y[:6])
 def lost(problem, seed): return {name: value * float("nan") for name, value in problem.parameters.items()}
 def stopped(problem, seed): raise RuntimeError("no\\ngpu")
 def nan(): return (*base(), lost)
@@ -56,7 +56,7 @@ def failed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
     """The one sentence of a command that fails."""
     (folder / "own.py").write_text(OWN)
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("sys.argv", ["whence", *map(str, arguments), "--out", "out"])
+    monkeypatch.setattr("sys.argv", ["wherefrom", *map(str, arguments), "--out", "out"])
     monkeypatch.setattr("sys.path", __import__("sys").path[:])
     with pytest.raises(SystemExit) as stop:
         main()
@@ -72,7 +72,7 @@ def test_explain_keeps_what_needs_no_training(
 ) -> None:
     error = failed(monkeypatch, capsys, tmp_path, "explain", "--problem", f"own.py:{name}", *how)
     assert TRAINERS[name] in error and error.endswith("what needs no training is in out.")
-    assert wh.Scores.open(tmp_path / "out" / "scores.zarr").values.shape == (6, 30) and (tmp_path / "out" / "report.html").is_file()
+    assert wf.Scores.open(tmp_path / "out" / "scores.zarr").values.shape == (6, 30) and (tmp_path / "out" / "report.html").is_file()
 
 
 @pytest.mark.parametrize("name", TRAINERS)
@@ -90,13 +90,13 @@ def test_queries_that_do_not_fit(
     assert QUERIES[name] in error and not any(path for path in tmp_path.glob("out/*"))
 
 
-def test_a_guarded_trainer_keeps_its_name_and_whences_own_are_left_alone() -> None:
-    def train(problem: wh.Problem, seed: int) -> dict[str, object]:
+def test_a_guarded_trainer_keeps_its_name_and_wherefroms_own_are_left_alone() -> None:
+    def train(problem: wf.Problem, seed: int) -> dict[str, object]:
         return {}
 
     guarded = own_trainer(train, "own.py:made")
     assert isinstance(guarded, OwnTrainer) and guarded.__qualname__ == train.__qualname__ and guarded.seeded  # type: ignore[attr-defined]
     with pytest.raises(TrainerError, match="own.py:made"):
-        guarded(wh.Problem.of(torch.nn.Linear(1, 1).eval(), wh.squared_error(), (torch.zeros(2, 1), torch.zeros(2))), 0)
-    newton = wh.train.newton()
+        guarded(wf.Problem.of(torch.nn.Linear(1, 1).eval(), wf.squared_error(), (torch.zeros(2, 1), torch.zeros(2))), 0)
+    newton = wf.train.newton()
     assert own_trainer(newton, "own.py:made") is newton and own_trainer(None, "own.py:made") is None

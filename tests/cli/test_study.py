@@ -1,4 +1,4 @@
-"""`whence study` from outside: the list, a quick form that resumes, and how it fails."""
+"""`wherefrom study` from outside: the list, a quick form that resumes, and how it fails."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from whence.cli import main
+from wherefrom.cli import main
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def study(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], t
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["whence", "study", *arguments])
+        monkeypatch.setattr(sys, "argv", ["wherefrom", "study", *arguments])
         code: object = 0
         try:
             main()

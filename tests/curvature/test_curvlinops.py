@@ -11,8 +11,8 @@ from helpers import reference
 from helpers.problems import problem
 from torch import Tensor, nn
 
-import whence as wh
-from whence.curvature.draws import drawn_targets
+import wherefrom as wf
+from wherefrom.curvature.draws import drawn_targets
 
 with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", DeprecationWarning)  # linear_operator's, on import
@@ -38,7 +38,7 @@ class ClassesSecond(nn.Module):
         return self.inner(x).movedim(-1, 1)
 
 
-def made(name: str) -> wh.Problem:
+def made(name: str) -> wf.Problem:
     """What the named problems lack: several outputs without a softmax, and a convolution that sees many positions."""
     if name not in (*MADE, "tokens"):
         return problem(name).problem
@@ -46,18 +46,18 @@ def made(name: str) -> wh.Problem:
     X = torch.randn(20, 4).double()
     mlp = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3)).double().eval()
     if name == "mlp, many bits":
-        return wh.Problem.of(mlp, wh.binary_cross_entropy(l2=0.01), (X, torch.randint(0, 2, (20, 3)).double()))
+        return wf.Problem.of(mlp, wf.binary_cross_entropy(l2=0.01), (X, torch.randint(0, 2, (20, 3)).double()))
     if name == "mlp, many numbers":
-        return wh.Problem.of(mlp, wh.squared_error(l2=0.01), (X, torch.randn(20, 3).double()))
+        return wf.Problem.of(mlp, wf.squared_error(l2=0.01), (X, torch.randn(20, 3).double()))
     if name == "tokens":
         model = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3)).double().eval()
-        return wh.Problem.of(model, wh.cross_entropy(l2=0.01), (torch.randn(20, 6, 4).double(), torch.randint(0, 3, (20, 6))))
+        return wf.Problem.of(model, wf.cross_entropy(l2=0.01), (torch.randn(20, 6, 4).double(), torch.randint(0, 3, (20, 6))))
     layers = nn.Conv2d(2, 3, 2, stride=2, padding=1), nn.Tanh(), nn.Conv2d(3, 2, 2), nn.Tanh(), nn.Flatten(), nn.Linear(8, 3)
     model = nn.Sequential(*layers).double().eval()
-    return wh.Problem.of(model, wh.cross_entropy(l2=0.01), (torch.randn(20, 2, 4, 4).double(), torch.randint(0, 3, (20,))))
+    return wf.Problem.of(model, wf.cross_entropy(l2=0.01), (torch.randn(20, 2, 4, 4).double(), torch.randint(0, 3, (20,))))
 
 
-def asked(p: wh.Problem, reduction: str = "sum", targets: Tensor | None = None) -> tuple[Any, ...]:
+def asked(p: wf.Problem, reduction: str = "sum", targets: Tensor | None = None) -> tuple[Any, ...]:
     """(model, loss, parameters, batches) as curvlinops takes them, at the problem's parameters and in its order."""
     model = copy.deepcopy(p.model)
     model.load_state_dict(p.state)
@@ -74,13 +74,13 @@ def asked(p: wh.Problem, reduction: str = "sum", targets: Tensor | None = None) 
     return model, LOSSES[kind](reduction=reduction), [parameters[name] for name in p.names], batches
 
 
-def dense(p: wh.Problem, operator: Any, targets: Tensor | None = None, **settings: Any) -> Tensor:
+def dense(p: wf.Problem, operator: Any, targets: Tensor | None = None, **settings: Any) -> Tensor:
     """Its matrix as ours: the mean over examples of summed losses, and the penalty."""
     matrix = operator(*asked(p, targets=targets), check_deterministic=False, **settings) @ torch.eye(p.size, dtype=p.dtype)
     return matrix / len(p) + torch.diag(p.l2)
 
 
-def drawn(p: wh.Problem) -> Tensor:
+def drawn(p: wf.Problem) -> Tensor:
     """The targets that our curvatures draw with seed 0."""
     batch = reference.whole(p)
     return drawn_targets(p, p.outputs(batch.inputs).detach(), batch, 0, 0)
@@ -99,44 +99,44 @@ TABLE = [(kind, name) for kind in KRONECKER for name in NAMED + MADE] + [("KFAC"
 @pytest.mark.parametrize("kind", FULL)
 def test_full_matrices(name: str, kind: str) -> None:
     p = made(name)
-    close(getattr(wh, kind)().fit(p).dense(), dense(p, FULL[kind]))
+    close(getattr(wf, kind)().fit(p).dense(), dense(p, FULL[kind]))
 
 
 @pytest.mark.parametrize("name", NAMED + MADE)
 def test_the_fisher_is_its_empirical_fisher_of_drawn_targets(name: str) -> None:
     p = made(name)
-    close(wh.Fisher().fit(p).dense(), dense(p, curvlinops.EFLinearOperator, drawn(p)))
+    close(wf.Fisher().fit(p).dense(), dense(p, curvlinops.EFLinearOperator, drawn(p)))
 
 
 @pytest.mark.parametrize(("kind", "name"), TABLE)
 def test_kronecker_matrices_summed_over_outputs(kind: str, name: str) -> None:
     p = made(name)
-    close(getattr(wh, kind)(samples=None).fit(p).dense(), dense(p, KRONECKER[kind], fisher_type="type-2", separate_weight_and_bias=False))
+    close(getattr(wf, kind)(samples=None).fit(p).dense(), dense(p, KRONECKER[kind], fisher_type="type-2", separate_weight_and_bias=False))
 
 
 @pytest.mark.parametrize(("kind", "name"), TABLE)
 def test_kronecker_matrices_at_drawn_targets(kind: str, name: str) -> None:
     p = made(name)
-    close(getattr(wh, kind)().fit(p).dense(), dense(p, KRONECKER[kind], drawn(p), fisher_type="empirical", separate_weight_and_bias=False))
+    close(getattr(wf, kind)().fit(p).dense(), dense(p, KRONECKER[kind], drawn(p), fisher_type="empirical", separate_weight_and_bias=False))
 
 
 @pytest.mark.parametrize("name", ["softmax", "mlp", "ridge"])
-@pytest.mark.parametrize("solver", [wh.Exact(), wh.CG()], ids=repr)
+@pytest.mark.parametrize("solver", [wf.Exact(), wf.CG()], ids=repr)
 def test_its_operator_in_an_ihvp_gives_the_influence_of_ours(name: str, solver: Any) -> None:
     p = replace(made(name), objective=replace(made(name).objective, l2=0.0))
     operator = curvlinops.GGNLinearOperator(*asked(p, "mean"), check_deterministic=False)
     theirs, ours = (
-        wh.attribute(wh.InfluenceFunction(wh.IHVP(curvature, solver, damping=0.05)), p, problem(name).queries, progress=False).values
-        for curvature in (operator, wh.GaussNewton())
+        wf.attribute(wf.InfluenceFunction(wf.IHVP(curvature, solver, damping=0.05)), p, problem(name).queries, progress=False).values
+        for curvature in (operator, wf.GaussNewton())
     )
     torch.testing.assert_close(theirs, ours, rtol=1e-7, atol=1e-9)
 
 
 def test_its_k_fac_in_an_ihvp_gives_the_influence_of_ours() -> None:
-    p = replace(made("mlp"), objective=wh.cross_entropy())
+    p = replace(made("mlp"), objective=wf.cross_entropy())
     operator = curvlinops.KFACLinearOperator(*asked(p, "mean"), check_deterministic=False, fisher_type="type-2", separate_weight_and_bias=False)
     theirs, ours = (
-        wh.attribute(wh.InfluenceFunction(wh.IHVP(curvature, wh.CG(), damping=0.05)), p, problem("mlp").queries, progress=False).values
-        for curvature in (operator, wh.KFAC(samples=None))
+        wf.attribute(wf.InfluenceFunction(wf.IHVP(curvature, wf.CG(), damping=0.05)), p, problem("mlp").queries, progress=False).values
+        for curvature in (operator, wf.KFAC(samples=None))
     )
     torch.testing.assert_close(theirs, ours, rtol=1e-7, atol=1e-9)

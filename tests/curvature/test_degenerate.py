@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import whence as wh
+import wherefrom as wf
 
-pytestmark = pytest.mark.filterwarnings("ignore::whence.solvers.solver.SolverWarning")  # a solve that falls short says so, which is no fault here
+pytestmark = pytest.mark.filterwarnings("ignore::wherefrom.solvers.solver.SolverWarning")  # a solve that falls short says so, which is no fault here
 
 N = 12
 Data = tuple[Tensor, Tensor]
-Built = tuple[nn.Module, wh.Objective, Data, Data]
+Built = tuple[nn.Module, wf.Objective, Data, Data]
 
 
 def numbers(n: int = N) -> Tensor:
@@ -29,7 +29,7 @@ def quarters(model: nn.Module, times: float = 1.0) -> nn.Module:
 
 
 def classes(model: nn.Module, X: Tensor, l2: float = 0.0) -> Built:
-    return model, wh.cross_entropy(l2=l2), (X, torch.arange(len(X)) % 3), (torch.randn(2, 4), torch.arange(2))
+    return model, wf.cross_entropy(l2=l2), (X, torch.arange(len(X)) % 3), (torch.randn(2, 4), torch.arange(2))
 
 
 def mlp(outputs: int = 3, activation: type[nn.Module] = nn.ReLU) -> nn.Module:
@@ -45,7 +45,7 @@ def constant_feature() -> Built:
 def duplicated_feature() -> Built:
     X = torch.randn(N, 4)
     X[:, 1] = X[:, 0]
-    return nn.Linear(4, 1), wh.squared_error(), (X, torch.randn(N)), (torch.randn(2, 4), torch.randn(2))
+    return nn.Linear(4, 1), wf.squared_error(), (X, torch.randn(N)), (torch.randn(2, 4), torch.randn(2))
 
 
 def fitted(model: nn.Module, l2: float, missed: int = 0) -> Built:
@@ -53,7 +53,7 @@ def fitted(model: nn.Module, l2: float, missed: int = 0) -> Built:
     X = numbers()
     y = quarters(model)(X)[:, 0].detach()
     y[:missed] += torch.arange(missed) + 1.0
-    return model, wh.squared_error(l2=l2), (X, y), (numbers(2), torch.randn(2))
+    return model, wf.squared_error(l2=l2), (X, y), (numbers(2), torch.randn(2))
 
 
 def saturated(times: float, wrong: bool = False, l2: float = 0.0) -> Built:
@@ -61,12 +61,12 @@ def saturated(times: float, wrong: bool = False, l2: float = 0.0) -> Built:
     model, X = quarters(nn.Linear(4, 3), times), numbers()
     y = model(X).argmax(1)
     y[0] = (y[0] + wrong) % 3
-    return model, wh.cross_entropy(l2=l2), (X, y), (torch.randn(2, 4), torch.arange(2))
+    return model, wf.cross_entropy(l2=l2), (X, y), (torch.randn(2, 4), torch.arange(2))
 
 
 def separable(l2: float = 0.0) -> Built:
     model, X = quarters(nn.Linear(4, 1), 1e4), numbers()
-    return model, wh.binary_cross_entropy(l2=l2), (X, (model(X)[:, 0] > 0).to(X)), (torch.randn(2, 4), torch.tensor([0.0, 1.0]))
+    return model, wf.binary_cross_entropy(l2=l2), (X, (model(X)[:, 0] > 0).to(X)), (torch.randn(2, 4), torch.tensor([0.0, 1.0]))
 
 
 def dead_relu() -> Built:
@@ -102,30 +102,30 @@ SOUND = [
     "fewer examples than parameters", "one example",
 ]  # fmt: skip
 CURVATURES: list[Any] = [
-    wh.Hessian(), wh.GaussNewton(), wh.Fisher(), wh.EmpiricalFisher(), wh.Diagonal(), wh.Diagonal(wh.Hessian()), wh.KFAC(), wh.EKFAC(),
-    wh.Identity(), wh.BlockDiagonal(),
+    wf.Hessian(), wf.GaussNewton(), wf.Fisher(), wf.EmpiricalFisher(), wf.Diagonal(), wf.Diagonal(wf.Hessian()), wf.KFAC(), wf.EKFAC(),
+    wf.curvature.Identity(), wf.BlockDiagonal(),
 ]  # fmt: skip
-SOLVERS: list[Any] = [wh.Exact(), wh.CG(max_iterations=50), wh.LiSSA(depth=8), wh.Arnoldi(iterations=8), wh.Eigen()]
-ANSWERING = [wh.GaussNewton(), wh.Fisher(), wh.Diagonal(), wh.KFAC(), wh.EKFAC(), wh.Identity()]
+SOLVERS: list[Any] = [wf.Exact(), wf.CG(max_iterations=50), wf.LiSSA(depth=8), wf.Arnoldi(iterations=8), wf.Eigen()]
+ANSWERING = [wf.GaussNewton(), wf.Fisher(), wf.Diagonal(), wf.KFAC(), wf.EKFAC(), wf.curvature.Identity()]
 
 
-def built(name: str, dtype: torch.dtype) -> tuple[wh.Problem, Data]:
+def built(name: str, dtype: torch.dtype) -> tuple[wf.Problem, Data]:
     torch.manual_seed(5)
     torch.set_default_dtype(dtype)
     try:
         model, objective, train, queries = PROBLEMS[name]()
     finally:
         torch.set_default_dtype(torch.float32)
-    return wh.Problem.of(model.eval(), objective, train), queries
+    return wf.Problem.of(model.eval(), objective, train), queries
 
 
 def answer(call: Callable[[], Tensor]) -> Tensor | None:
     """Finite numbers, or None and one line that says what to do."""
     try:
         values = call()
-    except wh.UsageError as error:
+    except wf.UsageError as error:
         said = str(error)
-        assert type(error) is wh.UsageError and said and "\n" not in said and said.endswith(".") and any(f" {verb} " in said for verb in FIXES), said
+        assert type(error) is wf.UsageError and said and "\n" not in said and said.endswith(".") and any(f" {verb} " in said for verb in FIXES), said
         return None
     assert torch.isfinite(values).all()
     return values
@@ -134,14 +134,14 @@ def answer(call: Callable[[], Tensor]) -> Tensor | None:
 FIXES = ("give", "use", "raise", "take", "add")
 
 
-def answers(ihvp: wh.IHVP, p: wh.Problem, queries: Data) -> list[Tensor | None]:
+def answers(ihvp: wf.IHVP, p: wf.Problem, queries: Data) -> list[Tensor | None]:
     """The scores of influence and of both forms of RelatIF, and the self-influence by each."""
-    fitted: list[wh.FittedIHVP] = []
+    fitted: list[wf.solvers.FittedIHVP] = []
     if answer(lambda: (fitted.append(ihvp.fit(p)), torch.zeros(1))[1]) is None:
         return [None]
-    methods = [wh.InfluenceFunction(fitted[0]), wh.RelatIF(fitted[0], "theta"), wh.RelatIF(fitted[0], "l")]
-    found = [answer(lambda method=method: wh.attribute(method, p, queries, progress=False).values) for method in methods]
-    return found + [answer(lambda method=method: wh.self_influence(method, p, progress=False)) for method in methods]
+    methods = [wf.InfluenceFunction(fitted[0]), wf.RelatIF(fitted[0], "theta"), wf.RelatIF(fitted[0], "l")]
+    found = [answer(lambda method=method: wf.attribute(method, p, queries, progress=False).values) for method in methods]
+    return found + [answer(lambda method=method: wf.self_influence(method, p, progress=False)) for method in methods]
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
@@ -150,9 +150,9 @@ def test_every_pair_answers_or_says_what_to_do(name: str, dtype: torch.dtype) ->
     p, queries = built(name, dtype)
     for curvature in CURVATURES:
         for solver in SOLVERS:
-            found = answers(wh.IHVP(curvature, solver), p, queries)
-            definite = isinstance(solver, (wh.Exact, wh.CG)) or (
-                isinstance(solver, wh.Eigen) and not isinstance(curvature, (wh.GaussNewton, wh.Fisher))
+            found = answers(wf.IHVP(curvature, solver), p, queries)
+            definite = isinstance(solver, (wf.Exact, wf.CG)) or (
+                isinstance(solver, wf.Eigen) and not isinstance(curvature, (wf.GaussNewton, wf.Fisher))
             )
             if name in SOUND and curvature in ANSWERING and definite:
                 assert all(values is not None for values in found), (curvature, solver)
@@ -162,13 +162,14 @@ def test_every_pair_answers_or_says_what_to_do(name: str, dtype: torch.dtype) ->
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_so_does_a_damping_chosen_by_itself(name: str, dtype: torch.dtype) -> None:
     p, queries = built(name, dtype)
-    for curvature, solver in [(wh.GaussNewton(), wh.Exact()), (wh.Hessian(), wh.CG(max_iterations=50)), (wh.EKFAC(), wh.Eigen())]:
-        answers(wh.IHVP(curvature, solver, "auto"), p, queries)
+    for curvature, solver in [(wf.GaussNewton(), wf.Exact()), (wf.Hessian(), wf.CG(max_iterations=50)), (wf.EKFAC(), wf.Eigen())]:
+        answers(wf.IHVP(curvature, solver, "auto"), p, queries)
 
 
-OTHERS: list[wh.Method] = [
-    wh.RepresenterL2(l2=1e-3), wh.RepresenterL2(l2=1e-3, output=0, targets="labels"), wh.RepresenterLJE(), wh.RepresenterLJE(output=0),
-    wh.RenormalisedInfluence(), wh.EmbeddingSimilarity(), wh.LossScores(), wh.MarginScores(), wh.GradientNorm(),
+OTHERS: list[wf.methods.Method] = [
+    wf.methods.RepresenterL2(l2=1e-3), wf.methods.RepresenterL2(l2=1e-3, output=0, targets="labels"),
+    wf.methods.RepresenterLJE(), wf.methods.RepresenterLJE(output=0),
+    wf.methods.RenormalisedInfluence(), wf.EmbeddingSimilarity(), wf.methods.LossScores(), wf.MarginScores(), wf.methods.GradientNorm(),
 ]  # fmt: skip
 
 
@@ -176,7 +177,7 @@ OTHERS: list[wh.Method] = [
 def test_representers_and_baselines_answer_or_say_what_to_do(name: str) -> None:
     p, queries = built(name, torch.float32)
     for method in OTHERS:
-        answer(lambda method=method: wh.attribute(method, p, queries, progress=False).values)
-        answer(lambda method=method: wh.self_influence(method, p, progress=False))
-    for distance in (wh.sample_boundary, wh.weights_boundary):
+        answer(lambda method=method: wf.attribute(method, p, queries, progress=False).values)
+        answer(lambda method=method: wf.self_influence(method, p, progress=False))
+    for distance in (wf.methods.sample_boundary, wf.methods.weights_boundary):
         assert not torch.isnan(distance(p, progress=False)).any()

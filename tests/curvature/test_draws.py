@@ -9,11 +9,11 @@ from helpers import reference
 from helpers.problems import problem
 from torch import Generator, Tensor
 
-import whence as wh
-from whence.curvature.draws import drawn_targets, uniform
+import wherefrom as wf
+from wherefrom.curvature.draws import drawn_targets, uniform
 
 
-def drawn(p: wh.Problem, places: list[int], seed: int = 0, draw: int = 0) -> Tensor:
+def drawn(p: wf.Problem, places: list[int], seed: int = 0, draw: int = 0) -> Tensor:
     batch = reference.whole(p).take(np.array(places))
     return drawn_targets(p, p.outputs(batch.inputs), batch, seed, draw)
 
@@ -45,11 +45,11 @@ def test_noise_is_uniform_and_uncorrelated() -> None:
 
 
 @pytest.mark.parametrize(("objective", "outputs", "mean"), [
-    (wh.cross_entropy(), torch.tensor([[1.0, 0.0, -1.0]]), None),
-    (wh.binary_cross_entropy(), torch.tensor([0.7]), torch.tensor(0.7).sigmoid()),
-    (wh.squared_error(), torch.tensor([0.3]), torch.tensor(0.3)),
+    (wf.cross_entropy(), torch.tensor([[1.0, 0.0, -1.0]]), None),
+    (wf.binary_cross_entropy(), torch.tensor([0.7]), torch.tensor(0.7).sigmoid()),
+    (wf.squared_error(), torch.tensor([0.3]), torch.tensor(0.3)),
 ])  # fmt: skip
-def test_targets_follow_the_models_chances(objective: wh.Objective, outputs: Tensor, mean: Tensor | None) -> None:
+def test_targets_follow_the_models_chances(objective: wf.Objective, outputs: Tensor, mean: Tensor | None) -> None:
     sample = objective.sample
     assert sample is not None
     many = sample(outputs.expand(20_000, *outputs.shape[1:]), Generator().manual_seed(0))
@@ -63,10 +63,10 @@ def test_targets_follow_the_models_chances(objective: wh.Objective, outputs: Ten
 
 def test_positions_that_the_data_leave_out_stay_left_out() -> None:
     outputs = torch.randn(4, 5, 3)
-    for objective, left_out in ((wh.cross_entropy(), [1, 4]), (wh.next_token(), [2])):
+    for objective, left_out in ((wf.cross_entropy(), [1, 4]), (wf.next_token(), [2])):
         targets = torch.randint(3, (4, 5))
         targets[:, left_out] = -100
-        p = wh.Problem.of(torch.nn.Linear(3, 3).eval(), objective, (outputs, targets))
+        p = wf.Problem.of(torch.nn.Linear(3, 3).eval(), objective, (outputs, targets))
         batch = reference.whole(p)
         found = drawn_targets(p, outputs, batch, 0, 0)
         assert (found[:, left_out] == -100).all() and (found >= 0).sum() == 4 * (5 - len(left_out))
@@ -74,10 +74,10 @@ def test_positions_that_the_data_leave_out_stay_left_out() -> None:
 
 def test_next_token_draws_what_follows() -> None:
     sure = torch.eye(4)[torch.tensor([[2, 0, 3]])] * 100  # position t is sure of what follows it
-    sample = wh.next_token().sample
+    sample = wf.next_token().sample
     assert sample is not None and sample(sure, Generator()).tolist() == [[0, 2, 0]]
 
 
 def test_an_objective_without_a_sampler_is_refused() -> None:
-    with pytest.raises(wh.UsageError, match="has no sampler"):
+    with pytest.raises(wf.UsageError, match="has no sampler"):
         drawn(problem("hinge").problem, [0])

@@ -10,32 +10,32 @@ from helpers.layers import CASES, layer_problem
 from helpers.problems import problem
 from torch import Tensor, nn
 
-import whence as wh
-from whence.curvature import BlockEigen
-from whence.curvature.draws import drawn_targets
+import wherefrom as wf
+from wherefrom.curvature import BlockEigen
+from wherefrom.curvature.draws import drawn_targets
 
-KINDS = [wh.KFAC(), wh.EKFAC(), wh.KFAC(samples=None), wh.EKFAC(samples=None)]
+KINDS = [wf.KFAC(), wf.EKFAC(), wf.KFAC(samples=None), wf.EKFAC(samples=None)]
 
 
-def drawn_problem(p: wh.Problem) -> wh.Problem:
+def drawn_problem(p: wf.Problem) -> wf.Problem:
     """The same with the targets that seed 0 draws, as data."""
     batch = reference.whole(p)
     targets = drawn_targets(p, p.outputs(batch.inputs).detach(), batch, 0, 0)
-    return wh.Problem.of(p.model, p.objective, (batch.inputs, targets), ids=p.ids, weights=p.weights).at(p.state)
+    return wf.Problem.of(p.model, p.objective, (batch.inputs, targets), ids=p.ids, weights=p.weights).at(p.state)
 
 
-def fitted(curvature: wh.Curvature, p: wh.Problem) -> BlockEigen:
+def fitted(curvature: wf.curvature.Curvature, p: wf.Problem) -> BlockEigen:
     operator = curvature.fit(p)
     assert isinstance(operator, BlockEigen)
     return operator
 
 
-def network(seed: int) -> wh.Problem:
+def network(seed: int) -> wf.Problem:
     torch.manual_seed(seed)
     widths = torch.randint(2, 6, (3,)).tolist()
     model = nn.Sequential(nn.Linear(3, widths[0]), nn.Tanh(), nn.Linear(widths[0], widths[1]), nn.ReLU(), nn.Linear(widths[1], 1 + widths[2]))
     X = torch.randn(20, 3, dtype=torch.float64)
-    return wh.Problem.of(model.double().eval(), wh.cross_entropy(), (X, torch.randint(1 + widths[2], (20,))))
+    return wf.Problem.of(model.double().eval(), wf.cross_entropy(), (X, torch.randint(1 + widths[2], (20,))))
 
 
 def of_blocks(operator: BlockEigen, matrix: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def of_blocks(operator: BlockEigen, matrix: Tensor) -> Tensor:
 @pytest.mark.parametrize("name", list(CASES))
 def test_eigenvalues_are_those_of_written_out_gradients_in_an_orthonormal_basis(name: str) -> None:
     p = layer_problem(name)
-    operator = fitted(wh.EKFAC(), p)
+    operator = fitted(wf.EKFAC(), p)
     rows = operator.layout.rows(reference.gradients(drawn_problem(p)))
     for eigen, block in zip(operator.blocks, rows.blocks, strict=True):
         for basis in (eigen.rows, eigen.columns):
@@ -68,7 +68,7 @@ def test_eigenvalues_are_those_of_written_out_gradients_in_an_orthonormal_basis(
     "name", ["mlp", "linear over a sequence", "conv2d, two groups", "embedding", "transposed conv2d", "table tied to the last layer"]
 )
 @pytest.mark.parametrize("curvature", KINDS, ids=repr)
-def test_the_operator_is_one_symmetric_semidefinite_matrix_for_any_batch(name: str, curvature: wh.Curvature) -> None:
+def test_the_operator_is_one_symmetric_semidefinite_matrix_for_any_batch(name: str, curvature: wf.curvature.Curvature) -> None:
     p = layer_problem(name)
     matrix = fitted(curvature, p).dense()
     raw = fitted(curvature, p) @ torch.eye(p.size, dtype=p.dtype)
@@ -100,7 +100,7 @@ def test_factors_are_those_of_hooks_on_single_examples() -> None:
             sides[path] = (A + a.T @ a / len(p), S + d.T @ d / len(p))
         for handle in handles:
             handle.remove()
-    operator = fitted(wh.KFAC(), p)
+    operator = fitted(wf.KFAC(), p)
     for eigen, (A, S) in zip(operator.blocks, sides.values(), strict=True):
         assert eigen.rows is not None and eigen.columns is not None
         found = torch.einsum("aj,bk,jk,cj,dk->abcd", eigen.rows[0], eigen.columns[0], eigen.values[0], eigen.rows[0], eigen.columns[0])
@@ -112,17 +112,17 @@ def test_measured_eigenvalues_are_no_further_from_the_fisher_than_products(seed:
     p = network(seed)
     true = reference.gradients(drawn_problem(p))
     fisher = true.T @ true / len(p)
-    errors = [(of_blocks(operator, fisher) - operator.dense()).norm() for operator in (fitted(wh.EKFAC(), p), fitted(wh.KFAC(), p))]
+    errors = [(of_blocks(operator, fisher) - operator.dense()).norm() for operator in (fitted(wf.EKFAC(), p), fitted(wf.KFAC(), p))]
     assert errors[0] <= errors[1] * (1 + 1e-9)
 
 
 def test_exact_where_the_gradient_has_one_row_or_one_output() -> None:
     for name in ("layer norm, no bias", "rms norm", "prelu per channel", "lstm"):
         p = layer_problem(name)
-        torch.testing.assert_close(fitted(wh.EKFAC(samples=None), p).dense(), reference.gauss_newton(p), atol=1e-9, rtol=1e-6)
+        torch.testing.assert_close(fitted(wf.EKFAC(samples=None), p).dense(), reference.gauss_newton(p), atol=1e-9, rtol=1e-6)
     for name in ("ridge", "ridge with weights"):
         p = problem(name).problem
-        for curvature in (wh.KFAC(samples=None), wh.EKFAC(samples=None)):
+        for curvature in (wf.KFAC(samples=None), wf.EKFAC(samples=None)):
             torch.testing.assert_close(fitted(curvature, p).dense(), reference.gauss_newton(p))
 
 
@@ -131,8 +131,8 @@ def test_exact_where_inputs_and_output_gradients_are_independent() -> None:
     model = nn.Linear(2, 3).double().eval()
     with torch.no_grad():
         model.weight.zero_()  # every example is given the same chances
-    p = wh.Problem.of(model, wh.cross_entropy(), (X, torch.arange(3)))
-    for curvature in (wh.KFAC(samples=None), wh.EKFAC(samples=None)):
+    p = wf.Problem.of(model, wf.cross_entropy(), (X, torch.arange(3)))
+    for curvature in (wf.KFAC(samples=None), wf.EKFAC(samples=None)):
         torch.testing.assert_close(fitted(curvature, p).dense(), reference.gauss_newton(p), atol=1e-12, rtol=1e-9)
 
 
@@ -144,9 +144,9 @@ def test_entries_keep_their_places_with_and_without_bias_and_over_positions(bias
     model = nn.Sequential(nn.Linear(2, 3, bias=bias), nn.Flatten()).double().eval()
     with torch.no_grad():
         nn.init.zeros_(model[0].weight)  # every example is given the same chances, so that factors are independent
-    p = wh.Problem.of(model, wh.cross_entropy(l2=0.1), (X[:, :1] if X.dim() == 3 else X, torch.arange(30) % 3))
+    p = wf.Problem.of(model, wf.cross_entropy(l2=0.1), (X[:, :1] if X.dim() == 3 else X, torch.arange(30) % 3))
     true = reference.gauss_newton(p)
-    for curvature in (wh.KFAC(samples=None), wh.EKFAC(samples=None)):
+    for curvature in (wf.KFAC(samples=None), wf.EKFAC(samples=None)):
         torch.testing.assert_close(fitted(curvature, p).dense(), true, atol=1e-12, rtol=1e-9)
 
 
@@ -155,30 +155,30 @@ def test_the_trace_is_that_of_the_true_fisher_at_any_strength_of_logits(strength
     """pyDVL 0.10 has 0 at uniform chances, 0.05 at weak logits and 0.16 to 0.52 at strong ones: its pseudo-loss leaves out random signs."""
     p = network(7)
     p = p.at({name: strength * value if name.startswith("4.") else value for name, value in p.state.items()})
-    true = of_blocks(fitted(wh.EKFAC(samples=None), p), reference.gauss_newton(p))
-    assert float(fitted(wh.EKFAC(samples=None), p).dense().trace()) == pytest.approx(float(true.trace()))
-    drawn = fitted(wh.EKFAC(samples=200), p).dense().trace()
+    true = of_blocks(fitted(wf.EKFAC(samples=None), p), reference.gauss_newton(p))
+    assert float(fitted(wf.EKFAC(samples=None), p).dense().trace()) == pytest.approx(float(true.trace()))
+    drawn = fitted(wf.EKFAC(samples=200), p).dense().trace()
     assert float(drawn) == pytest.approx(float(true.trace()), rel=0.1)
 
 
 def test_more_samples_come_nearer_to_the_sum_over_outputs() -> None:
     p = network(5)
-    exact = fitted(wh.KFAC(samples=None), p).dense()
-    few, many = ((fitted(wh.KFAC(samples=samples), p).dense() - exact).norm() for samples in (1, 400))
+    exact = fitted(wf.KFAC(samples=None), p).dense()
+    few, many = ((fitted(wf.KFAC(samples=samples), p).dense() - exact).norm() for samples in (1, 400))
     assert many < 0.2 * few
 
 
 def test_the_penalty_is_part_of_it() -> None:
     p = network(1)
-    plain, added = fitted(wh.EKFAC(), p).dense(), replace(p, objective=wh.cross_entropy(l2=0.3))
-    torch.testing.assert_close(fitted(wh.EKFAC(), added).dense(), plain + 0.3 * torch.eye(p.size, dtype=p.dtype))
-    uneven = fitted(wh.EKFAC(), replace(p, objective=wh.cross_entropy(l2={"*.weight": 0.3}))).dense()
+    plain, added = fitted(wf.EKFAC(), p).dense(), replace(p, objective=wf.cross_entropy(l2=0.3))
+    torch.testing.assert_close(fitted(wf.EKFAC(), added).dense(), plain + 0.3 * torch.eye(p.size, dtype=p.dtype))
+    uneven = fitted(wf.EKFAC(), replace(p, objective=wf.cross_entropy(l2={"*.weight": 0.3}))).dense()
     assert float((uneven - plain).trace()) == pytest.approx(0.3 * sum(value.numel() for name, value in p.parameters.items() if "weight" in name))
 
 
 def test_default_damping_is_a_tenth_of_each_layers_mean_eigenvalue() -> None:
     p = network(2)
-    operator = fitted(wh.EKFAC(), p)
+    operator = fitted(wf.EKFAC(), p)
     column, matrix = operator.default_damping()[:, 0], operator.dense()
     places = operator.layout.split(torch.arange(p.size, dtype=torch.float64)[None])
     for block in operator.layout.blocks:
@@ -191,13 +191,13 @@ def test_a_layer_without_curvature_is_damped_by_the_mean_of_all_and_none_at_all_
     with torch.no_grad():
         model[1].weight.zero_()
     X = torch.randn(6, 2, dtype=torch.float64)
-    p = wh.Problem.of(model, wh.cross_entropy(), (X, torch.arange(6) % 2))
-    operator = fitted(wh.EKFAC(), p)
+    p = wf.Problem.of(model, wf.cross_entropy(), (X, torch.arange(6) % 2))
+    operator = fitted(wf.EKFAC(), p)
     assert (operator.default_damping() > 0).all() and (operator.blocks[0].values == 0).all()
-    scores = wh.attribute(wh.InfluenceFunction(wh.IHVP(wh.EKFAC(), wh.Eigen())), p, (X, torch.arange(6) % 2))
+    scores = wf.attribute(wf.InfluenceFunction(wf.IHVP(wf.EKFAC(), wf.Eigen())), p, (X, torch.arange(6) % 2))
     assert torch.isfinite(scores.values).all()
-    with pytest.raises(wh.UsageError, match="give damping= yourself"):
-        fitted(wh.EKFAC(), p.restricted("0.*")).default_damping()
+    with pytest.raises(wf.UsageError, match="give damping= yourself"):
+        fitted(wf.EKFAC(), p.restricted("0.*")).default_damping()
 
 
 def test_padding_is_left_out_of_sequences() -> None:
@@ -205,9 +205,9 @@ def test_padding_is_left_out_of_sequences() -> None:
     batch = reference.whole(p)
     tokens = batch.inputs["tokens"].clone()
     tokens[batch.inputs["mask"] == 0] = 1e3  # whatever stands there
-    other = wh.Problem.of(p.model, p.objective, {"tokens": tokens, "mask": batch.inputs["mask"], "labels": batch.targets})
-    torch.testing.assert_close(fitted(wh.KFAC(), other).dense(), fitted(wh.KFAC(), p).dense())
+    other = wf.Problem.of(p.model, p.objective, {"tokens": tokens, "mask": batch.inputs["mask"], "labels": batch.targets})
+    torch.testing.assert_close(fitted(wf.KFAC(), other).dense(), fitted(wf.KFAC(), p).dense())
 
 
 def test_groups_of_a_convolution_have_bases_of_their_own() -> None:
-    assert any(len(eigen.values) == 2 for eigen in fitted(wh.EKFAC(), layer_problem("conv2d, two groups")).blocks)
+    assert any(len(eigen.values) == 2 for eigen in fitted(wf.EKFAC(), layer_problem("conv2d, two groups")).blocks)

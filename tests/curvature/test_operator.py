@@ -5,14 +5,14 @@ import pytest
 import torch
 from helpers.problems import NAMES, problem
 
-import whence as wh
-from whence.curvature import External
-from whence.curvature.operator import estimated_trace, written_out
+import wherefrom as wf
+from wherefrom.curvature import External
+from wherefrom.curvature.operator import estimated_trace, written_out
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("curvature", [wh.Hessian(), wh.GaussNewton()])
-def test_symmetric_with_the_right_trace(name: str, curvature: wh.Curvature) -> None:
+@pytest.mark.parametrize("curvature", [wf.Hessian(), wf.GaussNewton()])
+def test_symmetric_with_the_right_trace(name: str, curvature: wf.curvature.Curvature) -> None:
     p = problem(name).problem
     operator = curvature.fit(p)
     matrix = written_out(operator)
@@ -30,15 +30,15 @@ def test_the_trace_of_a_diagonal_is_exact() -> None:
 
 
 def test_positive_definite_needs_l2_on_every_parameter() -> None:
-    assert wh.GaussNewton().fit(problem("mlp").problem).positive_definite
-    assert not wh.Hessian().fit(problem("mlp").problem).positive_definite
-    assert wh.Hessian().fit(problem("softmax").problem).positive_definite
-    assert not wh.Hessian().fit(problem("ridge, l2 on the weight alone").problem).positive_definite
+    assert wf.GaussNewton().fit(problem("mlp").problem).positive_definite
+    assert not wf.Hessian().fit(problem("mlp").problem).positive_definite
+    assert wf.Hessian().fit(problem("softmax").problem).positive_definite
+    assert not wf.Hessian().fit(problem("ridge, l2 on the weight alone").problem).positive_definite
 
 
 def test_a_foreign_matrix_of_the_wrong_size_is_refused() -> None:
     p = problem("ridge").problem
-    with pytest.raises(wh.UsageError, match="must be 5 × 5"):
+    with pytest.raises(wf.UsageError, match="must be 5 × 5"):
         External(torch.eye(4, dtype=p.dtype), p).dense()
     assert External(np.eye(5), p).dense().shape == (5, 5)
 
@@ -59,6 +59,6 @@ def test_a_foreign_matrix_that_fails_is_told_in_one_line() -> None:
         def __matmul__(self, vectors: torch.Tensor) -> torch.Tensor:
             raise RuntimeError("no such product\nframe 1\nframe 2")
 
-    with pytest.raises(wh.UsageError, match="no such product\\); it must be 5 × 5") as told:
+    with pytest.raises(wf.UsageError, match="no such product\\); it must be 5 × 5") as told:
         External(Broken(), problem("ridge").problem).dense()
     assert "\n" not in str(told.value)

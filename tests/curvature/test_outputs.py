@@ -6,14 +6,14 @@ from helpers import reference
 from helpers.problems import problem
 from torch import Tensor
 
-import whence as wh
-from whence.batch import Batch
-from whence.curvature.outputs import DrawnTargets, GivenTargets, LossCurvature
+import wherefrom as wf
+from wherefrom.curvature.outputs import DrawnTargets, GivenTargets, LossCurvature
+from wherefrom.data.batches import Batch
 
 NAMES = ["softmax", "logistic", "ridge", "hinge"]
 
 
-def outputs_of(name: str) -> tuple[wh.Problem, Tensor, Batch]:
+def outputs_of(name: str) -> tuple[wf.Problem, Tensor, Batch]:
     p = problem(name).problem
     batch = reference.whole(p)
     return p, p.outputs(batch.inputs).detach(), batch
@@ -39,7 +39,7 @@ def test_halves_make_the_matrix(of: LossCurvature | DrawnTargets | GivenTargets)
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_what_softmax_leaves_flat_is_0_for_every_example_alike(dtype: torch.dtype) -> None:
     X, y = torch.randn(200, 4, dtype=torch.float64), torch.randint(0, 3, (200,))
-    p = wh.Problem.of(torch.nn.Linear(4, 3).double().eval(), wh.cross_entropy(), (X, y)).to(dtype)
+    p = wf.Problem.of(torch.nn.Linear(4, 3).double().eval(), wf.cross_entropy(), (X, y)).to(dtype)
     batch = reference.whole(p)
     halves = list(LossCurvature().halves(p, p.outputs(batch.inputs).detach(), batch))
     assert [int((half != 0).any(1).sum()) for half in halves] == [0, 200, 200]
@@ -53,15 +53,15 @@ def test_the_mean_over_draws_is_the_loss_curvature(name: str) -> None:
 
 
 def test_a_loss_that_is_linear_in_the_outputs_has_none() -> None:
-    linear = wh.Objective(lambda outputs, targets: outputs[:, 0] * targets)
-    p = wh.Problem.of(torch.nn.Linear(4, 2).double().eval(), linear, (torch.randn(3, 4, dtype=torch.float64), torch.ones(3)))
+    linear = wf.Objective(lambda outputs, targets: outputs[:, 0] * targets)
+    p = wf.Problem.of(torch.nn.Linear(4, 2).double().eval(), linear, (torch.randn(3, 4, dtype=torch.float64), torch.ones(3)))
     batch = reference.whole(p)
     assert (LossCurvature().matrix(p, p.outputs(batch.inputs).detach(), batch) == 0).all()
 
 
 def test_too_many_outputs_and_too_few_samples_are_refused() -> None:
     p, _, batch = outputs_of("softmax")
-    with pytest.raises(wh.UsageError, match="give samples="):
+    with pytest.raises(wf.UsageError, match="give samples="):
         next(LossCurvature().halves(p, torch.zeros(len(batch), 2000), batch))
-    with pytest.raises(wh.UsageError, match="samples=0 draws no targets"):
-        wh.Fisher(samples=0).fit(p)
+    with pytest.raises(wf.UsageError, match="samples=0 draws no targets"):
+        wf.Fisher(samples=0).fit(p)

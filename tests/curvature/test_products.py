@@ -7,11 +7,11 @@ import torch
 from helpers.problems import problem
 from torch import Tensor
 
-import whence as wh
-from whence.batch import Batch
-from whence.curvature.hessian import hessian_product
-from whence.curvature.products import Risk, Route, pull_back
-from whence.curvature.twice import Kernels
+import wherefrom as wf
+from wherefrom.curvature.double_backward import Kernels
+from wherefrom.curvature.hessian import hessian_product
+from wherefrom.curvature.products import Risk, Route, pull_back
+from wherefrom.data.batches import Batch
 
 
 def test_pull_back_is_the_transposed_jacobian() -> None:
@@ -48,7 +48,7 @@ def test_an_operation_that_cannot_be_batched_is_taken_one_by_one() -> None:
 def test_the_first_route_without_a_fault_is_taken_and_the_first_fault_told() -> None:
     p = problem("mlp").problem
 
-    def broken(problem: wh.Problem, batch: Batch, tangents: list[Tensor]) -> list[Tensor]:
+    def broken(problem: wf.Problem, batch: Batch, tangents: list[Tensor]) -> list[Tensor]:
         raise NotImplementedError("no derivative of this.\nMore about it")
 
     def without_float64(*_: Any) -> str:
@@ -58,13 +58,13 @@ def test_the_first_route_without_a_fault_is_taken_and_the_first_fault_told() -> 
     assert Risk.of(p, [Route(hessian_product, lambda *_: "")], False).kernels == Kernels.ALL
     risk = Risk.of(p, [bad, wrong, good], False)
     assert risk.product is hessian_product and risk.kernels == Kernels.COMPOSED
-    with pytest.raises(wh.UsageError, match=r"\(no derivative of this\); use EKFAC\(\) or KFAC\(\), or leave"):
+    with pytest.raises(wf.UsageError, match=r"\(no derivative of this\); use EKFAC\(\) or KFAC\(\), or leave"):
         Risk.of(p, [bad, wrong], False)
-    with pytest.raises(wh.UsageError, match=r"\(it is wrong\)"):
+    with pytest.raises(wf.UsageError, match=r"\(it is wrong\)"):
         Risk.of(p, [wrong], False)
 
 
 def test_what_is_wrong_with_the_model_itself_is_not_taken_for_a_missing_derivative() -> None:
-    p = wh.Problem.of(torch.nn.Linear(5, 3).eval(), wh.cross_entropy(), (torch.randn(4, 4), torch.arange(4) % 3))
+    p = wf.Problem.of(torch.nn.Linear(5, 3).eval(), wf.cross_entropy(), (torch.randn(4, 4), torch.arange(4) % 3))
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         Risk.of(p, [Route(hessian_product, lambda *_: "")], False)

@@ -2,8 +2,8 @@
 
 import pytest
 
-import whence as wh
-from whence.datasets import Images, Table, bundled
+import wherefrom as wf
+from wherefrom.datasets import Images, Table, bundled
 
 
 @pytest.mark.parametrize(
@@ -21,5 +21,5 @@ def test_digits() -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(wh.UsageError, match="Did you mean 'iris'"):
+    with pytest.raises(wf.UsageError, match="Did you mean 'iris'"):
         bundled("irs")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from whence import UsageError
-from whence.datasets import Images, Table, bundled
+from wherefrom import UsageError
+from wherefrom.datasets import Images, Table, bundled
 
 
 @pytest.mark.parametrize(

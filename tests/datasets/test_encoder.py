@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import torch
 
-from whence import UsageError
-from whence.datasets import encode_target, fit_encoder, read_table
+from wherefrom import UsageError
+from wherefrom.datasets import encode_target, fit_encoder, read_table
 
 FRAME = pd.DataFrame({"age": [1.0, 2, 4, None, 50, 7], "sex": ["m", "f", "f", "m", "x", None], "y": ["b", "a"] * 3})
 

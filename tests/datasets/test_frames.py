@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import whence as wh
-from whence.datasets import read_frame
+import wherefrom as wf
+from wherefrom.datasets import read_frame
 
 
 def written(folder: Path, content: str | bytes, name: str = "t.csv") -> Path:
@@ -63,15 +63,15 @@ def test_parquet(tmp_path: Path) -> None:
     ],
 )
 def test_bad_files_are_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
-    with pytest.raises(wh.UsageError, match=message):
+    with pytest.raises(wf.UsageError, match=message):
         read_frame(written(tmp_path, content))
 
 
 def test_missing_files_and_folders_are_refused(tmp_path: Path) -> None:
     written(tmp_path, "a\n1\n", "titanic.csv")
-    with pytest.raises(wh.UsageError, match=r"There is no file .*titanc.csv. Did you mean 'titanic.csv'"):
+    with pytest.raises(wf.UsageError, match=r"There is no file .*titanc.csv. Did you mean 'titanic.csv'"):
         read_frame(tmp_path / "titanc.csv")
-    with pytest.raises(wh.UsageError, match="check the path"):
+    with pytest.raises(wf.UsageError, match="check the path"):
         read_frame(tmp_path / "no" / "where.csv")
-    with pytest.raises(wh.UsageError, match="is a folder"):
+    with pytest.raises(wf.UsageError, match="is a folder"):
         read_frame(tmp_path)

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from whence import UsageError
-from whence.datasets import read_frame
+from wherefrom import UsageError
+from wherefrom.datasets import read_frame
 
 
 def written(folder: Path, content: str | bytes, name: str = "table.csv") -> Path:

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-import whence as wh
-from whence.datasets import cifar10, mnist
+import wherefrom as wf
+from wherefrom.datasets import cifar10, mnist
 
 
 def test_mnist(data_folder: Path) -> None:
@@ -40,22 +40,22 @@ def test_small_files_of_the_same_form_are_read(tmp_path: Path) -> None:
 
 
 def test_damaged_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(wh.UsageError, match="3 images and .* 2 labels"):
+    with pytest.raises(wf.UsageError, match="3 images and .* 2 labels"):
         mnist("test", path=idx(tmp_path, 3, 2))
-    with pytest.raises(wh.UsageError, match="no whole IDX file"):
+    with pytest.raises(wf.UsageError, match="no whole IDX file"):
         mnist("test", path=idx(tmp_path, 3, 3, b"\0\0\x0d\x03"))
     file = tmp_path / "t10k-images-idx3-ubyte.gz"
     file.write_bytes(file.read_bytes()[:20])
-    with pytest.raises(wh.UsageError, match="is damaged"):
+    with pytest.raises(wf.UsageError, match="is damaged"):
         mnist("test", path=tmp_path)
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "test.parquet")
-    with pytest.raises(wh.UsageError, match="not CIFAR-10 in Parquet"):
+    with pytest.raises(wf.UsageError, match="not CIFAR-10 in Parquet"):
         cifar10("test", path=tmp_path)
 
 
 @pytest.mark.parametrize("load", [mnist, cifar10])
 def test_bad_requests_are_refused(load: object) -> None:
-    with pytest.raises(wh.UsageError, match="choose 'train' or 'test'"):
+    with pytest.raises(wf.UsageError, match="choose 'train' or 'test'"):
         load("valid")  # type: ignore[operator]
-    with pytest.raises(wh.UsageError, match="limit=0"):
+    with pytest.raises(wf.UsageError, match="limit=0"):
         load("test", limit=0)  # type: ignore[operator]

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from whence import UsageError
-from whence.datasets import cifar10, mnist
+from wherefrom import UsageError
+from wherefrom.datasets import cifar10, mnist
 
 IMAGES, LABELS = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 
@@ -41,7 +41,7 @@ def png(size: tuple[int, int], mode: str = "RGB", colour: object = (255, 0, 51))
 
 
 def test_mnist_by_the_environment(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
     images = mnist("test", limit=100)
     assert images.X.dtype == torch.float32 and images.y.dtype == torch.int64 and images.ids.dtype == np.int64
     assert images.X.shape == (100, 1, 28, 28) and (images.X.min(), images.X.max()) == (0, 1) and images.classes == tuple("0123456789")
@@ -49,7 +49,7 @@ def test_mnist_by_the_environment(data_folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_cifar10_by_the_environment(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
     images = cifar10("train", limit=40)
     assert images.X.dtype == torch.float32 and images.X.shape == (40, 3, 32, 32) and 0 <= images.X.min() < images.X.max() <= 1
     assert images.ids.tolist() == list(range(40)) and images.classes[1] == "automobile" and len(images.classes) == 10

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import whence as wh
-from whence.datasets.locate import locate
+import wherefrom as wf
+from wherefrom.datasets.locate import locate
 
 
 class Answer(io.BytesIO):
@@ -19,8 +19,8 @@ class Answer(io.BytesIO):
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("WHENCE_DATA", raising=False)
-    monkeypatch.setenv("WHENCE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("WHEREFROM_DATA", raising=False)
+    monkeypatch.setenv("WHEREFROM_CACHE", str(tmp_path / "cache"))
     return tmp_path
 
 
@@ -29,11 +29,11 @@ def test_path_then_folder_then_cache(nowhere: Path, monkeypatch: pytest.MonkeyPa
         (nowhere / folder / "d").mkdir(parents=True)
         (nowhere / folder / "d" / "f").write_text(folder)
     assert locate("d/f", "").read_text() == "cache"
-    monkeypatch.setenv("WHENCE_DATA", str(nowhere / "data"))
+    monkeypatch.setenv("WHEREFROM_DATA", str(nowhere / "data"))
     assert locate("d/f", "").read_text() == "data"
     assert locate("d/f", "", nowhere / "own").read_text() == locate("d/f", "", nowhere / "own" / "d").read_text() == "own"
     assert locate("d/f", "", nowhere / "own" / "d" / "f").read_text() == "own"
-    with pytest.raises(wh.UsageError, match="There is no f at"):
+    with pytest.raises(wf.UsageError, match="There is no f at"):
         locate("d/f", "", nowhere)
 
 
@@ -51,6 +51,6 @@ def test_a_download_that_fails_leaves_nothing(nowhere: Path, monkeypatch: pytest
         raise urllib.error.URLError("no network")
 
     monkeypatch.setattr(urllib.request, "urlopen", answer)
-    with pytest.raises(wh.UsageError, match="could not be fetched from http://x/f .*WHENCE_DATA"):
+    with pytest.raises(wf.UsageError, match="could not be fetched from http://x/f .*WHEREFROM_DATA"):
         locate("d/f", "http://x/f")
     assert not list((nowhere / "cache" / "d").iterdir())

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from whence import UsageError
-from whence.datasets import cifar10, enron1, mnist, sms_spam, titanic
-from whence.datasets.locate import TIMEOUT, locate
+from wherefrom import UsageError
+from wherefrom.datasets import cifar10, enron1, mnist, sms_spam, titanic
+from wherefrom.datasets.locate import TIMEOUT, locate
 
 
 class Answer(io.BytesIO):
@@ -27,17 +27,17 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no network")
 
-    monkeypatch.delenv("WHENCE_DATA", raising=False)
-    monkeypatch.setenv("WHENCE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("WHEREFROM_DATA", raising=False)
+    monkeypatch.setenv("WHEREFROM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     return tmp_path / "cache"
 
 
 def test_the_cache_is_in_the_home_folder_unless_named(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WHENCE_CACHE")
+    monkeypatch.delenv("WHEREFROM_CACHE")
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    (tmp_path / ".cache" / "whence").mkdir(parents=True)
-    (tmp_path / ".cache" / "whence" / "f").write_text("home")
+    (tmp_path / ".cache" / "wherefrom").mkdir(parents=True)
+    (tmp_path / ".cache" / "wherefrom" / "f").write_text("home")
     assert locate("f", "").read_text() == "home"
 
 
@@ -81,20 +81,20 @@ def test_each_failure_names_the_two_ways_out(cache: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(urllib.request, "urlopen", refuse)
     with pytest.raises(
-        UsageError, match=r"^f could not be fetched from http://x \(.+\); give path=, or set WHENCE_DATA to a folder that holds d/f.$"
+        UsageError, match=r"^f could not be fetched from http://x \(.+\); give path=, or set WHEREFROM_DATA to a folder that holds d/f.$"
     ):
         locate("d/f", "http://x")
 
 
 def test_a_cache_that_cannot_be_written(cache: Path) -> None:
     cache.write_text("a file")
-    with pytest.raises(UsageError, match=r"could not be fetched .* set WHENCE_DATA"):
+    with pytest.raises(UsageError, match=r"could not be fetched .* set WHEREFROM_DATA"):
         locate("d/f", "http://x")
 
 
 @pytest.mark.parametrize("load", [mnist, cifar10, titanic, enron1, sms_spam])
 def test_without_data_and_network(cache: Path, tmp_path: Path, load: object) -> None:
-    with pytest.raises(UsageError, match=r"\(no network\); give path=, or set WHENCE_DATA to a folder that holds "):
+    with pytest.raises(UsageError, match=r"\(no network\); give path=, or set WHEREFROM_DATA to a folder that holds "):
         load()  # type: ignore[operator]
     with pytest.raises(UsageError, match=r"There is no .* at .*; give path= the file or the folder that holds it."):
         load(path=tmp_path)  # type: ignore[operator]

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whence import UsageError
-from whence.datasets import Table, encode_target, fit_encoder, read_rows, read_table
+from wherefrom import UsageError
+from wherefrom.datasets import Table, encode_target, fit_encoder, read_rows, read_table
 
 CLASSED = pd.DataFrame({"x": [1.5, 2, None, 4] * 5, "colour": ["red", "blue", None, "2.0"] * 5, "y": [0, 1] * 10})
 MEASURED = CLASSED.assign(y=np.linspace(0, 1, 20))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from whence import UsageError
-from whence.datasets import split, split_three
+from wherefrom import UsageError
+from wherefrom.datasets import split, split_three
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 101])

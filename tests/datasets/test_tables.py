@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whence import UsageError
-from whence.datasets import Column, read_table
+from wherefrom import UsageError
+from wherefrom.datasets import Column, read_table
 
 N = 40
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-import whence as wh
-from whence.datasets import bag_of_words, enron1, sms_spam
+import wherefrom as wf
+from wherefrom.datasets import bag_of_words, enron1, sms_spam
 
 
 def test_real_files(data_folder: Path) -> None:
@@ -33,13 +33,13 @@ def test_public_archives_are_read(tmp_path: Path) -> None:
 
 def test_bad_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "sms_spam.tsv").write_text("ham\tx\neggs\ty\n")
-    with pytest.raises(wh.UsageError, match="holds the label 'eggs'"):
+    with pytest.raises(wf.UsageError, match="holds the label 'eggs'"):
         sms_spam(tmp_path)
     (tmp_path / "sms_spam.tsv").write_text("ham\tx\nspam\n")
-    with pytest.raises(wh.UsageError, match="Line 2 of .* is not a label"):
+    with pytest.raises(wf.UsageError, match="Line 2 of .* is not a label"):
         sms_spam(tmp_path)
     (tmp_path / "enron1.tar.gz").write_bytes(b"nothing")
-    with pytest.raises(wh.UsageError, match="is damaged"):
+    with pytest.raises(wf.UsageError, match="is damaged"):
         enron1(tmp_path)
 
 
@@ -48,5 +48,5 @@ def test_words_are_counted() -> None:
     assert words == ("ab", "cd", "ef") and counts.tolist() == [[2, 1, 0], [0, 1, 1]]
     assert bag_of_words(["Ab ab cd", "cd ef"], min_count=2)[1] == ("cd",)
     assert bag_of_words(["ab ab"], vocabulary=("zz", "ab"), binary=True)[0].tolist() == [[0, 1]]
-    with pytest.raises(wh.UsageError, match="No words are left"):
+    with pytest.raises(wf.UsageError, match="No words are left"):
         bag_of_words(["a", "b"])

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from whence import UsageError
-from whence.datasets import bag_of_words, enron1, sms_spam
+from wherefrom import UsageError
+from wherefrom.datasets import bag_of_words, enron1, sms_spam
 
 
 def test_by_the_environment(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
     mails, messages = enron1(), sms_spam()
     assert mails.texts[0].startswith("christmas tree farm pictures\n") and mails.ids.tolist() == list(range(5172))
     assert messages.texts[0].startswith("Go until jurong point") and messages.ids.tolist() == list(range(5574))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from whence.datasets import titanic
+from wherefrom.datasets import titanic
 
 
 def test_rows_and_classes(data_folder: Path) -> None:

@@ -5,8 +5,8 @@ import torch
 from helpers import reference
 from helpers.problems import problem
 
-import whence as wh
-from whence.gradients.activations import activations
+import wherefrom as wf
+from wherefrom.gradients.activations import activations
 
 
 def test_named_layers_and_the_last_ones_inputs() -> None:
@@ -32,5 +32,5 @@ def test_uses_of_a_layer_stand_side_by_side() -> None:
 
 
 def test_an_unknown_layer_is_refused() -> None:
-    with pytest.raises(wh.UsageError, match="no layer 'hiden'"):
+    with pytest.raises(wf.UsageError, match="no layer 'hiden'"):
         activations(problem("mlp").problem, "hiden")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from whence.gradients import Dense, Factored
+from wherefrom.gradients import Dense, Factored
 
 
 @pytest.mark.parametrize("positions", [1, 2, 30])

@@ -7,8 +7,8 @@ from helpers.layers import layer_problem
 from helpers.problems import NAMES, problem
 from torch import nn
 
-import whence as wh
-from whence.gradients import Factored, Gradients, capture
+import wherefrom as wf
+from wherefrom.gradients import Factored, Gradients, capture
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -23,8 +23,8 @@ def test_jacobian_equals_autograd(name: str) -> None:
     case = problem(name)
     batch = reference.whole(case.problem)
     outputs, rows = Gradients(case.problem).jacobian(batch)
-    picked = wh.Problem.of(
-        case.problem.model, wh.Objective(lambda o, t: o.reshape(len(o), -1)[:, 0]), case.problem.train.source.tree, parameters=case.problem.names
+    picked = wf.Problem.of(
+        case.problem.model, wf.Objective(lambda o, t: o.reshape(len(o), -1)[:, 0]), case.problem.train.source.tree, parameters=case.problem.names
     )
     picked = picked.at(case.problem.parameters)
     torch.testing.assert_close(rows.flat()[:: outputs.shape[1]], reference.gradients(picked), rtol=1e-10, atol=1e-12)
@@ -48,7 +48,7 @@ def test_a_weight_used_elsewhere_is_found_out() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.layer(x) @ self.layer.weight
 
-    p = wh.Problem.of(Sly().double().eval(), wh.cross_entropy(), (torch.randn(8, 3), torch.randint(3, (8,))))
+    p = wf.Problem.of(Sly().double().eval(), wf.cross_entropy(), (torch.randn(8, 3), torch.randint(3, (8,))))
     gradients = Gradients(p)
     assert "layer.weight" in gradients.coverage.mapped
     torch.testing.assert_close(gradients.losses(reference.whole(p)).flat(), reference.gradients(p))
@@ -56,7 +56,7 @@ def test_a_weight_used_elsewhere_is_found_out() -> None:
 
 def test_an_in_place_activation_is_no_trap() -> None:
     model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(inplace=True), nn.Linear(5, 3)).double().eval()
-    p = wh.Problem.of(model, wh.cross_entropy(), (torch.randn(8, 4), torch.randint(3, (8,))))
+    p = wf.Problem.of(model, wf.cross_entropy(), (torch.randn(8, 4), torch.randint(3, (8,))))
     torch.testing.assert_close(Gradients(p).losses(reference.whole(p)).flat(), reference.gradients(p))
 
 
@@ -66,7 +66,7 @@ def test_a_model_that_ends_with_its_layer_is_a_head_and_others_are_not() -> None
     assert head is not None and head[0].shape == (len(batch), 5)
     assert Gradients(problem("mlp").problem).head(reference.whole(problem("mlp").problem)) is None
     changed = nn.Sequential(nn.Linear(4, 3), nn.Tanh()).double().eval()
-    p = wh.Problem.of(changed, wh.cross_entropy(), (torch.randn(8, 4), torch.randint(3, (8,))))
+    p = wf.Problem.of(changed, wf.cross_entropy(), (torch.randn(8, 4), torch.randint(3, (8,))))
     assert Gradients(p).head(reference.whole(p)) is None
 
 
@@ -83,7 +83,7 @@ def test_hooks_are_gone_afterwards_even_when_the_model_fails() -> None:
             return out
 
     model = Fails().eval()
-    p = wh.Problem.of(model, wh.cross_entropy(), (torch.randn(4, 3), torch.randint(2, (4,))))
+    p = wf.Problem.of(model, wf.cross_entropy(), (torch.randn(4, 3), torch.randint(2, (4,))))
     gradients = Gradients(p)
     model.fail = True
     with pytest.raises(RuntimeError, match="no"):
@@ -106,5 +106,5 @@ def test_few_queries_never_write_the_gradients_of_what_no_rule_serves(name: str,
 
 def test_batches_are_sized_by_the_whole_forward_pass() -> None:
     convolution = nn.Sequential(nn.Conv2d(1, 64, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(64 * 400, 2)).eval()
-    p = wh.Problem.of(convolution, wh.cross_entropy(), (torch.randn(8, 1, 20, 20), torch.randint(2, (8,))), parameters="3.bias")
+    p = wf.Problem.of(convolution, wf.cross_entropy(), (torch.randn(8, 1, 20, 20), torch.randint(2, (8,))), parameters="3.bias")
     assert Gradients(p).size < 256

@@ -3,7 +3,7 @@
 from helpers.layers import layer_problem
 from helpers.problems import NAMES, problem
 
-from whence.gradients.coverage import coverage_of, find_rules
+from wherefrom.gradients.coverage import coverage_of, find_rules
 
 
 def test_linear_layers_have_rules() -> None:

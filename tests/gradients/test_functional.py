@@ -7,8 +7,8 @@ from helpers.layers import layer_problem
 from helpers.problems import problem
 from torch import nn
 
-import whence as wh
-from whence.gradients.functional import Unmappable, forward_products, looped_gradients, mapped_gradients, outputs_each, total_gradient
+import wherefrom as wf
+from wherefrom.gradients.functional import Unmappable, forward_products, looped_gradients, mapped_gradients, outputs_each, total_gradient
 
 
 def test_mapped_gradients_equal_autograd() -> None:
@@ -47,9 +47,9 @@ def test_what_neither_can_do_is_refused_by_name() -> None:
                 raise RuntimeError("too few")
             return x * self.scale
 
-    p = wh.Problem.of(Crowd().eval(), wh.cross_entropy(), (torch.randn(4, 2), torch.tensor([0, 1, 0, 1])))
-    with pytest.raises(wh.UsageError, match="no rule for scale.*too few.*leave them out through parameters="):
-        wh.attribute(wh.GradientDot(), p, p.train)
+    p = wf.Problem.of(Crowd().eval(), wf.cross_entropy(), (torch.randn(4, 2), torch.tensor([0, 1, 0, 1])))
+    with pytest.raises(wf.UsageError, match="no rule for scale.*too few.*leave them out through parameters="):
+        wf.attribute(wf.GradientDot(), p, p.train)
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru, batch second", "rnn", "a number read out"])
@@ -62,7 +62,7 @@ def test_forward_products_are_those_with_the_written_gradients(name: str) -> Non
 
 
 @pytest.mark.parametrize("p", [problem("mlp").problem, layer_problem("a number read out")], ids=["mapped", "one at a time"])
-def test_outputs_of_each_example_at_parameters_of_its_own(p: wh.Problem) -> None:
+def test_outputs_of_each_example_at_parameters_of_its_own(p: wf.Problem) -> None:
     batch = reference.whole(p)
     own = {name: value + 0.1 * torch.randn(len(batch), *value.shape, dtype=value.dtype) for name, value in p.parameters.items()}
     found = outputs_each(p, own, batch)

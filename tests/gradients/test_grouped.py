@@ -2,7 +2,7 @@
 
 import torch
 
-from whence.gradients.grouped import Grouped
+from wherefrom.gradients.grouped import Grouped
 
 
 def test_every_operation_is_that_of_the_written_out_entries() -> None:

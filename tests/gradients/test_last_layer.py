@@ -6,8 +6,8 @@ from helpers import reference
 from helpers.problems import NAMES, problem
 from torch import Tensor, nn
 
-import whence as wh
-from whence.gradients.last_layer import LastLayer
+import wherefrom as wf
+from wherefrom.gradients.last_layer import LastLayer
 
 ENDING = [name for name in NAMES if name != "tied weight"]
 
@@ -47,7 +47,7 @@ class Squeezed(nn.Module):
 
 def test_a_loss_of_outputs_without_a_dimension_for_them_is_served() -> None:
     X, y = torch.randn(6, 4, dtype=torch.float64), torch.randn(6, dtype=torch.float64)
-    p = wh.Problem.of(Squeezed().eval(), wh.Objective(lambda outputs, targets: (outputs - targets).square()), (X, y))
+    p = wf.Problem.of(Squeezed().eval(), wf.Objective(lambda outputs, targets: (outputs - targets).square()), (X, y))
     layer, batch = LastLayer.of(p), reference.whole(p)
     assert layer.shape == torch.Size([])
     torch.testing.assert_close(layer.slopes(layer.read(batch)[1], batch)[:, 0], 2 * (p.outputs(X) - y))
@@ -62,11 +62,11 @@ OTHERWISE = {
 
 @pytest.mark.parametrize("name", OTHERWISE)
 def test_a_model_that_does_not_end_in_a_linear_layer_is_refused(name: str) -> None:
-    p = wh.Problem.of(OTHERWISE[name]().double().eval(), wh.cross_entropy(), (torch.randn(6, 4).double(), torch.arange(6) % 3))
-    with pytest.raises(wh.UsageError, match="give a model whose outputs are an nn.Linear's"):
+    p = wf.Problem.of(OTHERWISE[name]().double().eval(), wf.cross_entropy(), (torch.randn(6, 4).double(), torch.arange(6) % 3))
+    with pytest.raises(wf.UsageError, match="give a model whose outputs are an nn.Linear's"):
         LastLayer.of(p)
 
 
 def test_a_tied_layer_is_refused() -> None:
-    with pytest.raises(wh.UsageError, match="does not end in one linear layer of its own"):
+    with pytest.raises(wf.UsageError, match="does not end in one linear layer of its own"):
         LastLayer.of(problem("tied weight").problem)

@@ -5,10 +5,10 @@ import torch
 from helpers import reference
 from helpers.problems import problem
 
-from whence.gradients import Gradients
-from whence.gradients.blocks import Dense, Factored, Indexed, Sum
-from whence.gradients.contract import contraction, products
-from whence.gradients.plan import LayerPlan, form, layer_plans
+from wherefrom.gradients import Gradients
+from wherefrom.gradients.blocks import Dense, Factored, Indexed, Sum
+from wherefrom.gradients.contraction import contraction, products
+from wherefrom.gradients.plan import LayerPlan, form, layer_plans
 
 
 def test_forms() -> None:

@@ -5,9 +5,9 @@ import torch
 from helpers import reference
 from helpers.problems import problem
 
-import whence as wh
-from whence.gradients import Gradients, Rows
-from whence.gradients.rows import cat, summed
+import wherefrom as wf
+from wherefrom.gradients import Gradients, Rows
+from wherefrom.gradients.rows import cat, summed
 
 
 def rows_of(name: str) -> Rows:
@@ -35,7 +35,7 @@ def test_rows_of_different_lengths_are_written_out_when_joined() -> None:
 
 
 def test_rows_of_other_parameters_are_refused() -> None:
-    with pytest.raises(wh.UsageError, match="belong to different parameters"):
+    with pytest.raises(wf.UsageError, match="belong to different parameters"):
         rows_of("mlp").dot(rows_of("reused layer"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import whence as wh
+import wherefrom as wf
 
 B = 7
 
@@ -233,7 +233,7 @@ CASES: dict[str, Case] = {
 }  # fmt: skip
 
 
-def layer_problem(name: str, dtype: torch.dtype = torch.float64) -> wh.Problem:
+def layer_problem(name: str, dtype: torch.dtype = torch.float64) -> wf.Problem:
     """A problem around one case, every parameter of the layer chosen."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
@@ -242,4 +242,4 @@ def layer_problem(name: str, dtype: torch.dtype = torch.float64) -> wh.Problem:
         for parameter in model.parameters():  # no zeros, so that every gradient shows
             if parameter.dim() == 1:
                 parameter.data.uniform_(0.5, 1.5)
-        return wh.Problem.of(model, wh.cross_entropy(), (inputs, torch.randint(0, 3, (B,))))
+        return wf.Problem.of(model, wf.cross_entropy(), (inputs, torch.randint(0, 3, (B,))))

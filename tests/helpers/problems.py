@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import whence as wh
+import wherefrom as wf
 
 N, Q = 24, 3
 
@@ -17,7 +17,7 @@ N, Q = 24, 3
 class Named:
     """A problem, its queries, and whether its loss is convex in θ."""
 
-    problem: wh.Problem
+    problem: wf.Problem
     queries: Any
     convex: bool
 
@@ -91,24 +91,24 @@ def sequences(n: int) -> dict[str, Tensor]:
     return {"tokens": torch.randn(n, 6, 4), "mask": (torch.arange(6) < torch.randint(2, 7, (n, 1))).double(), "labels": torch.randint(0, 3, (n,))}
 
 
-def named(model: nn.Module, objective: wh.Objective, train: Any, queries: Any, *, convex: bool = False, **settings: Any) -> Named:
-    return Named(wh.Problem.of(model.eval(), objective, train, **settings), queries, convex)
+def named(model: nn.Module, objective: wf.Objective, train: Any, queries: Any, *, convex: bool = False, **settings: Any) -> Named:
+    return Named(wf.Problem.of(model.eval(), objective, train, **settings), queries, convex)
 
 
 def softmax(n: int = N, l2: Any = 0.05, **settings: Any) -> Named:
-    return trained(named(nn.Linear(4, 3), wh.cross_entropy(l2=l2), data(n, "class"), data(Q, "class"), convex=True, **settings))
+    return trained(named(nn.Linear(4, 3), wf.cross_entropy(l2=l2), data(n, "class"), data(Q, "class"), convex=True, **settings))
 
 
 def logistic(n: int = N, l2: Any = 0.05, **settings: Any) -> Named:
-    return trained(named(nn.Linear(4, 1), wh.binary_cross_entropy(l2=l2), data(n, "bit"), data(Q, "bit"), convex=True, **settings))
+    return trained(named(nn.Linear(4, 1), wf.binary_cross_entropy(l2=l2), data(n, "bit"), data(Q, "bit"), convex=True, **settings))
 
 
 def ridge(n: int = N, l2: Any = 0.1, **settings: Any) -> Named:
-    return trained(named(nn.Linear(4, 1), wh.squared_error(l2=l2), data(n, "number"), data(Q, "number"), convex=True, **settings))
+    return trained(named(nn.Linear(4, 1), wf.squared_error(l2=l2), data(n, "number"), data(Q, "number"), convex=True, **settings))
 
 
 def trained(start: Named) -> Named:
-    return Named(start.problem.at(wh.train.newton()(start.problem, 0).parameters), start.queries, start.convex)
+    return Named(start.problem.at(wf.train.newton()(start.problem, 0).parameters), start.queries, start.convex)
 
 
 BUILDERS: dict[str, Callable[[], Named]] = {
@@ -117,15 +117,15 @@ BUILDERS: dict[str, Callable[[], Named]] = {
     "ridge": ridge,
     "ridge with weights": lambda: ridge(weights=torch.rand(N) + 0.1),
     "ridge, l2 on the weight alone": lambda: ridge(l2={"weight": 0.2}),
-    "hinge": lambda: named(nn.Linear(4, 1), wh.smooth_hinge(0.5, l2=0.1), data(N, "pair"), data(Q, "pair"), convex=True),
-    "mlp": lambda: named(mlp(), wh.cross_entropy(l2=0.01), data(N, "class"), data(Q, "class")),
-    "mlp, last layer": lambda: named(mlp(), wh.cross_entropy(l2=0.01), data(N, "class"), data(Q, "class"), convex=True, parameters="2.*"),
-    "mlp, weights alone": lambda: named(mlp(), wh.cross_entropy(l2=0.01), data(N, "class"), data(Q, "class"), parameters="*.weight"),
-    "reused layer": lambda: named(Reused(), wh.cross_entropy(l2=0.01), data(N, "pair"), data(Q, "pair")),
-    "tied weight": lambda: named(Tied(), wh.cross_entropy(l2=0.01), data(N, "class"), data(Q, "class")),
-    "bare parameter": lambda: named(Bare(), wh.cross_entropy(l2=0.01), data(N, "class"), data(Q, "class")),
-    "sequence in a dictionary": lambda: named(Sequence(), wh.cross_entropy(l2=0.01), sequences(N), sequences(Q)),
-    "convolution": lambda: named(conv(), wh.cross_entropy(l2=0.01), data(N, "class"), data(Q, "class")),
+    "hinge": lambda: named(nn.Linear(4, 1), wf.smooth_hinge(0.5, l2=0.1), data(N, "pair"), data(Q, "pair"), convex=True),
+    "mlp": lambda: named(mlp(), wf.cross_entropy(l2=0.01), data(N, "class"), data(Q, "class")),
+    "mlp, last layer": lambda: named(mlp(), wf.cross_entropy(l2=0.01), data(N, "class"), data(Q, "class"), convex=True, parameters="2.*"),
+    "mlp, weights alone": lambda: named(mlp(), wf.cross_entropy(l2=0.01), data(N, "class"), data(Q, "class"), parameters="*.weight"),
+    "reused layer": lambda: named(Reused(), wf.cross_entropy(l2=0.01), data(N, "pair"), data(Q, "pair")),
+    "tied weight": lambda: named(Tied(), wf.cross_entropy(l2=0.01), data(N, "class"), data(Q, "class")),
+    "bare parameter": lambda: named(Bare(), wf.cross_entropy(l2=0.01), data(N, "class"), data(Q, "class")),
+    "sequence in a dictionary": lambda: named(Sequence(), wf.cross_entropy(l2=0.01), sequences(N), sequences(Q)),
+    "convolution": lambda: named(conv(), wf.cross_entropy(l2=0.01), data(N, "class"), data(Q, "class")),
 }
 
 

@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import whence as wh
-from whence.batch import Batch
-from whence.tree import tree_map
+import wherefrom as wf
+from wherefrom.data.batches import Batch
+from wherefrom.data.trees import tree_map
 
 
-def single(problem: wh.Problem, batch: Batch, theta: Tensor, row: int, *, measurement: bool = False) -> Tensor:
+def single(problem: wf.Problem, batch: Batch, theta: Tensor, row: int, *, measurement: bool = False) -> Tensor:
     """The loss (or measurement) of one example of a batch at a flat θ."""
     shapes = [value.shape for value in problem.parameters.values()]
     parts = theta.split([shape.numel() for shape in shapes])
@@ -21,16 +21,16 @@ def single(problem: wh.Problem, batch: Batch, theta: Tensor, row: int, *, measur
     return function(outputs, pick(batch.targets))[0]
 
 
-def theta_of(problem: wh.Problem) -> Tensor:
+def theta_of(problem: wf.Problem) -> Tensor:
     return torch.cat([value.reshape(-1) for value in problem.parameters.values()]).clone()
 
 
-def whole(problem: wh.Problem, examples: Any = None) -> Batch:
+def whole(problem: wf.Problem, examples: Any = None) -> Batch:
     asked = None if examples is None else problem.examples(examples)
     return next(iter(problem.batches(asked, size=10_000)))
 
 
-def gradients(problem: wh.Problem, examples: Any = None, *, measurement: bool = False) -> Tensor:
+def gradients(problem: wf.Problem, examples: Any = None, *, measurement: bool = False) -> Tensor:
     """(n, d) per-example gradients."""
     batch, rows = whole(problem, examples), []
     for row in range(len(batch)):
@@ -39,18 +39,18 @@ def gradients(problem: wh.Problem, examples: Any = None, *, measurement: bool = 
     return torch.stack(rows)
 
 
-def risk(problem: wh.Problem, theta: Tensor) -> Tensor:
+def risk(problem: wf.Problem, theta: Tensor) -> Tensor:
     """R(θ)."""
     batch = whole(problem)
     losses = torch.stack([single(problem, batch, theta, row) for row in range(len(batch))])
     return (losses * batch.weights).sum() / problem.normaliser + (problem.l2 * theta.square()).sum() / 2
 
 
-def hessian(problem: wh.Problem) -> Tensor:
+def hessian(problem: wf.Problem) -> Tensor:
     return torch.autograd.functional.hessian(lambda theta: risk(problem, theta), theta_of(problem))  # type: ignore[return-value]
 
 
-def hessian_by_differences(problem: wh.Problem, step: float = 1e-5) -> Tensor:
+def hessian_by_differences(problem: wf.Problem, step: float = 1e-5) -> Tensor:
     """The same to about eight digits from first derivatives alone: torch's second ones are missing or wrong in places."""
 
     def slope(theta: Tensor) -> Tensor:
@@ -61,7 +61,7 @@ def hessian_by_differences(problem: wh.Problem, step: float = 1e-5) -> Tensor:
     return torch.stack([(slope(theta + step * axis) - slope(theta - step * axis)) / (2 * step) for axis in torch.eye(len(theta), dtype=theta.dtype)])
 
 
-def gauss_newton(problem: wh.Problem) -> Tensor:
+def gauss_newton(problem: wf.Problem) -> Tensor:
     """(1/N) Σ wᵢ JᵢᵀSᵢJᵢ + diag(l2)."""
     batch = whole(problem)
     shapes = [value.shape for value in problem.parameters.values()]
@@ -81,7 +81,7 @@ def gauss_newton(problem: wh.Problem) -> Tensor:
     return total
 
 
-def influence(problem: wh.Problem, queries: Any, matrix: Tensor) -> Tensor:
+def influence(problem: wf.Problem, queries: Any, matrix: Tensor) -> Tensor:
     """(q, n): (1/N) wᵢ ∇m_qᵀ C⁻¹ gᵢ."""
     solved = torch.linalg.solve(matrix, gradients(problem, queries, measurement=True).T)
     return problem.objective.sign * solved.T @ (gradients(problem) * problem.weights[:, None]).T / problem.normaliser

@@ -6,8 +6,8 @@ from helpers import reference
 from helpers.problems import problem
 from torch import Tensor
 
-import whence as wh
-from whence.methods.model_output import margin, model_output, signed_logit
+import wherefrom as wf
+from wherefrom.methods.model_output import margin, model_output, signed_logit
 
 
 def test_the_margin_is_the_log_odds_of_the_softmax() -> None:
@@ -38,21 +38,21 @@ def test_the_losss_gradient_is_that_of_the_output_times_its_pull(name: str) -> N
 @pytest.mark.parametrize(
     ("objective", "outputs", "targets", "said"),
     [
-        (wh.cross_entropy(), torch.zeros(3, 1), torch.zeros(3, dtype=torch.long), "two classes or more"),
-        (wh.cross_entropy(), torch.zeros(3, 4), torch.full((3, 4), 0.25), "a class for each"),
-        (wh.cross_entropy(), torch.zeros(3, 5, 4), torch.zeros(3, 5, dtype=torch.long), "a class for each"),
-        (wh.binary_cross_entropy(), torch.zeros(3, 2), torch.zeros(3, 2), "one output of each example"),
-        (wh.binary_cross_entropy(), torch.zeros(3), torch.full((3,), 0.3), "between 0 and 1 have no margin"),
-        (wh.squared_error(), torch.zeros(3, 2), torch.zeros(3, 2), "one output of each example"),
+        (wf.cross_entropy(), torch.zeros(3, 1), torch.zeros(3, dtype=torch.long), "two classes or more"),
+        (wf.cross_entropy(), torch.zeros(3, 4), torch.full((3, 4), 0.25), "a class for each"),
+        (wf.cross_entropy(), torch.zeros(3, 5, 4), torch.zeros(3, 5, dtype=torch.long), "a class for each"),
+        (wf.binary_cross_entropy(), torch.zeros(3, 2), torch.zeros(3, 2), "one output of each example"),
+        (wf.binary_cross_entropy(), torch.zeros(3), torch.full((3,), 0.3), "between 0 and 1 have no margin"),
+        (wf.squared_error(), torch.zeros(3, 2), torch.zeros(3, 2), "one output of each example"),
     ],
 )
-def test_what_has_no_margin_is_refused(objective: wh.Objective, outputs: Tensor, targets: Tensor, said: str) -> None:
-    with pytest.raises(wh.UsageError, match=said):
+def test_what_has_no_margin_is_refused(objective: wf.Objective, outputs: Tensor, targets: Tensor, said: str) -> None:
+    with pytest.raises(wf.UsageError, match=said):
         model_output(objective).pull(outputs, targets)
 
 
 def test_a_loss_without_a_margin_asks_for_an_output() -> None:
-    for objective in (wh.smooth_hinge(), wh.next_token(), wh.Objective(lambda outputs, targets: outputs[:, 0])):
-        with pytest.raises(wh.UsageError, match="give output="):
+    for objective in (wf.smooth_hinge(), wf.next_token(), wf.Objective(lambda outputs, targets: outputs[:, 0])):
+        with pytest.raises(wf.UsageError, match="give output="):
             model_output(objective)
-    assert model_output(wh.next_token(), margin).value is margin
+    assert model_output(wf.next_token(), margin).value is margin

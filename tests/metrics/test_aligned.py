@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-import whence as wh
-from whence.metrics.aligned import aligned
+import wherefrom as wf
+from wherefrom.metrics.aligned import aligned
 
 
-def scores(values: torch.Tensor, queries: str, train: str) -> wh.Scores:
-    return wh.Scores(values, np.array(list(queries)), np.array(list(train)), "arbitrary", "given")
+def scores(values: torch.Tensor, queries: str, train: str) -> wf.Scores:
+    return wf.Scores(values, np.array(list(queries)), np.array(list(train)), "arbitrary", "given")
 
 
 def test_scores_meet_by_id() -> None:
@@ -31,5 +31,5 @@ def test_what_does_not_fit_is_refused() -> None:
         ([scores(table, "x", "ab"), scores(table, "x", "cd")], "share no training id"), ([np.ones((1, 1, 1))], "have shape"),
         ([scores(table, "x", "ab"), scores(table, "y", "ab")], "share no query id"), ([np.array([1.0, np.inf])], "not finite"),
     ):  # fmt: skip
-        with pytest.raises(wh.UsageError, match=said):
+        with pytest.raises(wf.UsageError, match=said):
             aligned(given)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from whence.metrics.anova import Squares
+from wherefrom.metrics.anova import Squares
 
 
 def test_mean_squares_are_those_written_out() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from whence.metrics.bootstrap import PerQuery, multiplicities, over_runs, percentiles, satterthwaite, student, two_way
+from wherefrom.metrics.bootstrap import PerQuery, multiplicities, over_runs, percentiles, satterthwaite, student, two_way
 
 
 def test_the_jackknife_of_a_mean_is_students_interval() -> None:

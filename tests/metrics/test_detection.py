@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from whence.metrics.detection import Detection, average_precision_chance
+from wherefrom.metrics.detection import Detection, average_precision_chance
 
 
 @pytest.mark.parametrize("tied", [False, True])

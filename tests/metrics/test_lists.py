@@ -8,10 +8,10 @@ import pytest
 import torch
 from sklearn.metrics import ndcg_score
 
-import whence as wh
+import wherefrom as wf
 
-SETS = [wh.overlap, wh.kuncheva, wh.jaccard]
-LISTS = [*SETS, wh.fagin, wh.rbo]
+SETS = [wf.metrics.overlap, wf.metrics.kuncheva, wf.metrics.jaccard]
+LISTS = [*SETS, wf.metrics.fagin, wf.metrics.rbo]
 ABC = {name: list(name) for name in ("abc", "def", "bad", "cba", "abcde", "badfg")}
 
 
@@ -47,39 +47,39 @@ def lists_of(n: int, k: int, q: int, seed: int = 0) -> np.ndarray:
 
 
 def test_reference_vectors() -> None:
-    assert wh.rbo(ABC["abcde"], ABC["badfg"], p=0.9).value == pytest.approx(0.592335, abs=5e-7)
-    assert wh.rbo(np.arange(20), np.arange(20)[::-1], p=0.9).value == pytest.approx(0.254442, abs=5e-7)
-    assert wh.rbo(np.arange(20), np.arange(20)).value == pytest.approx(1, abs=1e-12)
+    assert wf.metrics.rbo(ABC["abcde"], ABC["badfg"], p=0.9).value == pytest.approx(0.592335, abs=5e-7)
+    assert wf.metrics.rbo(np.arange(20), np.arange(20)[::-1], p=0.9).value == pytest.approx(0.254442, abs=5e-7)
+    assert wf.metrics.rbo(np.arange(20), np.arange(20)).value == pytest.approx(1, abs=1e-12)
     for pair, lenient, neutral in (("abc", 0, 0), ("def", 1, 1), ("bad", 2 / 9, 1 / 6), ("cba", 1 / 3, 1 / 4)):
-        assert wh.fagin(ABC["abc"], ABC[pair], p=0).value == pytest.approx(lenient, abs=1e-12)
-        assert wh.fagin(ABC["abc"], ABC[pair], p=0.5).value == pytest.approx(neutral, abs=1e-12)
+        assert wf.metrics.fagin(ABC["abc"], ABC[pair], p=0).value == pytest.approx(lenient, abs=1e-12)
+        assert wf.metrics.fagin(ABC["abc"], ABC[pair], p=0.5).value == pytest.approx(neutral, abs=1e-12)
 
 
 def test_the_chance_of_fifty_of_711() -> None:
     """The figures that a published comparison of rankings lacked: one common example of 50 is what chance gives one time in nine."""
-    chance = wh.list_chance(711, 50)
+    chance = wf.metrics.list_chance(711, 50)
     assert chance.mean == pytest.approx(3.516, abs=5e-4) and (chance.low, chance.high) == (1, 7)
     assert chance.at_most(1) == pytest.approx(0.116, abs=5e-4) and chance.at_least(8) == pytest.approx(0.018, abs=5e-4)
     assert chance.jaccard == pytest.approx(0.0368, abs=5e-5)
-    assert wh.list_chance(711, 100).jaccard == pytest.approx(0.076, abs=5e-4)
-    assert wh.list_chance(711, 10).at_most(1) == pytest.approx(0.992, abs=5e-4)
+    assert wf.metrics.list_chance(711, 100).jaccard == pytest.approx(0.076, abs=5e-4)
+    assert wf.metrics.list_chance(711, 10).at_most(1) == pytest.approx(0.992, abs=5e-4)
 
 
 @pytest.mark.parametrize("p", [0.0, 0.3, 0.5])
 def test_fagin_and_rbo_are_those_of_brute_force(p: float) -> None:
     a, b = lists_of(14, 8, 40), lists_of(14, 8, 40, seed=1)
     each = [brute_fagin(x.tolist(), y.tolist(), p) for x, y in zip(a, b, strict=True)]
-    assert wh.fagin(a, b, p=p).value == pytest.approx(np.mean(each), abs=1e-12)
+    assert wf.metrics.fagin(a, b, p=p).value == pytest.approx(np.mean(each), abs=1e-12)
     each = [brute_rbo(x.tolist(), y.tolist(), 0.5 + p / 2) for x, y in zip(a, b, strict=True)]
-    assert wh.rbo(a, b, p=0.5 + p / 2).value == pytest.approx(np.mean(each), abs=1e-12)
+    assert wf.metrics.rbo(a, b, p=0.5 + p / 2).value == pytest.approx(np.mean(each), abs=1e-12)
 
 
 def test_sets_are_those_of_brute_force() -> None:
     a, b = lists_of(30, 9, 40), lists_of(30, 9, 40, seed=1)
     common = np.array([len(set(x) & set(y)) for x, y in zip(a.tolist(), b.tolist(), strict=True)])
-    assert wh.overlap(a, b).value == pytest.approx((common / 9).mean(), abs=1e-12)
-    assert wh.kuncheva(a, b, n=30).value == pytest.approx(((common - 81 / 30) / (9 - 81 / 30)).mean(), abs=1e-12)
-    assert wh.jaccard(a, b).value == pytest.approx((common / (18 - common)).mean(), abs=1e-12)
+    assert wf.metrics.overlap(a, b).value == pytest.approx((common / 9).mean(), abs=1e-12)
+    assert wf.metrics.kuncheva(a, b, n=30).value == pytest.approx(((common - 81 / 30) / (9 - 81 / 30)).mean(), abs=1e-12)
+    assert wf.metrics.jaccard(a, b).value == pytest.approx((common / (18 - common)).mean(), abs=1e-12)
 
 
 @pytest.mark.parametrize("metric", LISTS, ids=lambda metric: metric.__name__)
@@ -90,12 +90,12 @@ def test_chance_is_the_mean_over_all_lists(metric: Callable) -> None:
     assert found.value == pytest.approx(found.chance, abs=1e-12)
 
 
-@pytest.mark.parametrize("metric", [*LISTS, wh.ndcg], ids=lambda metric: metric.__name__)
+@pytest.mark.parametrize("metric", [*LISTS, wf.metrics.ndcg], ids=lambda metric: metric.__name__)
 def test_random_scores_give_chance(metric: Callable) -> None:
     random = np.random.default_rng(2)
     found = (
         metric(random.normal(size=(800, 60)), random.normal(size=(800, 60)), k=7)
-        if metric is wh.ndcg
+        if metric is wf.metrics.ndcg
         else metric(lists_of(60, 7, 800, 3), lists_of(60, 7, 800, 4), n=60)
     )
     assert found.status == "ok" and abs(found.value - found.chance) < 3 * (found.high - found.low) / 2 / 1.96
@@ -105,81 +105,81 @@ def test_ndcg_is_scikit_learns_and_brute_forces() -> None:
     x, y = torch.randn(30, 25).double(), torch.randn(30, 25).double()
     for by, gain in (("proponents", x.clamp_min(0)), ("magnitude", x.abs()), ("opponents", (-x).clamp_min(0))):
         ranked = {"proponents": y, "magnitude": y.abs(), "opponents": -y}[by]
-        assert wh.ndcg(x, y, k=6, by=by).value == pytest.approx(ndcg_score(gain.numpy(), ranked.numpy(), k=6), abs=1e-12)
-    assert wh.ndcg(x, x, k=6).value == pytest.approx(1)
-    assert wh.ndcg(-x.abs(), y, k=6).status == "undefined"
+        assert wf.metrics.ndcg(x, y, k=6, by=by).value == pytest.approx(ndcg_score(gain.numpy(), ranked.numpy(), k=6), abs=1e-12)
+    assert wf.metrics.ndcg(x, x, k=6).value == pytest.approx(1)
+    assert wf.metrics.ndcg(-x.abs(), y, k=6).status == "undefined"
 
 
 def test_all_examples_are_vacuous_as_sets_and_not_as_orders() -> None:
     """A published Jaccard index of 1.000 at k = n was read as perfect agreement."""
     x, y = torch.randn(6, 12).double(), torch.randn(6, 12).double()
-    one, other = (wh.Scores(values, np.arange(6), np.arange(12), "arbitrary", "given") for values in (x, y))
+    one, other = (wf.Scores(values, np.arange(6), np.arange(12), "arbitrary", "given") for values in (x, y))
     for metric in SETS:
         found = metric(one, other, k=12)
         assert found.status == "vacuous" and found.value is None and "all 12" in found.reason
-    assert 0 < wh.fagin(one, other, k=12).value < 1 and 0 < wh.rbo(one, other, k=12).value < 1
-    with pytest.raises(wh.UsageError, match="k=13 is not between 1 and the 12"):
-        wh.overlap(one, other, k=13)
+    assert 0 < wf.metrics.fagin(one, other, k=12).value < 1 and 0 < wf.metrics.rbo(one, other, k=12).value < 1
+    with pytest.raises(wf.UsageError, match="k=13 is not between 1 and the 12"):
+        wf.metrics.overlap(one, other, k=13)
 
 
 def test_no_common_example_is_a_finding_not_nan() -> None:
     a, b = np.tile(np.arange(5), (6, 1)), np.tile(np.arange(5, 10), (6, 1))
-    assert wh.overlap(a, b, n=20).value == 0 and wh.jaccard(a, b).value == 0 and wh.rbo(a, b).value == 0
-    assert wh.fagin(a, b).value == 1 and wh.kuncheva(a, b, n=20).value == pytest.approx(-1 / 3)
+    assert wf.metrics.overlap(a, b, n=20).value == 0 and wf.metrics.jaccard(a, b).value == 0 and wf.metrics.rbo(a, b).value == 0
+    assert wf.metrics.fagin(a, b).value == 1 and wf.metrics.kuncheva(a, b, n=20).value == pytest.approx(-1 / 3)
     one = a.copy()
     one[:, 0] = 19
-    assert wh.fagin(one, a).status == "ok"
+    assert wf.metrics.fagin(one, a).status == "ok"
 
 
 def test_ties_are_broken_by_position_and_said() -> None:
     x = torch.tensor([[0.0, 1, 1, 1, 0]]).repeat(6, 1)
-    scores = [wh.Scores(values, np.arange(6), np.array(list("abcde")), "arbitrary", "given") for values in (x, x * 2)]
-    found = wh.overlap(*scores, k=2)
+    scores = [wf.Scores(values, np.arange(6), np.array(list("abcde")), "arbitrary", "given") for values in (x, x * 2)]
+    found = wf.metrics.overlap(*scores, k=2)
     assert found.value == 1 and "rank 2 is tied with the next for 6 of 6 queries" in found.reason
-    flat = wh.Scores(torch.ones(6, 5), np.arange(6), np.array(list("abcde")), "arbitrary", "given")
+    flat = wf.Scores(torch.ones(6, 5), np.arange(6), np.array(list("abcde")), "arbitrary", "given")
     for metric in LISTS:
         assert metric(scores[0], flat, k=2).status == "undefined"
 
 
 def test_no_scale_matters() -> None:
     x, y = torch.randn(6, 30).double(), torch.randn(6, 30).double()
-    for metric in [*LISTS, wh.ndcg]:
+    for metric in [*LISTS, wf.metrics.ndcg]:
         assert _of(metric, 1e-200 * x, 1e100 * y) == pytest.approx(_of(metric, x, y), abs=1e-12)
 
 
 def _of(metric: Callable, x: torch.Tensor, y: torch.Tensor) -> float:
-    one, other = (wh.Scores(values, np.arange(6), np.arange(30), "arbitrary", "given") for values in (x, y))
+    one, other = (wf.Scores(values, np.arange(6), np.arange(30), "arbitrary", "given") for values in (x, y))
     return metric(one, other, k=5).value
 
 
 def test_scores_are_intersected_before_the_top_is_taken() -> None:
-    one = wh.Scores(torch.tensor([[9.0, 3, 2, 1]]), np.array([0]), np.array(["gone", "a", "b", "c"]), "arbitrary", "given")
-    other = wh.Scores(torch.tensor([[1.0, 2, 3, 8]]), np.array([0]), np.array(["c", "b", "a", "new"]), "arbitrary", "given")
-    found = wh.overlap(one, other, k=2)
+    one = wf.Scores(torch.tensor([[9.0, 3, 2, 1]]), np.array([0]), np.array(["gone", "a", "b", "c"]), "arbitrary", "given")
+    other = wf.Scores(torch.tensor([[1.0, 2, 3, 8]]), np.array([0]), np.array(["c", "b", "a", "new"]), "arbitrary", "given")
+    found = wf.metrics.overlap(one, other, k=2)
     assert found.value == 1 and found.chance == pytest.approx(2 / 3)
 
 
 def test_top_scores_are_aligned_by_query() -> None:
-    scores = wh.Scores(torch.randn(6, 30), np.arange(6), np.arange(30), "arbitrary", "given")
-    turned = wh.Scores(scores.values.flip(0), np.arange(6)[::-1], scores.train_ids, "arbitrary", "given")
-    assert wh.overlap(scores.top(4), turned.top(4), n=30).value == 1
-    assert wh.overlap(scores.top(6), turned.top(6), k=3).value == 1
-    with pytest.raises(wh.UsageError, match="of proponents and of opponents"):
-        wh.overlap(scores.top(4), turned.top(4, by="opponents"))
+    scores = wf.Scores(torch.randn(6, 30), np.arange(6), np.arange(30), "arbitrary", "given")
+    turned = wf.Scores(scores.values.flip(0), np.arange(6)[::-1], scores.train_ids, "arbitrary", "given")
+    assert wf.metrics.overlap(scores.top(4), turned.top(4), n=30).value == 1
+    assert wf.metrics.overlap(scores.top(6), turned.top(6), k=3).value == 1
+    with pytest.raises(wf.UsageError, match="of proponents and of opponents"):
+        wf.metrics.overlap(scores.top(4), turned.top(4, by="opponents"))
 
 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: wh.kuncheva([1, 2], [2, 3]), "give n="),
-        (lambda: wh.overlap([1, 1], [2, 3]), "names an id twice"),
-        (lambda: wh.overlap([1, 2], [[2, 3], [1, 2]]), "same queries"),
-        (lambda: wh.overlap([1, 2], [3, 4], n=3), "name 4 ids, but n=3"),
-        (lambda: wh.rbo([1, 2], [2, 3], p=1), "between 0 and 1"),
-        (lambda: wh.fagin([1, 2], [2, 3], p=0.7), "between 0 and 0.5"),
-        (lambda: wh.overlap(wh.Scores(torch.ones(1, 2), np.arange(1), np.arange(2), "arbitrary", "x"), [1]), "mixed with lists"),
+        (lambda: wf.metrics.kuncheva([1, 2], [2, 3]), "give n="),
+        (lambda: wf.metrics.overlap([1, 1], [2, 3]), "names an id twice"),
+        (lambda: wf.metrics.overlap([1, 2], [[2, 3], [1, 2]]), "same queries"),
+        (lambda: wf.metrics.overlap([1, 2], [3, 4], n=3), "name 4 ids, but n=3"),
+        (lambda: wf.metrics.rbo([1, 2], [2, 3], p=1), "between 0 and 1"),
+        (lambda: wf.metrics.fagin([1, 2], [2, 3], p=0.7), "between 0 and 0.5"),
+        (lambda: wf.metrics.overlap(wf.Scores(torch.ones(1, 2), np.arange(1), np.arange(2), "arbitrary", "x"), [1]), "mixed with lists"),
     ],
 )
 def test_what_can_be_put_right_is_said(call: Callable, said: str) -> None:
-    with pytest.raises(wh.UsageError, match=said):
+    with pytest.raises(wf.UsageError, match=said):
         call()

@@ -8,10 +8,10 @@ import pytest
 import torch
 from scipy import stats
 
-import whence as wh
+import wherefrom as wf
 
-RANKED = [wh.kendall, wh.spearman, wh.weighted_kendall, wh.sign_agreement]
-ALL = [*RANKED, wh.pearson]
+RANKED = [wf.metrics.kendall, wf.metrics.spearman, wf.metrics.weighted_kendall, wf.metrics.sign_agreement]
+ALL = [*RANKED, wf.metrics.pearson]
 
 
 def tau_b(x: np.ndarray, y: np.ndarray) -> float:
@@ -32,8 +32,8 @@ def weighted_tau(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def test_reference_vectors() -> None:
-    assert wh.kendall([1, 2, 3, 4], [1, 3, 2, 4]).value == pytest.approx(2 / 3, abs=1e-12)
-    assert wh.weighted_kendall([4, 3, 2, 1], [4, 2, 3, 1]).value == pytest.approx(0.7333, abs=5e-5)
+    assert wf.metrics.kendall([1, 2, 3, 4], [1, 3, 2, 4]).value == pytest.approx(2 / 3, abs=1e-12)
+    assert wf.metrics.weighted_kendall([4, 3, 2, 1], [4, 2, 3, 1]).value == pytest.approx(0.7333, abs=5e-5)
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -42,9 +42,10 @@ def test_values_are_scipys_and_those_of_brute_force(tied: bool) -> None:
     if tied:
         x, y = np.round(2 * x), np.round(2 * y)
     cases: list[tuple[Callable, Callable]] = [
-        (wh.kendall, tau_b), (wh.spearman, lambda a, b: stats.spearmanr(a, b).statistic), (wh.pearson, lambda a, b: stats.pearsonr(a, b).statistic),
-        (wh.weighted_kendall, (lambda a, b: stats.weightedtau(a, b).statistic) if tied else weighted_tau),
-        (wh.sign_agreement, lambda a, b: np.mean(np.sign(a[a * b != 0]) == np.sign(b[a * b != 0]))),
+        (wf.metrics.kendall, tau_b), (wf.metrics.spearman, lambda a, b: stats.spearmanr(a, b).statistic), (wf.metrics.pearson, lambda a, b: stats.pearsonr(a, b).statistic),
+        
+        (wf.metrics.weighted_kendall, (lambda a, b: stats.weightedtau(a, b).statistic) if tied else weighted_tau),
+        (wf.metrics.sign_agreement, lambda a, b: np.mean(np.sign(a[a * b != 0]) == np.sign(b[a * b != 0]))),
     ]  # fmt: skip
     for metric, reference in cases:
         each = np.array([reference(a, b) for a, b in zip(x, y, strict=True)])
@@ -62,7 +63,7 @@ def test_no_scale_matters_and_no_monotone_map_to_a_rank_metric(metric: Callable)
         assert metric(scale * x, y).value == pytest.approx(value, abs=1e-12) and metric(x, scale * y).value == pytest.approx(value, abs=1e-12)
     if metric in RANKED:
         assert metric(x.pow(3), y.sinh()).value == pytest.approx(value, abs=1e-12)
-    if metric is not wh.sign_agreement:
+    if metric is not wf.metrics.sign_agreement:
         assert metric(x + 3, y - 5).value == pytest.approx(value, abs=1e-9)
 
 
@@ -78,13 +79,13 @@ def test_random_scores_give_chance(metric: Callable) -> None:
 def test_identical_scores_agree_and_opposite_ones_do_not(metric: Callable) -> None:
     x = torch.randn(5, 20)
     assert metric(x, x).value == pytest.approx(1, abs=1e-12)
-    assert metric(x, -x).value == pytest.approx(0 if metric is wh.sign_agreement else -1, abs=1e-12)
+    assert metric(x, -x).value == pytest.approx(0 if metric is wf.metrics.sign_agreement else -1, abs=1e-12)
 
 
 def test_constant_scores_are_undefined_never_0_or_nan() -> None:
     """torchmetrics, and with it quanda, calls the correlation with constant scores 0.0."""
     x = torch.randn(6, 20).double()
-    for metric in (wh.kendall, wh.spearman, wh.weighted_kendall, wh.pearson):
+    for metric in (wf.metrics.kendall, wf.metrics.spearman, wf.metrics.weighted_kendall, wf.metrics.pearson):
         none = metric(x, torch.full((6, 20), 0.1).double())
         assert none.status == "undefined" and none.value is None and "the same" in none.reason
         flat = x.clone()
@@ -98,20 +99,20 @@ def test_nan_is_refused_where_scipy_and_torchmetrics_give_a_number() -> None:
     y = x.clone()
     y[1, 4] = float("nan")
     for metric in ALL:
-        with pytest.raises(wh.UsageError, match="not finite at position (1, 4)".replace("(", r"\(").replace(")", r"\)")):
+        with pytest.raises(wf.UsageError, match="not finite at position (1, 4)".replace("(", r"\(").replace(")", r"\)")):
             metric(x, y)
 
 
 def test_scores_of_one_sign_cannot_disagree() -> None:
     x, y = torch.rand(5, 20) + 1, torch.rand(5, 20) + 1
-    found = wh.sign_agreement(x, y)
+    found = wf.metrics.sign_agreement(x, y)
     assert found.status == "vacuous" and found.value is None and "one sign" in found.reason
-    zero = wh.sign_agreement(torch.zeros(5, 20), y)
+    zero = wf.metrics.sign_agreement(torch.zeros(5, 20), y)
     assert zero.status == "undefined" and "is 0" in zero.reason
 
 
 def test_few_queries_are_said() -> None:
     x = torch.randn(20).double()
-    one = wh.kendall(x, x + 0.1 * torch.randn(20))
+    one = wf.metrics.kendall(x, x + 0.1 * torch.randn(20))
     assert one.status == "underpowered" and one.low is None and "one query" in one.reason
-    assert wh.kendall(torch.randn(3, 20), torch.randn(3, 20)).status == "underpowered"
+    assert wf.metrics.kendall(torch.randn(3, 20), torch.randn(3, 20)).status == "underpowered"

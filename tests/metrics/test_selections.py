@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-import whence as wh
-from whence.metrics.selections import selections
+import wherefrom as wf
+from wherefrom.metrics.selections import selections
 
 
 def test_scores_give_their_top_in_the_order_of_the_data() -> None:
@@ -17,13 +17,13 @@ def test_scores_give_their_top_in_the_order_of_the_data() -> None:
 
 def test_lists_and_top_scores_give_theirs() -> None:
     assert selections([["a", "b"], ["b"]], n=9).sizes[:, 0].tolist() == [2, 1]
-    scores = wh.Scores(torch.eye(3), np.arange(3), np.arange(3), "arbitrary", "given")
+    scores = wf.Scores(torch.eye(3), np.arange(3), np.arange(3), "arbitrary", "given")
     assert selections([scores.top(1), scores.top(1)], n=3).chosen[1].tolist() == np.eye(3, dtype=bool).tolist()
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    top = wh.Scores(torch.eye(3), np.arange(3), np.arange(3), "arbitrary", "given").top(1)
-    other = wh.Scores(torch.eye(3), np.arange(3, 6), np.arange(3), "arbitrary", "given").top(1)
+    top = wf.Scores(torch.eye(3), np.arange(3), np.arange(3), "arbitrary", "given").top(1)
+    other = wf.Scores(torch.eye(3), np.arange(3, 6), np.arange(3), "arbitrary", "given").top(1)
     for call, said in (
         (lambda: selections([["a"]]), "Give k= with scores"),
         (lambda: selections([["a", "a"]], n=3), "twice"),
@@ -31,5 +31,5 @@ def test_what_does_not_fit_is_refused() -> None:
         (lambda: selections(np.ones((2, 1, 3)), k=4), "k=4 is not between"),
         (lambda: selections([top, other], n=3), "share no query"),
     ):
-        with pytest.raises(wh.UsageError, match=said):
+        with pytest.raises(wf.UsageError, match=said):
             call()

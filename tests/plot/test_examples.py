@@ -8,15 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-import whence as wh
-from whence.plot.examples import picture_url, said
+import wherefrom as wf
+from wherefrom.plot.examples import picture_url, said
 
-TOP = wh.Scores(torch.tensor([[4.0, -3.0, 2.0, 1.0]]), np.array(["p"]), np.arange(4), "loss change", "m").top(2)
+TOP = wf.Scores(torch.tensor([[4.0, -3.0, 2.0, 1.0]]), np.array(["p"]), np.arange(4), "loss change", "m").top(2)
 
 
 def test_a_picture_for_each_cell() -> None:
     images = {key: np.full((1, 8, 8), key / 4) for key in range(4)}
-    chart = wh.plot.examples(TOP, images, {"p": np.zeros((8, 8, 3), np.uint8)}, labels={0: "zero"}).to_dict()
+    chart = wf.plot.examples(TOP, images, {"p": np.zeros((8, 8, 3), np.uint8)}, labels={0: "zero"}).to_dict()
     cells = next(iter(chart["datasets"].values()))
     assert [cell["text"] for cell in cells] == ["query p", "zero: +4", "2: +2", "1: -3", "3: +1"]
 
@@ -29,10 +29,10 @@ def test_pictures_of_any_layout(shape: tuple[int, ...]) -> None:
 
 
 def test_what_is_no_picture_is_refused() -> None:
-    with pytest.raises(wh.UsageError, match="cannot be drawn"):
+    with pytest.raises(wf.UsageError, match="cannot be drawn"):
         picture_url(np.zeros((4, 6, 2)))
-    with pytest.raises(wh.UsageError, match="needs both ends"):
-        wh.plot.examples(wh.Scores(torch.ones(1, 4), np.array(["p"]), np.arange(4), "u", "m").top(2, by="magnitude"), {}, {})
+    with pytest.raises(wf.UsageError, match="needs both ends"):
+        wf.plot.examples(wf.Scores(torch.ones(1, 4), np.array(["p"]), np.arange(4), "u", "m").top(2, by="magnitude"), {}, {})
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import whence as wh
+import wherefrom as wf
 
 
 def test_a_panel_for_each_refit() -> None:
     x, y = np.arange(5.0), np.arange(5.0)
-    chart = wh.plot.refitted_line(x, y, (0.0, 1.0), (wh.plot.Refit("one", 0, (0.0, 1.0)), wh.plot.Refit("two", 4, (1.0, 0.5)))).to_dict()
+    chart = wf.plot.refitted_line(x, y, (0.0, 1.0), (wf.plot.Refit("one", 0, (0.0, 1.0)), wf.plot.Refit("two", 4, (1.0, 0.5)))).to_dict()
     assert [panel["title"] for panel in chart["hconcat"]] == ["one", "two"]
-    with pytest.raises(wh.UsageError, match="two equal columns"):
-        wh.plot.refitted_line(x, y[:4], (0.0, 1.0), (wh.plot.Refit("one", 0, (0.0, 1.0)),))
+    with pytest.raises(wf.UsageError, match="two equal columns"):
+        wf.plot.refitted_line(x, y[:4], (0.0, 1.0), (wf.plot.Refit("one", 0, (0.0, 1.0)),))
 
 
 def test_the_example_draws_its_figure(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,13 +5,13 @@ import torch
 from helpers.problems import NAMES, problem
 from torch import Tensor, nn
 
-import whence as wh
-from whence.curvature import External
-from whence.solvers.arnoldi import eigenpairs, krylov
+import wherefrom as wf
+from wherefrom.curvature import External
+from wherefrom.solvers.arnoldi import eigenpairs, krylov
 
 
-def wide(size: int, dtype: torch.dtype = torch.float32) -> wh.Problem:
-    return wh.Problem.of(nn.Linear(size, 1, bias=False, dtype=dtype).eval(), wh.squared_error(), (torch.randn(4, size), torch.randn(4)))
+def wide(size: int, dtype: torch.dtype = torch.float32) -> wf.Problem:
+    return wf.Problem.of(nn.Linear(size, 1, bias=False, dtype=dtype).eval(), wf.squared_error(), (torch.randn(4, size), torch.randn(4)))
 
 
 def spectrum(size: int, dtype: torch.dtype) -> Tensor:
@@ -24,9 +24,9 @@ def spectrum(size: int, dtype: torch.dtype) -> Tensor:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_whole_space_is_exact(name: str) -> None:
     p = problem(name).problem
-    operator, vectors = wh.GaussNewton().fit(p), torch.randn(p.size, 5, dtype=p.dtype)
-    exact = wh.Exact().fit(operator, 0.05).solve(vectors).x
-    found = wh.Arnoldi(iterations=p.size, complement="damping").fit(operator, 0.05).solve(vectors)
+    operator, vectors = wf.GaussNewton().fit(p), torch.randn(p.size, 5, dtype=p.dtype)
+    exact = wf.Exact().fit(operator, 0.05).solve(vectors).x
+    found = wf.Arnoldi(iterations=p.size, complement="damping").fit(operator, 0.05).solve(vectors)
     torch.testing.assert_close(found.x, exact, rtol=1e-6, atol=1e-8)
     assert found.residual.max() < 1e-8 and found.iterations == p.size
 
@@ -54,7 +54,7 @@ def test_what_is_left_out_is_told() -> None:
     p = wide(200, torch.float64)
     matrix = spectrum(200, torch.float64)
     vectors = torch.randn(200, 3, dtype=torch.float64)
-    found = wh.Arnoldi(iterations=200, rank=20).fit(External(matrix, p), 0.1).solve(vectors)
+    found = wf.Arnoldi(iterations=200, rank=20).fit(External(matrix, p), 0.1).solve(vectors)
     values, basis = torch.linalg.eigh(matrix)
     top = basis[:, -20:]
     torch.testing.assert_close(found.x, top / (values[-20:] + 0.1) @ top.T @ vectors, rtol=1e-6, atol=1e-8)
@@ -67,17 +67,17 @@ def test_what_is_left_out_is_told() -> None:
 def test_negative_eigenvalues_give_no_nan(rank: int | None) -> None:
     """dattri 0.3.0 takes square roots of the negative eigenvalues of an untrained network's Hessian."""
     case = problem("mlp")
-    assert torch.linalg.eigvalsh(wh.Hessian().fit(case.problem).dense())[0] < 0
-    method = wh.InfluenceFunction(wh.IHVP(wh.Hessian(), wh.Arnoldi(iterations=case.problem.size, rank=rank), damping=0.01))
-    assert torch.isfinite(wh.attribute(method, case.problem, case.queries).values).all()
-    assert (wh.self_influence(method, case.problem) >= 0).all()
+    assert torch.linalg.eigvalsh(wf.Hessian().fit(case.problem).dense())[0] < 0
+    method = wf.InfluenceFunction(wf.IHVP(wf.Hessian(), wf.Arnoldi(iterations=case.problem.size, rank=rank), damping=0.01))
+    assert torch.isfinite(wf.attribute(method, case.problem, case.queries).values).all()
+    assert (wf.self_influence(method, case.problem) >= 0).all()
 
 
 def test_the_complement_taken_as_flat_is_nearer_the_truth() -> None:
     p = problem("mlp").problem
-    operator, vectors = wh.GaussNewton().fit(p), torch.randn(p.size, 5, dtype=p.dtype)
-    exact = wh.Exact().fit(operator, 0.05).solve(vectors).x
-    plain, flat = (wh.Arnoldi(iterations=12, rank=8, complement=kept).fit(operator, 0.05).solve(vectors).x for kept in (None, "damping"))
+    operator, vectors = wf.GaussNewton().fit(p), torch.randn(p.size, 5, dtype=p.dtype)
+    exact = wf.Exact().fit(operator, 0.05).solve(vectors).x
+    plain, flat = (wf.Arnoldi(iterations=12, rank=8, complement=kept).fit(operator, 0.05).solve(vectors).x for kept in (None, "damping"))
     assert (flat - exact).norm() < 0.7 * (plain - exact).norm()
 
 
@@ -86,8 +86,8 @@ def test_the_complement_taken_as_flat_is_nearer_the_truth() -> None:
 def test_products_and_self_influence_agree_with_solutions(complement: str | None, queries: int) -> None:
     named = problem("convolution")
     p = named.problem
-    ihvp = wh.IHVP(wh.GaussNewton(), wh.Arnoldi(iterations=10, rank=4, complement=complement), damping=0.1).fit(p)  # pyright: ignore[reportArgumentType]
-    from whence.gradients import Gradients
+    ihvp = wf.IHVP(wf.GaussNewton(), wf.Arnoldi(iterations=10, rank=4, complement=complement), damping=0.1).fit(p)  # pyright: ignore[reportArgumentType]
+    from wherefrom.gradients import Gradients
 
     rows = Gradients(p).losses(next(p.batches(size=9)))
     asked, x = rows.select(slice(0, queries)), ihvp.solve(rows).x
@@ -99,14 +99,14 @@ def test_products_and_self_influence_agree_with_solutions(complement: str | None
 
 def test_bad_settings_are_one_sentence() -> None:
     p = problem("mlp").problem
-    operator = wh.GaussNewton().fit(p)
-    with pytest.raises(wh.UsageError, match="keeps nothing"):
-        wh.Arnoldi(rank=0)
-    with pytest.raises(wh.UsageError, match="'flat' is unknown"):
-        wh.Arnoldi(complement="flat")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(wh.UsageError, match="divides by the damping"):
-        wh.Arnoldi(complement="damping").fit(operator, 0.0)
-    with pytest.raises(wh.UsageError, match="one damping for all layers"):
-        wh.Arnoldi().fit(operator, torch.ones(p.size, 1, dtype=p.dtype))
-    with pytest.raises(wh.UsageError, match="is positive; use GaussNewton"):
-        wh.Arnoldi().fit(External(-torch.eye(p.size, dtype=p.dtype), p), 0.1)
+    operator = wf.GaussNewton().fit(p)
+    with pytest.raises(wf.UsageError, match="keeps nothing"):
+        wf.Arnoldi(rank=0)
+    with pytest.raises(wf.UsageError, match="'flat' is unknown"):
+        wf.Arnoldi(complement="flat")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(wf.UsageError, match="divides by the damping"):
+        wf.Arnoldi(complement="damping").fit(operator, 0.0)
+    with pytest.raises(wf.UsageError, match="one damping for all layers"):
+        wf.Arnoldi().fit(operator, torch.ones(p.size, 1, dtype=p.dtype))
+    with pytest.raises(wf.UsageError, match="is positive; use GaussNewton"):
+        wf.Arnoldi().fit(External(-torch.eye(p.size, dtype=p.dtype), p), 0.1)

@@ -6,21 +6,21 @@ from helpers.layers import CASES, layer_problem
 from helpers.problems import problem
 from torch import nn
 
-import whence as wh
-from whence.curvature import BlockEigen
-from whence.gradients import Gradients, Rows
-from whence.solvers.eigen import EigenInverse
+import wherefrom as wf
+from wherefrom.curvature import BlockEigen
+from wherefrom.gradients import Gradients, Rows
+from wherefrom.solvers.eigen import EigenInverse
 
 
-def wide(n: int = 60) -> wh.Problem:
+def wide(n: int = 60) -> wf.Problem:
     """Wide enough for scores in the eigenbasis to pay."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(40, 30), nn.Tanh(), nn.Linear(30, 20), nn.Tanh(), nn.Linear(20, 4)).double().eval()
     X = torch.randn(n, 40, dtype=torch.float64) * torch.logspace(0, -2, 40, dtype=torch.float64)
-    return wh.Problem.of(model, wh.cross_entropy(), (X, torch.arange(n) % 4))
+    return wf.Problem.of(model, wf.cross_entropy(), (X, torch.arange(n) % 4))
 
 
-def rows_of(p: wh.Problem) -> Rows:
+def rows_of(p: wf.Problem) -> Rows:
     return Gradients(p).losses(next(p.batches(size=len(p))))
 
 
@@ -29,7 +29,7 @@ def rows_of(p: wh.Problem) -> Rows:
 @pytest.mark.parametrize("damping", [None, 0.3])
 def test_it_solves_what_exact_solves(name: str, damping: float | None) -> None:
     p = layer_problem(name)
-    eigen, exact = (wh.IHVP(wh.EKFAC(), solver, damping).fit(p) for solver in (wh.Eigen(tolerance=0), wh.Exact()))
+    eigen, exact = (wf.IHVP(wf.EKFAC(), solver, damping).fit(p) for solver in (wf.Eigen(tolerance=0), wf.Exact()))
     rows = rows_of(p)
     torch.testing.assert_close(eigen.apply(rows).flat(), exact.apply(rows).flat())
     for power in (1, 2):
@@ -40,8 +40,8 @@ def test_it_solves_what_exact_solves(name: str, damping: float | None) -> None:
 @pytest.mark.parametrize("tolerance", [0.0, 0.003, 0.05])
 def test_scores_in_the_eigenbasis_are_as_close_as_asked(tolerance: float) -> None:
     p = wide()
-    ihvp = wh.IHVP(wh.EKFAC(), wh.Eigen(tolerance=tolerance)).fit(p)
-    exact = wh.IHVP(wh.EKFAC(), wh.Exact()).fit(p)
+    ihvp = wf.IHVP(wf.EKFAC(), wf.Eigen(tolerance=tolerance)).fit(p)
+    exact = wf.IHVP(wf.EKFAC(), wf.Exact()).fit(p)
     rows = rows_of(p)
     found, true = (one.against(rows.select(slice(0, 9)), 10_000)(rows) for one in (ihvp, exact))
     assert isinstance(ihvp.inverse, EigenInverse)
@@ -55,7 +55,7 @@ def test_more_queries_than_training_examples_stay_rows() -> None:
     p = wide(7)
     queries = (torch.randn(12, 40, dtype=torch.float64), torch.arange(12) % 4)
     found, true = (
-        wh.attribute(wh.InfluenceFunction(wh.IHVP(wh.EKFAC(), solver)), p, queries).values for solver in (wh.Eigen(tolerance=0), wh.Exact())
+        wf.attribute(wf.InfluenceFunction(wf.IHVP(wf.EKFAC(), solver)), p, queries).values for solver in (wf.Eigen(tolerance=0), wf.Exact())
     )
     assert found.shape == (12, 7)
     torch.testing.assert_close(found, true)
@@ -63,24 +63,24 @@ def test_more_queries_than_training_examples_stay_rows() -> None:
 
 def test_only_a_curvature_with_eigenvalues_above_zero_will_do() -> None:
     p = problem("softmax").problem
-    with pytest.raises(wh.UsageError, match="does not carry its eigenvalues"):
-        wh.IHVP(wh.GaussNewton(), wh.Eigen()).fit(p)
+    with pytest.raises(wf.UsageError, match="does not carry its eigenvalues"):
+        wf.IHVP(wf.GaussNewton(), wf.Eigen()).fit(p)
     model = nn.Linear(4, 3).double().eval()
-    flat = wh.Problem.of(model, wh.cross_entropy(), (torch.ones(5, 4, dtype=torch.float64), torch.arange(5) % 3))
-    with pytest.raises(wh.UsageError, match="eigenvalues of 0 or below; give a damping above 0"):
-        wh.IHVP(wh.EKFAC(), wh.Eigen(), damping=0.0).fit(flat)
-    scores = wh.attribute(wh.InfluenceFunction(wh.IHVP(wh.EKFAC(), wh.Eigen())), flat, (torch.ones(2, 4, dtype=torch.float64), torch.arange(2)))
+    flat = wf.Problem.of(model, wf.cross_entropy(), (torch.ones(5, 4, dtype=torch.float64), torch.arange(5) % 3))
+    with pytest.raises(wf.UsageError, match="eigenvalues of 0 or below; give a damping above 0"):
+        wf.IHVP(wf.EKFAC(), wf.Eigen(), damping=0.0).fit(flat)
+    scores = wf.attribute(wf.InfluenceFunction(wf.IHVP(wf.EKFAC(), wf.Eigen())), flat, (torch.ones(2, 4, dtype=torch.float64), torch.arange(2)))
     assert torch.isfinite(scores.values).all()
 
 
-@pytest.mark.parametrize("rough", [wh.KFAC(), wh.EKFAC()])
-def test_conjugate_gradients_are_preconditioned_by_it(rough: wh.Curvature) -> None:
+@pytest.mark.parametrize("rough", [wf.KFAC(), wf.EKFAC()])
+def test_conjugate_gradients_are_preconditioned_by_it(rough: wf.curvature.Curvature) -> None:
     torch.manual_seed(0)
     X = torch.randn(500, 30, dtype=torch.float64) * torch.logspace(0, -2, 30, dtype=torch.float64)
-    p = wh.Problem.of(nn.Linear(30, 4).double().eval(), wh.cross_entropy(), (X, torch.arange(500) % 4))
+    p = wf.Problem.of(nn.Linear(30, 4).double().eval(), wf.cross_entropy(), (X, torch.arange(500) % 4))
     vectors = rows_of(p).select(slice(0, 1)).flat().T
     plain, helped = (
-        wh.IHVP(wh.GaussNewton(), solver, damping=1e-5).fit(p).inverse.solve(vectors) for solver in (wh.CG(), wh.CG(preconditioner=rough))
+        wf.IHVP(wf.GaussNewton(), solver, damping=1e-5).fit(p).inverse.solve(vectors) for solver in (wf.CG(), wf.CG(preconditioner=rough))
     )
     torch.testing.assert_close(helped.x, plain.x, rtol=1e-4, atol=1e-6)
     assert helped.iterations < plain.iterations / 2
@@ -88,10 +88,10 @@ def test_conjugate_gradients_are_preconditioned_by_it(rough: wh.Curvature) -> No
 
 def test_attribute_top_and_self_influence_take_it_like_any_other() -> None:
     p = wide()
-    ihvp = wh.IHVP(wh.EKFAC(), wh.Eigen(tolerance=0)).fit(p)
+    ihvp = wf.IHVP(wf.EKFAC(), wf.Eigen(tolerance=0)).fit(p)
     assert isinstance(ihvp.operator, BlockEigen)
     queries = next(p.batches(size=7))
-    table = wh.attribute(wh.InfluenceFunction(ihvp), p, (queries.inputs, queries.targets))
-    one = wh.attribute(wh.InfluenceFunction(ihvp), p, (queries.inputs, queries.targets), aggregate=True)
+    table = wf.attribute(wf.InfluenceFunction(ihvp), p, (queries.inputs, queries.targets))
+    one = wf.attribute(wf.InfluenceFunction(ihvp), p, (queries.inputs, queries.targets), aggregate=True)
     torch.testing.assert_close(one.values, table.values.sum(0, keepdim=True))
-    torch.testing.assert_close(wh.self_influence(wh.InfluenceFunction(ihvp), p)[:7], table.values.diagonal())
+    torch.testing.assert_close(wf.self_influence(wf.InfluenceFunction(ihvp), p)[:7], table.values.diagonal())

@@ -5,25 +5,25 @@ import torch
 from helpers import reference
 from helpers.problems import problem
 
-import whence as wh
-from whence.gradients import Gradients
+import wherefrom as wf
+from wherefrom.gradients import Gradients
 
 
 def test_default_damping_is_0_where_the_curvature_is_positive_definite() -> None:
-    assert wh.IHVP(wh.Hessian(), wh.Exact()).fit(problem("softmax").problem).damping == 0
-    assert wh.IHVP(wh.GaussNewton(), wh.Exact()).fit(problem("mlp").problem).damping == 0
+    assert wf.IHVP(wf.Hessian(), wf.Exact()).fit(problem("softmax").problem).damping == 0
+    assert wf.IHVP(wf.GaussNewton(), wf.Exact()).fit(problem("mlp").problem).damping == 0
 
 
 def test_default_damping_is_a_tenth_of_the_mean_eigenvalue_otherwise() -> None:
     p = problem("ridge, l2 on the weight alone").problem
-    fitted = wh.IHVP(wh.Hessian(), wh.Exact()).fit(p)
+    fitted = wf.IHVP(wf.Hessian(), wf.Exact()).fit(p)
     assert fitted.damping == pytest.approx(0.1 * float(reference.hessian(p).diagonal().mean()))
-    assert wh.IHVP(wh.Hessian(), wh.Exact(), damping=0.5).fit(p).damping == 0.5
+    assert wf.IHVP(wf.Hessian(), wf.Exact(), damping=0.5).fit(p).damping == 0.5
 
 
 def test_applies_the_inverse_to_rows() -> None:
     p = problem("mlp").problem
-    fitted = wh.IHVP(wh.GaussNewton(), wh.Exact()).fit(p)
+    fitted = wf.IHVP(wf.GaussNewton(), wf.Exact()).fit(p)
     rows = Gradients(p).losses(reference.whole(p))
     expected = torch.linalg.solve(reference.gauss_newton(p), reference.gradients(p).T).T
     torch.testing.assert_close(fitted.apply(rows).flat(), expected, rtol=1e-8, atol=1e-9)
@@ -31,38 +31,38 @@ def test_applies_the_inverse_to_rows() -> None:
 
 def test_another_problem_is_refused_and_the_same_reused() -> None:
     p = problem("softmax").problem
-    fitted = wh.IHVP(wh.Hessian(), wh.Exact()).fit(p)
+    fitted = wf.IHVP(wf.Hessian(), wf.Exact()).fit(p)
     assert fitted.fit(p) is fitted
-    with pytest.raises(wh.UsageError, match="fitted on other weights, data or another objective"):
+    with pytest.raises(wf.UsageError, match="fitted on other weights, data or another objective"):
         fitted.fit(p.without([0]))
 
 
 def test_any_matrix_stands_in_for_a_curvature() -> None:
     case = problem("softmax")
-    eye = wh.IHVP(torch.eye(15, dtype=torch.float64), wh.CG(), damping=0.0)
-    found = wh.attribute(wh.InfluenceFunction(eye), case.problem, case.queries)
-    dots = wh.attribute(wh.GradientDot(), case.problem, case.queries)
+    eye = wf.IHVP(torch.eye(15, dtype=torch.float64), wf.CG(), damping=0.0)
+    found = wf.attribute(wf.InfluenceFunction(eye), case.problem, case.queries)
+    dots = wf.attribute(wf.GradientDot(), case.problem, case.queries)
     torch.testing.assert_close(found.values * len(case.problem), dots.values)
 
 
 def test_negative_damping_is_refused() -> None:
-    with pytest.raises(wh.UsageError, match="would take curvature away"):
-        wh.IHVP(damping=-1.0)
+    with pytest.raises(wf.UsageError, match="would take curvature away"):
+        wf.IHVP(damping=-1.0)
 
 
 def test_settings_print_compare_and_hash() -> None:
-    assert wh.IHVP() == wh.IHVP(wh.GaussNewton(), wh.Exact()) and len({wh.IHVP(), wh.IHVP()}) == 1
-    assert repr(wh.IHVP(wh.Hessian(), wh.CG(tolerance=1e-4))).startswith("IHVP(curvature=Hessian(), solver=CG(tolerance=0.0001")
+    assert wf.IHVP() == wf.IHVP(wf.GaussNewton(), wf.Exact()) and len({wf.IHVP(), wf.IHVP()}) == 1
+    assert repr(wf.IHVP(wf.Hessian(), wf.CG(tolerance=1e-4))).startswith("IHVP(curvature=Hessian(), solver=CG(tolerance=0.0001")
 
 
 def test_refitted_keeps_the_damping() -> None:
     p = problem("mlp, weights alone").problem
-    fitted = wh.IHVP(wh.KFAC(), wh.Eigen()).fit(p)
+    fitted = wf.IHVP(wf.KFAC(), wf.Eigen()).fit(p)
     again = fitted.refitted(p.without([0, 1]))
     assert again.damping is fitted.damping and again.fingerprint == p.without([0, 1]).fingerprint()
-    plain = wh.IHVP(wh.GaussNewton(), wh.Exact(), damping=0.3).fit(p).refitted(p.without([0]))
+    plain = wf.IHVP(wf.GaussNewton(), wf.Exact(), damping=0.3).fit(p).refitted(p.without([0]))
     rows = Gradients(p).losses(reference.whole(p))
     expected = torch.linalg.solve(reference.gauss_newton(p.without([0])) + 0.3 * torch.eye(p.size).to(p.dtype), rows.flat().T).T
     torch.testing.assert_close(plain.apply(rows).flat(), expected, rtol=1e-8, atol=1e-9)
-    with pytest.raises(wh.UsageError, match="from outside cannot be fitted"):
-        wh.IHVP(torch.eye(p.size, dtype=p.dtype), wh.Exact(), damping=0.0).fit(p).refitted(p)
+    with pytest.raises(wf.UsageError, match="from outside cannot be fitted"):
+        wf.IHVP(torch.eye(p.size, dtype=p.dtype), wf.Exact(), damping=0.0).fit(p).refitted(p)

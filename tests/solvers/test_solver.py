@@ -2,7 +2,7 @@
 
 import torch
 
-from whence.solvers.solver import relative_residual
+from wherefrom.solvers.solver import relative_residual
 
 
 def test_relative_residual_and_a_column_of_zeros() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from whence.store import write_whole
+from wherefrom.store import write_whole
 
 
 def test_writes_text_and_bytes_and_makes_the_folder(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import whence as wh
-from whence.store import ArrayWriter, read_group, write_group
+import wherefrom as wf
+from wherefrom.store import ArrayWriter, read_group, write_group
 
 ARRAYS = {"a": np.arange(12.0).reshape(3, 4), "names": np.array([["ä", "b"], ["c", "dd"]])}
 
@@ -33,15 +33,15 @@ def test_a_failure_leaves_what_stood_there(tmp_path: Path) -> None:
 
 
 def test_what_is_no_store_of_this_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(wh.UsageError, match="There is no kind store"):
+    with pytest.raises(wf.UsageError, match="There is no kind store"):
         read_group(tmp_path / "none", "kind")
     (tmp_path / "other").mkdir()
-    with pytest.raises(wh.UsageError, match="not a whence store"):
+    with pytest.raises(wf.UsageError, match="not a wherefrom store"):
         read_group(tmp_path / "other", "kind")
-    with pytest.raises(wh.UsageError, match="is no kind store of whence"):
+    with pytest.raises(wf.UsageError, match="is no kind store of wherefrom"):
         write_group(tmp_path / "other", "kind", ARRAYS, {})
     write_group(tmp_path / "x", "kind", ARRAYS, {})
-    with pytest.raises(wh.UsageError, match="holds kind, not rows"):
+    with pytest.raises(wf.UsageError, match="holds kind, not rows"):
         read_group(tmp_path / "x", "rows")
 
 
@@ -51,14 +51,14 @@ def test_another_format_and_a_damaged_chunk_are_refused(tmp_path: Path) -> None:
     content = bytearray(chunk.read_bytes())
     content[50] ^= 255
     chunk.write_bytes(bytes(content))
-    with pytest.raises(wh.UsageError, match="is damaged"):
+    with pytest.raises(wf.UsageError, match="is damaged"):
         read_group(tmp_path / "x", "kind")
     write_group(tmp_path / "y", "kind", ARRAYS, {})
     manifest = tmp_path / "y" / "zarr.json"
     text = json.loads(manifest.read_text())
-    text["attributes"]["whence"]["format"] = 99
+    text["attributes"]["wherefrom"]["format"] = 99
     manifest.write_text(json.dumps(text))
-    with pytest.raises(wh.UsageError, match="store format 99"):
+    with pytest.raises(wf.UsageError, match="store format 99"):
         read_group(tmp_path / "y", "kind")
 
 
@@ -67,7 +67,7 @@ def test_what_is_lost_is_not_read_as_zeros(tmp_path: Path) -> None:
         write_group(tmp_path / "x", "kind", ARRAYS, {})
         target = tmp_path / "x" / lost
         shutil.rmtree(target) if target.is_dir() else target.unlink()
-        with pytest.raises(wh.UsageError, match="is damaged .parts of 'a' are missing"):
+        with pytest.raises(wf.UsageError, match="is damaged .parts of 'a' are missing"):
             read_group(tmp_path / "x", "kind")
     write_group(tmp_path / "z", "kind", {"a": np.zeros((3, 3))}, {})
     assert not read_group(tmp_path / "z", "kind")[0]["a"].any()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-import whence as wh
-from whence.store import read_tensors, write_tensors
+import wherefrom as wf
+from wherefrom.store import read_tensors, write_tensors
 
 
 def test_round_trip_of_any_shape_and_type(tmp_path: Path) -> None:
@@ -20,15 +20,15 @@ def test_round_trip_of_any_shape_and_type(tmp_path: Path) -> None:
 
 def test_what_is_not_there_damaged_or_foreign_is_one_sentence(tmp_path: Path) -> None:
     path = write_tensors(tmp_path / "x", "thing", {"a": torch.ones(100)}, {})
-    with pytest.raises(wh.UsageError, match="There is no thing file"):
+    with pytest.raises(wf.UsageError, match="There is no thing file"):
         read_tensors(tmp_path / "y", "thing")
-    with pytest.raises(wh.UsageError, match="holds thing, not other"):
+    with pytest.raises(wf.UsageError, match="holds thing, not other"):
         read_tensors(path, "other")
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(wh.UsageError, match="is damaged or no safetensors file"):
+    with pytest.raises(wf.UsageError, match="is damaged or no safetensors file"):
         read_tensors(path, "thing")
     path.write_text("no file of tensors")
-    with pytest.raises(wh.UsageError, match="is damaged or no safetensors file"):
+    with pytest.raises(wf.UsageError, match="is damaged or no safetensors file"):
         read_tensors(path, "thing")
 
 
@@ -40,7 +40,7 @@ def test_a_failed_write_leaves_what_stood_there(tmp_path: Path, monkeypatch: pyt
 
         raise SafetensorError("No space left on device")
 
-    monkeypatch.setattr("whence.store.tensors.save_file", full)
-    with pytest.raises(wh.UsageError, match="could not be written.*free some space"):
+    monkeypatch.setattr("wherefrom.store.tensors.save_file", full)
+    with pytest.raises(wf.UsageError, match="could not be written.*free some space"):
         write_tensors(path, "thing", {"a": torch.zeros(3)}, {})
     assert read_tensors(path, "thing")[0]["a"].sum() == 3 and list(tmp_path.iterdir()) == [path]

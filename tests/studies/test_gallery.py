@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from whence.plot.examples import picture_url
-from whence.studies.gallery import SIZE, gallery
+from wherefrom.plot.examples import picture_url
+from wherefrom_studies.gallery import SIZE, gallery
 
 IMAGES = np.random.default_rng(0).uniform(size=(2, 2, 5, 5))
 ROWS = [{"before": before, "after": after} for before, after in IMAGES]

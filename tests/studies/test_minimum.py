@@ -2,14 +2,14 @@
 
 import torch
 
-import whence as wh
-from whence.studies.fragility.iris import Network, flowers
-from whence.studies.minimum import TOLERANCE, Warm, descended, flat, named, risk, written_out
+import wherefrom as wf
+from wherefrom_studies.fragility.iris import Network, flowers
+from wherefrom_studies.minimum import TOLERANCE, Warm, descended, flat, named, risk, written_out
 
 
-def problem() -> wh.Problem:
+def problem() -> wf.Problem:
     X, y = flowers()
-    return wh.Problem.of(Network(1, 4, "tanh", 0.01).built(), wh.cross_entropy(l2=0.01), (X, y)).initialised(0)
+    return wf.Problem.of(Network(1, 4, "tanh", 0.01).built(), wf.cross_entropy(l2=0.01), (X, y)).initialised(0)
 
 
 def test_a_minimum_and_a_retraining_agree_with_newton() -> None:
@@ -17,16 +17,16 @@ def test_a_minimum_and_a_retraining_agree_with_newton() -> None:
     theta, size = descended(start)
     there = start.at(named(start, theta))
     assert size < TOLERANCE and abs(float(risk(start)(theta)[1].norm()) - size) < 1e-12
-    factor = torch.linalg.cholesky(written_out(wh.Hessian(), there, there.restricted("2.*")))
+    factor = torch.linalg.cholesky(written_out(wf.Hessian(), there, there.restricted("2.*")))
     trainer = Warm(factor, [])
     for ids in ([70], [83, 106]):
         found = trainer(there.without(ids), 0)
-        exact = wh.train.newton(1e-10)(there.without(ids), 0).parameters
+        exact = wf.train.newton(1e-10)(there.without(ids), 0).parameters
         assert float((flat(found) - flat(dict(exact))).norm()) < 1e-5
     assert max(trainer.left) < 2 * TOLERANCE
 
 
 def test_the_curvature_written_out_in_parts_is_the_whole() -> None:
     one = problem()
-    for curvature in (wh.Hessian(), wh.GaussNewton()):
+    for curvature in (wf.Hessian(), wf.GaussNewton()):
         torch.testing.assert_close(written_out(curvature, one, one.restricted("2.*")), curvature.fit(one).dense())

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from whence.studies.panels import clouds, colours_of, dots, lines
-from whence.studies.pictures import COLOURS, GREY
+from wherefrom_studies.panels import clouds, colours_of, dots, lines
+from wherefrom_studies.pictures import COLOURS, GREY
 
 
 def test_chance_is_grey_and_given_colours_are_kept() -> None:

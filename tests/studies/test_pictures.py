@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from whence.studies.pictures import against, bars, curves
+from wherefrom_studies.pictures import against, bars, curves
 
 FRAME = pd.DataFrame(
     {"x": [1, 2, 1, 2], "y": [0.1, 0.2, 0.3, 0.4], "s": list("abab"), "p": ["one", "one", "two", "two"], "low": [0.0, None, 0.2, 0.3]}

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-import whence as wh
-from whence.studies import STUDIES
-from whence.studies.fragility import Fragility
-from whence.studies.koh_liang import KohLiang
+import wherefrom as wf
+from wherefrom_studies import STUDIES
+from wherefrom_studies.fragility import Fragility
+from wherefrom_studies.koh_liang import KohLiang
 
-ROOM = Path(wh.__file__).parent / "studies"
+ROOM = Path(wf.__file__).parent / "studies"
 
 
 @pytest.mark.parametrize(
@@ -23,17 +23,17 @@ ROOM = Path(wh.__file__).parent / "studies"
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, object], sentence: str, tmp_path: Path) -> None:
-    with pytest.raises(wh.UsageError, match=sentence):
+    with pytest.raises(wf.UsageError, match=sentence):
         Fragility(tmp_path, **settings)  # type: ignore[arg-type]
 
 
 def test_data_that_are_not_there_or_cannot_be_asked_are_refused_before_work(tmp_path: Path) -> None:
-    with pytest.raises(wh.UsageError, match="nothing at --data"):
+    with pytest.raises(wf.UsageError, match="nothing at --data"):
         KohLiang(tmp_path, data=tmp_path / "none.csv", target="y")
     (tmp_path / "t.csv").write_text("a,y\n" + "u,1\nv,0\n" * 4)
-    with pytest.raises(wh.UsageError, match="needs --target"):
+    with pytest.raises(wf.UsageError, match="needs --target"):
         KohLiang(tmp_path, data=tmp_path / "t.csv")
-    with pytest.raises(wh.UsageError, match="No categorical column"):
+    with pytest.raises(wf.UsageError, match="No categorical column"):
         KohLiang(tmp_path, data=tmp_path / "t.csv", target="y")
 
 
@@ -49,8 +49,8 @@ def test_times_say_what_is_measured() -> None:
 
 
 def test_studies_stand_on_public_names_and_their_own_room() -> None:
-    allowed = ("whence.studies", "whence.progress", "whence.errors")
+    allowed = ("wherefrom_studies", "wherefrom.progress", "wherefrom.errors")
     for path in ROOM.glob("*/*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("whence"):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("wherefrom"):
                 assert node.module.startswith(allowed), f"{path.name}: {node.module}"

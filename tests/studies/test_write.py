@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from whence.studies import Bar, Figure, Found, bar_lines, file_of, mean_of, write_found
-from whence.studies.fragility import Fragility
-from whence.studies.pictures import bars
+from wherefrom_studies import Bar, Figure, Found, bar_lines, file_of, mean_of, write_found
+from wherefrom_studies.fragility import Fragility
+from wherefrom_studies.pictures import bars
 
 
 def found() -> Found:

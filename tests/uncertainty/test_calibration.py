@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from whence.uncertainty.calibration import calibrated
+from wherefrom.uncertainty.calibration import calibrated
 
 
 def test_the_factor_is_found_and_covers() -> None:

@@ -4,29 +4,29 @@ import numpy as np
 import pytest
 import torch
 
-import whence as wh
-from whence.uncertainty.noise import SOURCES as SOURCES_IN_WORDS
-from whence.uncertainty.noise import UnderWeights, drawn_weights, permuted_targets
+import wherefrom as wf
+from wherefrom.uncertainty.noise import SOURCES as SOURCES_IN_WORDS
+from wherefrom.uncertainty.noise import UnderWeights, drawn_weights, permuted_targets
 
 N = 40
-ADAM = wh.train.adam(2, 0.05, batch_size=8)
+ADAM = wf.train.adam(2, 0.05, batch_size=8)
 
 
-def problem_of(**settings: object) -> wh.Problem:
+def problem_of(**settings: object) -> wf.Problem:
     random = torch.Generator().manual_seed(0)
     X = torch.randn(N, 3, dtype=torch.float64, generator=random)
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)).double().eval()
-    return wh.Problem.of(model, wh.cross_entropy(l2=0.05), (X, (X[:, 0] > 0).long()), ids=np.arange(N) * 10, **settings)  # type: ignore[arg-type]
+    return wf.Problem.of(model, wf.cross_entropy(l2=0.05), (X, (X[:, 0] > 0).long()), ids=np.arange(N) * 10, **settings)  # type: ignore[arg-type]
 
 
-METHOD = wh.InfluenceFunction(wh.IHVP(wh.GaussNewton(), wh.Exact(), damping=0.01))
+METHOD = wf.InfluenceFunction(wf.IHVP(wf.GaussNewton(), wf.Exact(), damping=0.01))
 SOURCES = {
-    "Seeds": wh.Seeds(4),
-    "Bootstrap": wh.Bootstrap(4),
-    "resampled": wh.Bootstrap(4, resampled=True),
-    "LastLayerBootstrap": wh.LastLayerBootstrap(4),
-    "PermutedLabels": wh.PermutedLabels(4),
-    "Dampings": wh.Dampings(4),
+    "Seeds": wf.noise.Seeds(4),
+    "Bootstrap": wf.noise.Bootstrap(4),
+    "resampled": wf.noise.Bootstrap(4, resampled=True),
+    "LastLayerBootstrap": wf.noise.LastLayerBootstrap(4),
+    "PermutedLabels": wf.noise.PermutedLabels(4),
+    "Dampings": wf.noise.Dampings(4),
 }
 
 
@@ -37,8 +37,8 @@ def test_runs_differ_repeat_and_leave_the_problem_alone(name: str) -> None:
     draw, again = (SOURCES[name].prepare(METHOD, problem, ADAM) for _ in range(2))
     queries = problem.subset([0, 10]).train
 
-    def scored(run: tuple[wh.Method, wh.Problem]) -> wh.Scores:
-        return wh.attribute(*run, queries, progress=False)
+    def scored(run: tuple[wf.methods.Method, wf.Problem]) -> wf.Scores:
+        return wf.attribute(*run, queries, progress=False)
 
     assert not torch.allclose(scored(draw(0)).values, scored(draw(1)).values)
     first, repeated = scored(draw(1)), scored(again(1))
@@ -48,7 +48,7 @@ def test_runs_differ_repeat_and_leave_the_problem_alone(name: str) -> None:
 
 def test_only_the_last_layer_moves() -> None:
     problem = problem_of()
-    _, moved = wh.LastLayerBootstrap(4).prepare(METHOD, problem, None)(0)
+    _, moved = wf.noise.LastLayerBootstrap(4).prepare(METHOD, problem, None)(0)
     assert [name for name in problem.names if not torch.equal(moved.state[name], problem.state[name])] == ["2.weight", "2.bias"]
 
 
@@ -58,8 +58,8 @@ def test_an_example_is_scored_as_one_of_its_own_weight() -> None:
     weights = torch.ones(N).double()
     weights[3] = 0.0
     queries = problem.subset([0]).train
-    scores = wh.attribute(UnderWeights(METHOD, weights), problem, queries).values[0]
-    assert scores[3] != 0 and torch.allclose(scores[[1, 2]], wh.attribute(METHOD, problem.reweighted(weights), queries).values[0][[1, 2]], rtol=1e-9)
+    scores = wf.attribute(UnderWeights(METHOD, weights), problem, queries).values[0]
+    assert scores[3] != 0 and torch.allclose(scores[[1, 2]], wf.attribute(METHOD, problem.reweighted(weights), queries).values[0][[1, 2]], rtol=1e-9)
 
 
 def test_weights_keep_their_sum_and_are_exponential() -> None:
@@ -84,8 +84,8 @@ def test_labels_are_permuted_and_inputs_are_not() -> None:
 
 def test_checkpoints_are_runs() -> None:
     problem = problem_of()
-    run = wh.train.adam(6, 0.05, batch_size=8, checkpoints=3)(problem, 0)
-    noise = wh.Checkpoints(list(run.checkpoints))
+    run = wf.train.adam(6, 0.05, batch_size=8, checkpoints=3)(problem, 0)
+    noise = wf.noise.Checkpoints(list(run.checkpoints))
     assert noise.runs == 3 and repr(noise) == "Checkpoints(3)"
     _, moved = noise.prepare(METHOD, problem, None)(2)
     assert all(torch.equal(moved.state[name], run.checkpoints[2][name]) for name in problem.names)
@@ -94,12 +94,12 @@ def test_checkpoints_are_runs() -> None:
 def test_what_cannot_vary_is_refused() -> None:
     problem = problem_of()
     for make, said in (
-        (lambda: wh.Seeds(1), "make 2 or more"),
-        (lambda: wh.Dampings(span=1.0), "factor above 1"),
-        (lambda: wh.Seeds().prepare(METHOD, problem, None), "give train="),
-        (lambda: wh.MethodSeeds().prepare(METHOD, problem, None), "has no seed"),
-        (lambda: wh.Dampings().prepare(wh.GradientDot(), problem, None), "no IHVP"),
-        (lambda: wh.Dampings().prepare(wh.InfluenceFunction(wh.IHVP(damping=0.0)), problem, None), "above 0"),
+        (lambda: wf.noise.Seeds(1), "make 2 or more"),
+        (lambda: wf.noise.Dampings(span=1.0), "factor above 1"),
+        (lambda: wf.noise.Seeds().prepare(METHOD, problem, None), "give train="),
+        (lambda: wf.noise.MethodSeeds().prepare(METHOD, problem, None), "has no seed"),
+        (lambda: wf.noise.Dampings().prepare(wf.GradientDot(), problem, None), "no IHVP"),
+        (lambda: wf.noise.Dampings().prepare(wf.InfluenceFunction(wf.IHVP(damping=0.0)), problem, None), "above 0"),
     ):
-        with pytest.raises(wh.UsageError, match=said):
+        with pytest.raises(wf.UsageError, match=said):
             make()

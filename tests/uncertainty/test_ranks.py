@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-import whence as wh
-from whence.uncertainty.moments import Moments, shrunken
-from whence.uncertainty.ranks import critical, pairs_of, rank_bounds
+import wherefrom as wf
+from wherefrom.uncertainty.ranks import critical, pairs_of, rank_bounds
+from wherefrom.uncertainty.run_statistics import Moments, shrunken
 
 
 def test_bounds_count_those_surely_above_and_below() -> None:
     centre, error = np.array([5.0, 4.0, 0.0, -1.0, 3.9]), np.full((5, 5), 1.0)
     low, high = rank_bounds(centre, error, np.arange(5), 1.5, 0.0)
     assert low.tolist() == [1, 1, 4, 4, 1] and high.tolist() == [3, 3, 5, 5, 3]
-    ranks = wh.RankIntervals(low[None], high[None], 3, 0.95)
+    ranks = wf.uncertainty.RankIntervals(low[None], high[None], 3, 0.95)
     assert ranks.core(3).tolist() == [[True, True, False, False, True]] and not ranks.core(2).any() and ranks.possible(2).sum() == 3
-    with pytest.raises(wh.UsageError, match="k=4 is not between 1 and 3"):
+    with pytest.raises(wf.UsageError, match="k=4 is not between 1 and 3"):
         ranks.core(4)
 
 

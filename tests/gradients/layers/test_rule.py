@@ -5,8 +5,8 @@ import torch
 from helpers import reference
 from helpers.layers import CASES, layer_problem
 
-import whence as wh
-from whence.gradients import Gradients
+import wherefrom as wf
+from wherefrom.gradients import Gradients
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 
@@ -47,14 +47,14 @@ def test_products_of_rows_are_those_of_flat_rows(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_scores_are_the_same_whatever_the_batch_size(name: str) -> None:
     problem = layer_problem(name)
-    whole = wh.attribute(wh.GradientDot(), problem, problem.train).values
-    single = wh.Problem.of(problem.model, problem.objective, problem.train, batch_size=2)
-    torch.testing.assert_close(wh.attribute(wh.GradientDot(), single, problem.train).values, whole)
+    whole = wf.attribute(wf.GradientDot(), problem, problem.train).values
+    single = wf.Problem.of(problem.model, problem.objective, problem.train, batch_size=2)
+    torch.testing.assert_close(wf.attribute(wf.GradientDot(), single, problem.train).values, whole)
 
 
 @pytest.mark.parametrize("setting", ["max_norm", "scale_grad_by_freq"])
 def test_tables_that_mix_examples_are_refused(setting: str) -> None:
     model = torch.nn.Sequential(torch.nn.Embedding(9, 3, **{setting: True}), torch.nn.Flatten(1)).eval()
-    problem = wh.Problem.of(model, wh.cross_entropy(), (torch.randint(0, 9, (6, 1)), torch.randint(0, 3, (6,))))
-    with pytest.raises(wh.UsageError, match=f"{setting}.*turn it off"):
+    problem = wf.Problem.of(model, wf.cross_entropy(), (torch.randint(0, 9, (6, 1)), torch.randint(0, 3, (6,))))
+    with pytest.raises(wf.UsageError, match=f"{setting}.*turn it off"):
         Gradients(problem)

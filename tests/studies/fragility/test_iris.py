@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-import whence as wh
-from whence.studies.fragility.iris import FORMS, LEFT_OUT, QUERY, Network, flowers, one_seed
+import wherefrom as wf
+from wherefrom_studies.fragility.iris import FORMS, LEFT_OUT, QUERY, Network, flowers, one_seed
 
 
 def test_the_query_is_the_flower_of_highest_loss() -> None:
     X, y = flowers()
-    problem = wh.Problem.of(Network(1, 5, "tanh", 0.005).built(), wh.cross_entropy(l2=0.005), (X, y))
-    problem = problem.at(wh.train.newton()(problem.initialised(0), 0).parameters)
+    problem = wf.Problem.of(Network(1, 5, "tanh", 0.005).built(), wf.cross_entropy(l2=0.005), (X, y))
+    problem = problem.at(wf.train.newton()(problem.initialised(0), 0).parameters)
     (batch,) = problem.batches(size=150)
     assert int(problem.losses(problem.outputs(batch.inputs), batch).argmax()) == QUERY
 

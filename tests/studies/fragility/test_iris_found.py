@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from whence.studies.fragility.iris_found import ALL, DECAY, FORMS, bars, figures, findings, full_grid, losses, seeds_of, totals
-from whence.studies.fragility.summary import summed, tabled
+from wherefrom_studies.fragility.iris_found import ALL, DECAY, FORMS, bars, figures, findings, full_grid, losses, seeds_of, totals
+from wherefrom_studies.fragility.summary import summed, tabled
 
 UNSAID = ("Newton stopped at 1e-3", "The curvature is not positive definite", "every true change is the same")
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from whence.studies.fragility.mnist import FORMS, Convolutions, one_seed
+from wherefrom_studies.fragility.mnist import FORMS, Convolutions, one_seed
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whence.studies.fragility.mnist import Convolutions
-from whence.studies.fragility.mnist_found import ALL, DECAY, FORMS, figures, findings, numbered, seeds_of, totals
-from whence.studies.fragility.summary import tabled
+from wherefrom_studies.fragility.mnist import Convolutions
+from wherefrom_studies.fragility.mnist_found import ALL, DECAY, FORMS, figures, findings, numbered, seeds_of, totals
+from wherefrom_studies.fragility.summary import tabled
 
 KINDS = ["high loss"] * 3 + ["any"] * 3
 

@@ -1,6 +1,6 @@
 """The grids of the full and quick forms."""
 
-from whence.studies.fragility import iris_found, mnist_found
+from wherefrom_studies.fragility import iris_found, mnist_found
 
 
 def test_grids_hold_no_network_twice() -> None:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from whence.studies.fragility.summary import lost, named, silent, summed, tabled
+from wherefrom_studies.fragility.summary import lost, named, silent, summed, tabled
 
 FORM = "all layers"
 

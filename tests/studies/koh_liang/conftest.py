@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from whence.studies.koh_liang.flipping import Digits, Model
+from wherefrom_studies.koh_liang.flipping import Digits, Model
 
 
 @pytest.fixture

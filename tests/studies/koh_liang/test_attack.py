@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whence.studies.koh_liang import KohLiang
-from whence.studies.koh_liang.attack import CLOSEST, DRAWN, PUBLISHED, attack, lines, numbered
-from whence.studies.koh_liang.flipping import TOP
+from wherefrom_studies.koh_liang import KohLiang
+from wherefrom_studies.koh_liang.attack import CLOSEST, DRAWN, PUBLISHED, attack, lines, numbered
+from wherefrom_studies.koh_liang.flipping import TOP
 
 NEVER = float("nan")
 
@@ -49,7 +49,7 @@ def test_lines_start_at_none_and_rise(table: pd.DataFrame) -> None:
 
 
 def test_the_attack_flips_what_random_signs_do_not(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
     found = attack(KohLiang(tmp_path, quick=True, seeds=1))
     (table,) = found.tables.values()
     near, others = (table[table["kind"] == kind] for kind in (CLOSEST, DRAWN))

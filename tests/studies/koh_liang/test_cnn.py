@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import torch
 
-import whence as wh
-from whence.studies.koh_liang import KohLiang
-from whence.studies.koh_liang.cnn import DAMPED, EXACT, FORMS, LAST, LEVERAGE, cnn, compared, network, numbered
+import wherefrom as wf
+from wherefrom_studies.koh_liang import KohLiang
+from wherefrom_studies.koh_liang.cnn import DAMPED, EXACT, FORMS, LAST, LEVERAGE, cnn, compared, network, numbered
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def table() -> pd.DataFrame:
 
 
 def test_the_last_layer_is_the_linear_one() -> None:
-    problem = wh.Problem.of(network(), wh.cross_entropy(), (torch.rand(4, 1, 14, 14, dtype=torch.float64), torch.arange(4)))
+    problem = wf.Problem.of(network(), wf.cross_entropy(), (torch.rand(4, 1, 14, 14, dtype=torch.float64), torch.arange(4)))
     assert problem.size == 1360 and problem.restricted(LAST).size == 970
 
 
@@ -39,8 +39,8 @@ def test_numbers_are_medians_over_seeds(table: pd.DataFrame) -> None:
 
 
 def test_a_seed_without_a_minimum_says_why_and_is_counted(data_folder: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
-    monkeypatch.setattr("whence.studies.minimum.MOST", 3)
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
+    monkeypatch.setattr("wherefrom_studies.minimum.MOST", 3)
     (row,) = compared(7, 0.01, 30, 1, 1, 1)
     assert row["seed"] == 7 and row["why not"].startswith("Training ")
     found = numbered("n", pd.concat([table, pd.DataFrame([row])], ignore_index=True))
@@ -50,7 +50,7 @@ def test_a_seed_without_a_minimum_says_why_and_is_counted(data_folder: Path, tab
 
 
 def test_leverage_puts_the_slope_right(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
     found = cnn(KohLiang(tmp_path, quick=True, seeds=1))
     slope, r = ({form: found.value(f"cnn/0.01/{form}/{what}") or 0 for form in FORMS} for what in ("slope", "pearson"))
     assert abs(slope[LEVERAGE] - 1) < 0.1 < 0.5 < abs(slope[EXACT] - 1) < abs(slope[DAMPED] - 1)

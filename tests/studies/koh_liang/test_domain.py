@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from whence.studies.koh_liang import KohLiang
-from whence.studies.koh_liang.domain import asked, hospital, own, titanic
+from wherefrom_studies.koh_liang import KohLiang
+from wherefrom_studies.koh_liang.domain import asked, hospital, own, titanic
 
 
 def test_the_planted_children_come_first_by_far() -> None:

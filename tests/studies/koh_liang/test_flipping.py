@@ -7,21 +7,21 @@ import pytest
 import torch
 from helpers.problems import problem
 
-import whence as wh
-from whence.studies.koh_liang.flipping import RADIUS, TOP, Chord, Digits, Flipped, Model, pictured
+import wherefrom as wf
+from wherefrom_studies.koh_liang.flipping import RADIUS, TOP, Chord, Digits, Flipped, Model, pictured
 
 
 def test_the_chord_ends_where_newton_does() -> None:
     p = problem("logistic").problem
     changed = p.replaced([3], torch.full((1, 4), 5.0, dtype=torch.float64))
-    found = Chord(wh.IHVP().fit(p))(changed, 0)
-    for name, value in wh.train.newton(1e-12)(changed, 0).parameters.items():
+    found = Chord(wf.IHVP().fit(p))(changed, 0)
+    for name, value in wf.train.newton(1e-12)(changed, 0).parameters.items():
         torch.testing.assert_close(found[name], value, atol=1e-7, rtol=1e-7)
 
 
 def test_a_chord_that_leads_nowhere_is_drawn_anew() -> None:
     p = problem("logistic").problem
-    stale = wh.IHVP().fit(p.at({name: value + 4 for name, value in p.parameters.items()}))
+    stale = wf.IHVP().fit(p.at({name: value + 4 for name, value in p.parameters.items()}))
     chord = Chord(stale)
     found = chord(p.at({name: value + 0.5 for name, value in p.parameters.items()}), 0)
     assert chord.ihvp is not stale
@@ -30,8 +30,8 @@ def test_a_chord_that_leads_nowhere_is_drawn_anew() -> None:
 
 
 def test_digits_are_fours_and_nines_of_the_files_rows(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
-    whole, one, two = wh.datasets.mnist("test"), Digits.of("test", 50, 2, seed=1), Digits.of("test", 50, 2, seed=1)
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
+    whole, one, two = wf.datasets.mnist("test"), Digits.of("test", 50, 2, seed=1), Digits.of("test", 50, 2, seed=1)
     places = [list(whole.ids).index(key) for key in one.ids]
     assert set(whole.y[places].tolist()) == {4, 9} and torch.equal(one.y, (whole.y[places] == 9).double())
     corners = whole.X[places].view(50, 14, 2, 14, 2).double().mean((2, 4))
@@ -52,7 +52,7 @@ def test_margins_say_which_digits_are_closest(model: Model) -> None:
 
 def test_concentration_is_the_ten_largest_over_all(model: Model) -> None:
     places = model.closest(3)
-    scores = wh.attribute(wh.InfluenceFunction(wh.IHVP(wh.Hessian(), wh.Exact())), model.problem, model.queries(places)).values.abs().numpy()
+    scores = wf.attribute(wf.InfluenceFunction(wf.IHVP(wf.Hessian(), wf.Exact())), model.problem, model.queries(places)).values.abs().numpy()
     brute = np.sort(scores)[:, ::-1][:, :TOP].sum(1) / scores.sum(1)
     np.testing.assert_allclose(model.concentration(places).shares, brute, rtol=1e-6)
 
@@ -69,7 +69,7 @@ def test_an_attack_in_two_rounds_is_the_attack_in_one(model: Model) -> None:
 
 def test_a_picture_shows_the_change_five_times_about_grey(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[dict[str, np.ndarray]] = []
-    monkeypatch.setattr("whence.studies.koh_liang.flipping.gallery", shown.extend)
+    monkeypatch.setattr("wherefrom_studies.koh_liang.flipping.gallery", shown.extend)
     places = model.closest(3)
     pictured(model, places, model.attacked(places, 1, stop=True), 2)
     assert len(shown) == 2 and all(image.shape == (4, 4) for row in shown for image in row.values())

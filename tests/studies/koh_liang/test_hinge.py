@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-import whence as wh
-from whence.studies.koh_liang import KohLiang
-from whence.studies.koh_liang.hinge import L2, hinge, svm
+import wherefrom as wf
+from wherefrom_studies.koh_liang import KohLiang
+from wherefrom_studies.koh_liang.hinge import L2, hinge, svm
 
 
 def test_the_machine_is_at_the_minimum_of_its_objective() -> None:
     X, y = torch.randn(40, 5, dtype=torch.float64), torch.arange(40) % 2
     model = torch.nn.Linear(5, 1, bias=False, dtype=torch.float64).eval()
-    problem = wh.Problem.of(model, wh.smooth_hinge(0.0, l2=L2), (X, y))
+    problem = wf.Problem.of(model, wf.smooth_hinge(0.0, l2=L2), (X, y))
 
-    def risk(weights: torch.Tensor, problem: wh.Problem) -> float:
+    def risk(weights: torch.Tensor, problem: wf.Problem) -> float:
         (batch,) = problem.batches(size=40)
         there = problem.at({"weight": weights})
         losses = there.losses(there.outputs(batch.inputs), batch)
@@ -29,7 +29,7 @@ def test_the_machine_is_at_the_minimum_of_its_objective() -> None:
 
 
 def test_smoothing_foretells_retraining_and_the_hinge_itself_does_not(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
     found = hinge(KohLiang(tmp_path, quick=True))
     r, slope = (found.value(f"hinge/5000 images/t=0.001/{what}") for what in ("pearson", "slope"))
     plain = found.value("hinge/5000 images/t=0/pearson")

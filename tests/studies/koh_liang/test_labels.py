@@ -8,9 +8,9 @@ import torch
 from scipy.linalg import solve_triangular
 from scipy.sparse import csr_matrix
 
-import whence as wh
-from whence.studies.koh_liang import KohLiang
-from whence.studies.koh_liang.labels import L2, labels, logistic, narrowed, ranked
+import wherefrom as wf
+from wherefrom_studies.koh_liang import KohLiang
+from wherefrom_studies.koh_liang.labels import L2, labels, logistic, narrowed, ranked
 
 
 def test_narrowed_rows_have_the_same_self_influence() -> None:
@@ -22,15 +22,15 @@ def test_narrowed_rows_have_the_same_self_influence() -> None:
     own = []
     for rows, theta in ((X, weights), (narrow, solve_triangular(narrow, X @ weights, lower=True))):
         model = torch.nn.Linear(rows.shape[1], 1, bias=False, dtype=torch.float64).eval()
-        problem = wh.Problem.of(model, wh.binary_cross_entropy(l2=L2), (torch.from_numpy(rows), torch.from_numpy(y)))
+        problem = wf.Problem.of(model, wf.binary_cross_entropy(l2=L2), (torch.from_numpy(rows), torch.from_numpy(y)))
         problem = problem.at({"weight": torch.from_numpy(theta)[None]})
-        own.append(wh.self_influence(wh.InfluenceFunction(wh.IHVP(wh.Hessian(), wh.Exact())), problem))
+        own.append(wf.self_influence(wf.InfluenceFunction(wf.IHVP(wf.Hessian(), wf.Exact())), problem))
     assert torch.allclose(own[0], own[1], rtol=1e-3)
     assert set(ranked(narrow, y, X @ weights, 0)) == {"influence", "loss", "random"}
 
 
 def test_influence_finds_more_than_loss_and_chance(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
     found = labels(KohLiang(tmp_path, quick=True))
     for form in ("presence", "counts"):
         by = {name: found.value(f"labels/{form}/{name}/fixed at 30 %") or 0 for name in ("influence", "loss", "random")}

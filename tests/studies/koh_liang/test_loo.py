@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from whence.studies.koh_liang import KohLiang
-from whence.studies.koh_liang.loo import loo
+from wherefrom_studies.koh_liang import KohLiang
+from wherefrom_studies.koh_liang.loo import loo
 
 
 def test_the_quick_form_lies_on_the_line(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
     found = loo(KohLiang(tmp_path, quick=True))
 
     def of(form: str, what: str) -> float:

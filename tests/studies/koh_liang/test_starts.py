@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import whence as wh
-from whence.studies.koh_liang import KohLiang, starts
-from whence.studies.koh_liang.starts_ranked import DEEP, EARLY, MINIMUM
+import wherefrom as wf
+from wherefrom_studies.koh_liang import KohLiang, starts
+from wherefrom_studies.koh_liang.starts_ranked import DEEP, EARLY, MINIMUM
 
 
 def scores(seed: int, noise: float) -> list[dict[str, float]]:
@@ -41,7 +41,7 @@ def test_one_seed_becomes_two_starts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = starts.ranked(KohLiang(tmp_path, quick=True, seeds=1))
     assert found.numbers[f"starts/{DEEP}/spearman"].seeds == (0, 1)
     monkeypatch.setitem(starts.CELLS, DEEP, lost)
-    with pytest.raises(wh.UsageError, match="more --seeds"):
+    with pytest.raises(wf.UsageError, match="more --seeds"):
         starts.ranked(KohLiang(tmp_path / "other", quick=True, seeds=1))
 
 
@@ -54,7 +54,7 @@ def test_a_spread_is_the_mean_the_least_and_the_most() -> None:
 
 
 def test_the_quick_form_tells_starts_apart(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
     found = starts.starts(KohLiang(tmp_path, quick=True, seeds=2))
     agreed = {name: found.value(f"starts/{name}/spearman") or 0 for name in (MINIMUM, EARLY, DEEP)}
     assert agreed[MINIMUM] > 0.9999 > agreed[EARLY] > 0.9 > 0.85 > agreed[DEEP] > 0.3

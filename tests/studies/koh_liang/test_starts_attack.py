@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-import whence as wh
-from whence.studies.koh_liang.flipping import TOLERANCE, TOP, Model
-from whence.studies.koh_liang.starts_attack import L2, attacked, network, trained
+import wherefrom as wf
+from wherefrom_studies.koh_liang.flipping import TOLERANCE, TOP, Model
+from wherefrom_studies.koh_liang.starts_attack import L2, attacked, network, trained
 
 
 @pytest.fixture
 def small(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Model:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
     return trained(0, 60, 2)
 
 
@@ -22,8 +22,8 @@ def test_the_last_layer_is_at_its_minimum_and_the_others_are_held(small: Model) 
     assert {name: value.shape[-1] for name, value in problem.parameters.items()} == {"8.weight": 32, "8.bias": 1}
     (batch,) = problem.batches(size=60)
     features = torch.nn.Sequential(*list(problem.model.children())[:-1])(batch.inputs).detach()
-    alone = wh.Problem.of(torch.nn.Linear(32, 1).double().eval(), wh.binary_cross_entropy(l2=L2), (features, batch.targets))
-    exact = wh.train.newton(TOLERANCE)(alone, 0).parameters
+    alone = wf.Problem.of(torch.nn.Linear(32, 1).double().eval(), wf.binary_cross_entropy(l2=L2), (features, batch.targets))
+    exact = wf.train.newton(TOLERANCE)(alone, 0).parameters
     torch.testing.assert_close(problem.parameters["8.weight"], exact["weight"], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(problem.parameters["8.bias"], exact["bias"], atol=1e-5, rtol=1e-5)
 
@@ -34,7 +34,7 @@ def test_an_attack_leaves_the_layers_below_as_they_were(small: Model) -> None:
     (first, _) = small.attacked(places, 1, stop=False).attacked
     assert all(torch.equal(before[name], value) for name, value in small.problem.model.state_dict().items())
     again = small.problem.replaced(first.ids, first.inputs)
-    again = again.at(wh.train.newton(TOLERANCE)(again, 0).parameters)
+    again = again.at(wf.train.newton(TOLERANCE)(again, 0).parameters)
     with torch.no_grad():
         loss = torch.nn.functional.binary_cross_entropy_with_logits(again.outputs(small.test.X[places[:1]])[:, 0], small.test.y[places[:1]])
     assert first.aimed.measurements[1] == pytest.approx(float(loss), abs=1e-6)

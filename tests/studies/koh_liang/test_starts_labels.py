@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-import whence as wh
-from whence.studies.koh_liang.labels import L2, words
-from whence.studies.koh_liang.starts_labels import EPOCHS, HIDDEN, RATE, WORDS, found
+import wherefrom as wf
+from wherefrom_studies.koh_liang.labels import L2, words
+from wherefrom_studies.koh_liang.starts_labels import EPOCHS, HIDDEN, RATE, WORDS, found
 
 MAILS = 300
 
 
 @pytest.fixture(autouse=True)
 def mails(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
 
 
 def test_the_loss_finds_what_it_finds_by_hand() -> None:
@@ -27,8 +27,8 @@ def test_the_loss_finds_what_it_finds_by_hand() -> None:
     flipped = np.random.default_rng(1).choice(240, 24, replace=False)
     wrong[flipped] = 1 - wrong[flipped]
     model = nn.Sequential(nn.Linear(X.shape[1], HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1)).eval()
-    problem = wh.Problem.of(model, wh.binary_cross_entropy(l2=L2), (X, torch.from_numpy(wrong)))
-    problem = problem.at(wh.train.adam(EPOCHS, RATE, batch_size=64)(problem, 2).parameters)
+    problem = wf.Problem.of(model, wf.binary_cross_entropy(l2=L2), (X, torch.from_numpy(wrong)))
+    problem = problem.at(wf.train.adam(EPOCHS, RATE, batch_size=64)(problem, 2).parameters)
     with torch.no_grad():
         losses = nn.functional.softplus(problem.outputs(X)[:, 0] * torch.from_numpy(1.0 - 2 * wrong).float())
     order = losses.argsort(descending=True).tolist()

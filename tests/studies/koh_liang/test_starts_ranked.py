@@ -9,13 +9,13 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-import whence as wh
-from whence.studies.koh_liang.starts_ranked import L2, QUERIES, TOP, agreeing, convolutions, softmax
+import wherefrom as wf
+from wherefrom_studies.koh_liang.starts_ranked import L2, QUERIES, TOP, agreeing, convolutions, softmax
 
 
 @pytest.fixture(autouse=True)
 def digits(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
 
 
 def wide(rows: list[dict[str, float]]) -> np.ndarray:
@@ -39,7 +39,7 @@ def test_agreement_is_over_every_two_starts() -> None:
 
 def test_one_start_agrees_with_none() -> None:
     rows = [{"seed": 0, "query": 0, "train": t, "score": float(t)} for t in range(20)]
-    with pytest.raises(wh.UsageError, match="two to agree"):
+    with pytest.raises(wf.UsageError, match="two to agree"):
         agreeing(pd.DataFrame([*rows, {"seed": 1, "query": -1, "train": -1, "score": float("nan")}]))
 
 
@@ -51,16 +51,16 @@ def test_softmax_regression_knows_its_start_before_its_minimum_alone() -> None:
 
 
 def test_scores_are_the_exact_influence_at_the_minimum() -> None:
-    data = wh.datasets.mnist("test", limit=40 + QUERIES)
+    data = wf.datasets.mnist("test", limit=40 + QUERIES)
     X = data.X.view(-1, 14, 2, 14, 2).double().mean((2, 4)).flatten(1)
     model = torch.nn.Linear(196, 10, dtype=torch.float64).eval()
-    problem = wh.Problem.of(model, wh.cross_entropy(l2=L2), (X[:40], data.y[:40]))
-    problem = problem.at(wh.train.newton(1e-10)(problem, 0).parameters)
-    exact = wh.attribute(wh.InfluenceFunction(wh.IHVP(wh.Hessian(), wh.Exact())), problem, (X[40:], data.y[40:]), progress=False).values
+    problem = wf.Problem.of(model, wf.cross_entropy(l2=L2), (X[:40], data.y[:40]))
+    problem = problem.at(wf.train.newton(1e-10)(problem, 0).parameters)
+    exact = wf.attribute(wf.InfluenceFunction(wf.IHVP(wf.Hessian(), wf.Exact())), problem, (X[40:], data.y[40:]), progress=False).values
     np.testing.assert_allclose(wide(softmax(3, 40, early=False)), exact.numpy(), atol=1e-6 * float(exact.abs().max()))
 
 
 def test_a_start_that_comes_to_no_minimum_is_a_row_without_a_score(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("whence.studies.minimum.MOST", 3)
+    monkeypatch.setattr("wherefrom_studies.minimum.MOST", 3)
     (row,) = convolutions(5, 30)
     assert row["seed"] == 5 and row["query"] == -1 and np.isnan(row["score"])

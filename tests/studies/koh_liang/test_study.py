@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from whence.studies.found import Found, single
-from whence.studies.koh_liang import KohLiang, study
+from wherefrom_studies.findings import Found, single
+from wherefrom_studies.koh_liang import KohLiang, study
 
 PARTS = ("loo", "cnn", "hinge", "terms", "twins", "attack", "domain", "labels", "starts")
 

@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-import whence as wh
-from whence.studies.koh_liang import KohLiang
-from whence.studies.koh_liang.terms import FLAT, L2, LOSSLESS, NEAR, PRODUCT, WHOLE, scored, terms
+import wherefrom as wf
+from wherefrom_studies.koh_liang import KohLiang
+from wherefrom_studies.koh_liang.terms import FLAT, L2, LOSSLESS, NEAR, PRODUCT, WHOLE, scored, terms
 
 
 def test_each_form_is_its_closed_form() -> None:
     X, y = torch.rand(30, 5, dtype=torch.float64), torch.arange(30) % 2
     Z, t = torch.rand(4, 5, dtype=torch.float64), torch.tensor([0, 1, 1, 0])
     model = torch.nn.Linear(5, 1, bias=False, dtype=torch.float64).eval()
-    problem = wh.Problem.of(model, wh.binary_cross_entropy(l2=L2), (X, y))
-    problem = problem.at(wh.train.newton(1e-12)(problem, 0).parameters)
-    asked = wh.Examples.of((Z, t))
+    problem = wf.Problem.of(model, wf.binary_cross_entropy(l2=L2), (X, y))
+    problem = problem.at(wf.train.newton(1e-12)(problem, 0).parameters)
+    asked = wf.Examples.of((Z, t))
     found = scored(problem, X, y, asked)
     theta = problem.parameters["weight"][0]
     p = (X @ theta).sigmoid()
@@ -34,12 +34,12 @@ def test_each_form_is_its_closed_form() -> None:
     assert found.keys() == expected.keys() and bool((found[NEAR] <= 0).all())
     for form, values in expected.items():
         torch.testing.assert_close(found[form], values, atol=1e-9, rtol=1e-6)
-    exact = wh.attribute(wh.InfluenceFunction(wh.IHVP(wh.Hessian(), wh.Exact())), problem, asked, progress=False).values
+    exact = wf.attribute(wf.InfluenceFunction(wf.IHVP(wf.Hessian(), wf.Exact())), problem, asked, progress=False).values
     torch.testing.assert_close(found[WHOLE], exact)
 
 
 def test_of_all_forms_the_whole_foretells_retraining(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
     found = terms(KohLiang(tmp_path, quick=True))
     r = {form: found.value(f"terms/{form}/pearson") or 0 for form in (LOSSLESS, FLAT, PRODUCT, NEAR)}
     whole, signs = found.value(f"terms/{WHOLE}/pearson"), found.value(f"terms/{WHOLE}/sign")

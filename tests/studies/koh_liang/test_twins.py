@@ -10,8 +10,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import rbf_kernel
 
-import whence as wh
-from whence.studies.koh_liang.twins import NARROW, NETWORK, RBF, Pictures, compared, machine, summed
+import wherefrom as wf
+from wherefrom_studies.koh_liang.twins import NARROW, NETWORK, RBF, Pictures, compared, machine, summed
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_rows_of_the_factor_are_the_kernel_machine(small: tuple[Pictures, Pictur
 
 
 def test_nearness_sets_the_two_apart(data_folder: Path) -> None:
-    table = summed(pd.DataFrame(compared(cache(wh.datasets.cifar10), 0, 100, 60, 8, 4))).set_index("model")
+    table = summed(pd.DataFrame(compared(cache(wf.datasets.cifar10), 0, 100, 60, 8, 4))).set_index("model")
     near = table["rank correlation with nearness"]
     assert near[RBF] > 0.7 and near[NETWORK] < 0.5 and (table["accuracy"] > 0.7).all()
     other = table["other class among the first"]

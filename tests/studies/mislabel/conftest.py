@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whence.studies.mislabel.rankings import Network, trained
-from whence.studies.mislabel.sets import Labelled, rows
+from wherefrom_studies.mislabel.rankings import Network, trained
+from wherefrom_studies.mislabel.sets import Labelled, rows
 
 
 @pytest.fixture(scope="session")

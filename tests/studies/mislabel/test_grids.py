@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-import whence as wh
-from whence.studies.mislabel.grids import METHODS, beside, explained, labels, stacked, wrong
-from whence.studies.mislabel.rankings import Network, trained
-from whence.studies.mislabel.sets import images
+import wherefrom as wf
+from wherefrom_studies.mislabel.grids import METHODS, beside, explained, labels, stacked, wrong
+from wherefrom_studies.mislabel.rankings import Network, trained
+from wherefrom_studies.mislabel.sets import images
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_flipped_labels_bear_a_star(net: Network) -> None:
 
 
 def test_lists_of_several_methods_stand_one_below_the_other() -> None:
-    scores = [wh.Scores(torch.randn(1, 5), torch.zeros(1).numpy(), torch.arange(5).numpy(), "arbitrary", name) for name in "ab"]
+    scores = [wf.Scores(torch.randn(1, 5), torch.zeros(1).numpy(), torch.arange(5).numpy(), "arbitrary", name) for name in "ab"]
     tops = {one.method: one.top(2) for one in scores}
     found = stacked(tops)
     assert found.query_ids.tolist() == ["a", "b"] and found.opponents is not None

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from whence.studies import Kept
-from whence.studies.mislabel.heldout import SMALL, Size, heldout, network, of_seed
+from wherefrom_studies import Kept
+from wherefrom_studies.mislabel.heldout import SMALL, Size, heldout, network, of_seed
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from whence.studies import Kept
-from whence.studies.mislabel import looking
-from whence.studies.mislabel.looking import FRACTIONS, POINTS, curves, looked, of_seed
-from whence.studies.mislabel.rankings import RANKINGS
-from whence.studies.mislabel.sets import Labelled
+from wherefrom_studies import Kept
+from wherefrom_studies.mislabel import looking
+from wherefrom_studies.mislabel.looking import FRACTIONS, POINTS, curves, looked, of_seed
+from wherefrom_studies.mislabel.rankings import RANKINGS
+from wherefrom_studies.mislabel.sets import Labelled
 
 
 def test_rankings_that_should_find_flipped_labels_do(data: Labelled) -> None:

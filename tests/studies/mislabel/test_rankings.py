@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-import whence as wh
-from whence.studies.mislabel import rankings
-from whence.studies.mislabel.rankings import EPOCHS, L2, RANDOM, RANKINGS, STATES, Network, below, expected_warnings, suspects, trained
-from whence.studies.mislabel.sets import Labelled
+import wherefrom as wf
+from wherefrom_studies.mislabel import rankings
+from wherefrom_studies.mislabel.rankings import EPOCHS, L2, RANDOM, RANKINGS, STATES, Network, below, expected_warnings, suspects, trained
+from wherefrom_studies.mislabel.sets import Labelled
 
 
 def gradients(net: Network, state: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -45,7 +45,7 @@ def test_exact_self_influence_of_the_last_layer_is_its_quadratic_form(net: Netwo
     errors, spread = p - torch.eye(3)[net.data.y], torch.diag_embed(p) - p[:, :, None] * p[:, None, :]
     g = torch.einsum("nc,nd->ncd", errors, seen).flatten(1)
     G = torch.einsum("nab,nc,nd->acbd", spread, seen, seen).reshape(g.shape[1], -1) / len(g)
-    damping = wh.IHVP(wh.GaussNewton(), wh.Exact()).fit(net.last).damping
+    damping = wf.IHVP(wf.GaussNewton(), wf.Exact()).fit(net.last).damping
     expected = (g * torch.linalg.solve(G + (L2 + damping) * torch.eye(len(G)), g.T).T).sum(1) / len(g)
     torch.testing.assert_close(suspects(net, "influence, exact, last layer")[0], expected, rtol=1e-3, atol=1e-8)
 
@@ -81,5 +81,5 @@ def test_the_same_seed_ranks_alike(data: Labelled) -> None:
 
 def test_other_warnings_are_heard() -> None:
     with pytest.warns(UserWarning, match="heard"), expected_warnings():
-        warnings.warn("unheard", wh.CheckpointWarning, stacklevel=1)
+        warnings.warn("unheard", wf.methods.CheckpointWarning, stacklevel=1)
         warnings.warn("heard", UserWarning, stacklevel=1)

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 import torch
 
-import whence as wh
-from whence.studies.mislabel.sets import FLIPPED, VALIDATION, Labelled, images, rows, with_flips
+import wherefrom as wf
+from wherefrom_studies.mislabel.sets import FLIPPED, VALIDATION, Labelled, images, rows, with_flips
 
 
 def test_a_tenth_of_the_labels_is_flipped_to_another_class(table: Path, data: Labelled) -> None:
-    clean = wh.datasets.read_table(str(table), "y")
-    true = wh.datasets.encode_target(clean, clean.frame)
-    train, held = wh.datasets.split(400, seed=0, stratify=true.numpy())
+    clean = wf.datasets.read_table(str(table), "y")
+    true = wf.datasets.encode_target(clean, clean.frame)
+    train, held = wf.datasets.split(400, seed=0, stratify=true.numpy())
     assert ((data.y != true[train]).numpy() == data.flipped).all() and data.flipped.sum() == round(FLIPPED * len(train))
     assert (data.y_true == true[held]).all() and data.classes == ("high", "low", "mid")
 
@@ -58,7 +58,7 @@ def test_images_are_drawn_with_their_flips(name: str, data_folder: Path) -> None
 def test_tables_that_cannot_be_asked_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     pd.DataFrame({"x": np.arange(60.0) ** 2, "y": ["a", "b"] * 30, "z": np.arange(60) / 7}).to_csv(path, index=False)
-    with pytest.raises(wh.UsageError, match="60 rows are too few"):
+    with pytest.raises(wf.UsageError, match="60 rows are too few"):
         rows(path, "y", 0)
-    with pytest.raises(wh.UsageError, match="The target z is a number"):
+    with pytest.raises(wf.UsageError, match="The target z is a number"):
         rows(path, "z", 0)

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import whence as wh
-from whence.studies import Found
-from whence.studies.mislabel import Mislabel
-from whence.studies.mislabel.looking import POINTS
-from whence.studies.mislabel.rankings import RANDOM, RANKINGS
-from whence.studies.mislabel.study import COLUMNS, best, findings, numbers, side_by_side, summed
+import wherefrom as wf
+from wherefrom_studies import Found
+from wherefrom_studies.mislabel import Mislabel
+from wherefrom_studies.mislabel.looking import POINTS
+from wherefrom_studies.mislabel.rankings import RANDOM, RANKINGS
+from wherefrom_studies.mislabel.study import COLUMNS, best, findings, numbers, side_by_side, summed
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,9 @@ def test_a_table_of_ones_own_is_studied_whole(table: Path, tmp_path: Path) -> No
 def test_tables_that_cannot_be_asked_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     pd.DataFrame({"x": np.arange(60.0) ** 2, "y": ["a", "b"] * 30}).to_csv(path, index=False)
-    with pytest.raises(wh.UsageError, match="too few"):
+    with pytest.raises(wf.UsageError, match="too few"):
         Mislabel(tmp_path, data=path, target="y")
-    with pytest.raises(wh.UsageError, match="needs --target"):
+    with pytest.raises(wf.UsageError, match="needs --target"):
         Mislabel(tmp_path, data=path)
 
 

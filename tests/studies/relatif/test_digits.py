@@ -6,19 +6,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import whence as wh
-from whence.studies.relatif.digits import ASKED, CELLS, DECAYED, FLIPPED, PLAIN, SMALL, counted, looked, trained
+import wherefrom as wf
+from wherefrom_studies.relatif.digits import ASKED, CELLS, DECAYED, FLIPPED, PLAIN, SMALL, counted, looked, trained
 
 SMALL_PIXELS = 49
 
 
 @pytest.fixture(autouse=True)
 def folder(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
 
 
 def test_a_twentieth_is_flipped_to_another_digit_in_one_cell_alone() -> None:
-    truth = wh.datasets.mnist("train", limit=SMALL.images).y.numpy()
+    truth = wf.datasets.mnist("train", limit=SMALL.images).y.numpy()
     for cell in CELLS:
         one = trained(cell, 0, SMALL)
         np.testing.assert_array_equal(one.marks.flipped, one.marks.labels != truth)
@@ -26,7 +26,7 @@ def test_a_twentieth_is_flipped_to_another_digit_in_one_cell_alone() -> None:
 
 
 def test_a_three_and_an_eight_come_first_and_no_query_twice() -> None:
-    one, test = trained(DECAYED, 0, SMALL), wh.datasets.mnist("test")
+    one, test = trained(DECAYED, 0, SMALL), wf.datasets.mnist("test")
     ids = one.queries.ids.tolist()
     assert tuple(test.y[ids[:2]].tolist()) == ASKED and len(set(ids)) == SMALL.queries == len(ids)
     assert one.marks.query_labels.shape == (SMALL.queries,) and 0.5 < one.accuracy < 1

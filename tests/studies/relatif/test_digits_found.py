@@ -1,8 +1,8 @@
 """What the digits' part says in its quick form."""
 
-from whence.studies.found import Found
-from whence.studies.relatif.digits import DECAYED, FLIPPED, PLAIN, SMALL
-from whence.studies.relatif.lists import INFLUENCE, RANDOM, THETA, L
+from wherefrom_studies.findings import Found
+from wherefrom_studies.relatif.digits import DECAYED, FLIPPED, PLAIN, SMALL
+from wherefrom_studies.relatif.lists import INFLUENCE, RANDOM, THETA, L
 
 
 def of(quick: Found, name: str) -> float:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-import whence as wh
-from whence.studies.relatif.lists import INFLUENCE, METHODS, RANDOM, THETA, TOP, L, Marks, chances, cost, described, diverse, listed, outlying
+import wherefrom as wf
+from wherefrom_studies.relatif.lists import INFLUENCE, METHODS, RANDOM, THETA, TOP, L, Marks, chances, cost, described, diverse, listed, outlying
 
 
 def marks(n: int, q: int) -> Marks:
@@ -43,11 +43,11 @@ def test_the_fit_is_in_both_costs() -> None:
 def test_lists_are_the_largest_scores_of_the_methods() -> None:
     torch.manual_seed(0)
     X, y = torch.randn(40, 3, dtype=torch.float64), torch.arange(40) % 2
-    problem = wh.Problem.of(torch.nn.Linear(3, 2, dtype=torch.float64).eval(), wh.cross_entropy(l2=0.01), (X, y))
-    queries = wh.Examples.of((X[:6], y[:6]))
-    lists, fitted = listed(wh.IHVP(wh.GaussNewton(), wh.Exact()), problem, queries, 0)
+    problem = wf.Problem.of(torch.nn.Linear(3, 2, dtype=torch.float64).eval(), wf.cross_entropy(l2=0.01), (X, y))
+    queries = wf.Examples.of((X[:6], y[:6]))
+    lists, fitted = listed(wf.IHVP(wf.GaussNewton(), wf.Exact()), problem, queries, 0)
     for name, method in METHODS.items():
-        top = wh.attribute(method(fitted), problem, queries, top=TOP, progress=False)
+        top = wf.attribute(method(fitted), problem, queries, top=TOP, progress=False)
         np.testing.assert_array_equal(lists.firsts[name], top.ids)
     assert all(len(set(row)) == TOP for row in lists.firsts[RANDOM].tolist()) and min(lists.seconds.values()) >= 0
     chosen, _ = diverse(lists, X, 2)
@@ -56,5 +56,5 @@ def test_lists_are_the_largest_scores_of_the_methods() -> None:
 
 def test_outliers_are_of_highest_loss() -> None:
     X, y = torch.arange(40.0)[:, None], torch.zeros(40)
-    problem = wh.Problem.of(torch.nn.Linear(1, 1).eval(), wh.squared_error(), (X, y)).at({"weight": torch.ones(1, 1), "bias": torch.zeros(1)})
+    problem = wf.Problem.of(torch.nn.Linear(1, 1).eval(), wf.squared_error(), (X, y)).at({"weight": torch.ones(1, 1), "bias": torch.zeros(1)})
     np.testing.assert_array_equal(np.flatnonzero(outlying(problem)), [38, 39])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from whence.studies.found import Found
-from whence.studies.relatif.losses import BCE, DECAYS, HINGE, NLL, SMOOTHED, tied
+from wherefrom_studies.findings import Found
+from wherefrom_studies.relatif.losses import BCE, DECAYS, HINGE, NLL, SMOOTHED, tied
 
 
 def test_tied_pairs_by_counting() -> None:

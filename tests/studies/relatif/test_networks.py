@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 import torch
 
-import whence as wh
-from whence.studies.relatif import networks as module
-from whence.studies.relatif.networks import BATCH, EFFICIENT, RESNET, SHALLOW, built, fitted
+import wherefrom as wf
+from wherefrom_studies.relatif import networks as module
+from wherefrom_studies.relatif.networks import BATCH, EFFICIENT, RESNET, SHALLOW, built, fitted
 
 
 @pytest.mark.parametrize(("name", "least", "most"), [(SHALLOW, 29_000, 30_000), (EFFICIENT, 4.0e6, 4.1e6), (RESNET, 23.5e6, 23.6e6)])
 def test_sizes_are_the_architectures_own(name: str, least: float, most: float) -> None:
     model, patterns = built(name, "ReLU", small=False)
     assert least < sum(p.numel() for p in model.parameters()) < most
-    problem = wh.Problem.of(model.eval(), wh.cross_entropy(), (torch.rand(2, 3, 32, 32), torch.tensor([0, 1])), parameters=patterns)
+    problem = wf.Problem.of(model.eval(), wf.cross_entropy(), (torch.rand(2, 3, 32, 32), torch.tensor([0, 1])), parameters=patterns)
     assert problem.size == sum(p.numel() for p in model.parameters()) if patterns is None else 400_000 < problem.size < 1_100_000
 
 
@@ -48,5 +48,5 @@ def test_without_transformers_the_error_names_the_fix(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(module, "import_module", missing)
     assert built(SHALLOW, "ReLU", small=True)
-    with pytest.raises(wh.UsageError, match="pip install transformers"):
+    with pytest.raises(wf.UsageError, match="pip install transformers"):
         built(RESNET, "ReLU", small=True)

@@ -1,8 +1,8 @@
 """What the networks' part says in its quick form."""
 
-from whence.studies.found import Found
-from whence.studies.relatif.lists import DIVINE, INFLUENCE, THETA
-from whence.studies.relatif.networks import EFFICIENT, RESNET, SHALLOW, SMALL
+from wherefrom_studies.findings import Found
+from wherefrom_studies.relatif.lists import DIVINE, INFLUENCE, THETA
+from wherefrom_studies.relatif.networks import EFFICIENT, RESNET, SHALLOW, SMALL
 
 
 def test_every_network_is_trained_attributed_and_told(quick: Found) -> None:

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whence.studies.found import Found
-from whence.studies.relatif.digits import SMALL
-from whence.studies.relatif.lists import DIVINE, INFLUENCE, METHODS, RANDOM
-from whence.studies.relatif.removed import agreeing, points, retrained
+from wherefrom_studies.findings import Found
+from wherefrom_studies.relatif.digits import SMALL
+from wherefrom_studies.relatif.lists import DIVINE, INFLUENCE, METHODS, RANDOM
+from wherefrom_studies.relatif.removed import agreeing, points, retrained
 
 
 @pytest.fixture(scope="module")
 def rows(data_folder: Path) -> pd.DataFrame:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WHENCE_DATA", str(data_folder))
+        patch.setenv("WHEREFROM_DATA", str(data_folder))
         return pd.DataFrame(retrained(0, SMALL, 20))
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from whence.studies import STUDIES
-from whence.studies.found import Found
-from whence.studies.relatif import RelatIF, networks
+from wherefrom_studies import STUDIES
+from wherefrom_studies.findings import Found
+from wherefrom_studies.relatif import RelatIF, networks
 
 
 def test_the_study_is_listed_and_its_bars_are_asked(quick: Found) -> None:
@@ -18,7 +18,7 @@ def test_the_study_is_listed_and_its_bars_are_asked(quick: Found) -> None:
 
 
 def test_networks_that_are_kept_are_not_trained_again(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WHENCE_DATA", str(data_folder))
+    monkeypatch.setenv("WHEREFROM_DATA", str(data_folder))
     study = RelatIF(tmp_path, quick=True)
     first = networks.measured(study, networks.SMALL, study.kept)
     monkeypatch.setattr(networks, "looked", lambda *_: pytest.fail("trained again"))

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from whence.studies.relatif.summary import FIGURES, charted, numbered
+from wherefrom_studies.relatif.summary import FIGURES, charted, numbered
 
 
 def test_means_and_chances_stay_within_their_bounds() -> None:

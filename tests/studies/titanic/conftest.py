@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from whence.studies import Kept
-from whence.studies.titanic.data import Case
-from whence.studies.titanic.defects import defects
-from whence.studies.titanic.models import Setting
-from whence.studies.titanic.numbers import Numbers, Tables, numbers
-from whence.studies.titanic.planted import planted
-from whence.studies.titanic.removal import removed
-from whence.studies.titanic.scoring import measured
-from whence.studies.titanic.variation import varied
+from wherefrom_studies import Kept
+from wherefrom_studies.titanic.data import Case
+from wherefrom_studies.titanic.defects import defects
+from wherefrom_studies.titanic.models import Setting
+from wherefrom_studies.titanic.numbers import Numbers, Tables, numbers
+from wherefrom_studies.titanic.planted import planted
+from wherefrom_studies.titanic.removal import removed
+from wherefrom_studies.titanic.scoring import measured
+from wherefrom_studies.titanic.variation import varied
 
 SEEDS = (0, 1)
 SIZES = (1, 5, 50, 200)

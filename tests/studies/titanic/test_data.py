@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import whence as wh
-from whence.studies.titanic import Titanic
-from whence.studies.titanic.data import case, flipped
+import wherefrom as wf
+from wherefrom_studies.titanic import Titanic
+from wherefrom_studies.titanic.data import case, flipped
 
 
 def test_rows_ids_and_splits_are_those_of_the_original(data_folder: Path) -> None:
@@ -40,12 +40,12 @@ def test_a_persons_table_takes_the_place_of_the_passengers(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("rows", "classes", "sentence"), [(100, 2, "too few"), (400, 3, "has 3 classes")])
 def test_tables_that_cannot_be_asked_are_refused(rows: int, classes: int, sentence: str, tmp_path: Path) -> None:
-    with pytest.raises(wh.UsageError, match=sentence):
+    with pytest.raises(wf.UsageError, match=sentence):
         Titanic(tmp_path, data=own_table(tmp_path / "t.csv", rows, classes), target="y")
 
 
 def test_one_seed_and_no_target_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(wh.UsageError, match="shows no stability"):
+    with pytest.raises(wf.UsageError, match="shows no stability"):
         Titanic(tmp_path, seeds=1)
-    with pytest.raises(wh.UsageError, match="needs --target"):
+    with pytest.raises(wf.UsageError, match="needs --target"):
         Titanic(tmp_path, data=own_table(tmp_path / "t.csv", 400))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-import whence as wh
-from whence.studies.titanic.data import Case, case
-from whence.studies.titanic.defects import double_sigmoid, everything, of_seed, positional, value
+import wherefrom as wf
+from wherefrom_studies.titanic.data import Case, case
+from wherefrom_studies.titanic.defects import double_sigmoid, everything, of_seed, positional, value
 
 
 def test_positional_deletion_misses_what_was_meant(data_folder: Path) -> None:
@@ -39,6 +39,6 @@ def test_lists_of_everything_agree_and_shorter_ones_do_not() -> None:
 
 
 def test_an_estimate_without_a_value_is_told() -> None:
-    flat, other = (wh.Scores(values, np.arange(1), np.arange(3), "arbitrary", "m") for values in (torch.zeros(1, 3), torch.randn(1, 3)))
-    with pytest.raises(wh.UsageError, match="Pearson"):
-        value(wh.pearson(flat, other))
+    flat, other = (wf.Scores(values, np.arange(1), np.arange(3), "arbitrary", "m") for values in (torch.zeros(1, 3), torch.randn(1, 3)))
+    with pytest.raises(wf.UsageError, match="Pearson"):
+        value(wf.metrics.pearson(flat, other))

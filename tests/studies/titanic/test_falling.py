@@ -5,17 +5,17 @@ import pandas as pd
 import pytest
 import torch
 
-import whence as wh
-from whence.studies.titanic.falling import NOISE, QUERIES, TRAIN, falls, gaussian, grid, ordered, shapes
+import wherefrom as wf
+from wherefrom_studies.titanic.falling import NOISE, QUERIES, TRAIN, falls, gaussian, grid, ordered, shapes
 
 N, M = 400, 120
 
 
-def power(exponent: float) -> wh.Scores:
+def power(exponent: float) -> wf.Scores:
     """Magnitudes rank ** -exponent, shuffled, of both signs."""
     random = np.random.default_rng(0)
     values = np.stack([random.permutation(np.arange(1, N + 1)) ** -exponent * random.choice([-1, 1], N) for _ in range(M)])
-    return wh.Scores(torch.from_numpy(values), np.arange(M), np.arange(N), "arbitrary", "power")
+    return wf.Scores(torch.from_numpy(values), np.arange(M), np.arange(N), "arbitrary", "power")
 
 
 def test_ranks_of_the_grid_ascend_from_1_to_n() -> None:
@@ -28,7 +28,7 @@ def test_magnitudes_fall_and_as_many_are_drawn_as_the_original_drew() -> None:
     every, some = ordered(scores, "all"), ordered(scores, "drawn")
     np.testing.assert_allclose(every, np.tile(np.arange(1, N + 1) ** -1.0, (M, 1)))
     assert some.shape == (QUERIES, TRAIN) and (np.diff(some, axis=1) <= 0).all()
-    silent = wh.Scores(scores.values * (torch.arange(M) > 9)[:, None], scores.query_ids, scores.train_ids, "arbitrary", "power")
+    silent = wf.Scores(scores.values * (torch.arange(M) > 9)[:, None], scores.query_ids, scores.train_ids, "arbitrary", "power")
     assert len(ordered(silent, "all")) == M - 10, "a query with no scores has no curve"
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from whence.studies.panels import MATCHED
-from whence.studies.titanic.figures import agreeing, drawn, fallen, figures, overlapping, planted, ranked, removing, steady
-from whence.studies.titanic.models import MAIN
-from whence.studies.titanic.numbers import Numbers, Tables
-from whence.studies.titanic.planted import TOPS
-from whence.studies.titanic.removal import seed_band
-from whence.studies.titanic.scoring import PAIRS
+from wherefrom_studies.panels import MATCHED
+from wherefrom_studies.titanic.figures import agreeing, drawn, fallen, figures, overlapping, planted, ranked, removing, steady
+from wherefrom_studies.titanic.models import MAIN
+from wherefrom_studies.titanic.numbers import Numbers, Tables
+from wherefrom_studies.titanic.planted import TOPS
+from wherefrom_studies.titanic.removal import seed_band
+from wherefrom_studies.titanic.scoring import PAIRS
 
 MLP = "MLP, batches of 32"
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from whence.studies.titanic.data import Case
-from whence.studies.titanic.models import ALMOST_NONE, METHODS, STATES, Setting, Trained, accuracy, bytes_of, methods_of, scored, trained
+from wherefrom_studies.titanic.data import Case
+from wherefrom_studies.titanic.models import ALMOST_NONE, METHODS, STATES, Setting, Trained, accuracy, bytes_of, methods_of, scored, trained
 
 LOGISTIC = Setting((), rate=1e-2)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from whence.studies.titanic.models import PAIR
-from whence.studies.titanic.numbers import BOUNDS, SMALL, Numbers, Tables, contrast, counted, grouped
-from whence.studies.titanic.removal import COLUMNS, seed_band
+from wherefrom_studies.titanic.models import PAIR
+from wherefrom_studies.titanic.numbers import BOUNDS, SMALL, Numbers, Tables, contrast, counted, grouped
+from wherefrom_studies.titanic.removal import COLUMNS, seed_band
 
 MLP = "MLP, batches of 32"
 

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 import torch
 
-from whence.studies import Kept
-from whence.studies.titanic import planted
-from whence.studies.titanic.data import PLANTED, Case, flipped
-from whence.studies.titanic.models import MAIN
-from whence.studies.titanic.planted import CHECKED, FIRST, HYBRID, LOSS, TOPS, of_seed
+from wherefrom_studies import Kept
+from wherefrom_studies.titanic import planted
+from wherefrom_studies.titanic.data import PLANTED, Case, flipped
+from wherefrom_studies.titanic.models import MAIN
+from wherefrom_studies.titanic.planted import CHECKED, FIRST, HYBRID, LOSS, TOPS, of_seed
 
 
 def test_every_ranking_has_every_length_and_the_loss_finds_turned_labels(small: Case) -> None:
@@ -26,7 +26,7 @@ def test_every_ranking_has_every_length_and_the_loss_finds_turned_labels(small: 
 def test_both_combinations_are_those_counted_by_hand(small: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     n, random = len(small.train), np.random.default_rng(0)
     given = {"TracIn": torch.from_numpy(random.permutation(n)), "InfluenceFunction": torch.from_numpy(random.permutation(n))}
-    monkeypatch.setattr(planted.wh, "self_influence", lambda method, problem, progress: given[type(method).__name__])
+    monkeypatch.setattr(planted.wf, "self_influence", lambda method, problem, progress: given[type(method).__name__])
     found = {(row["ranking"], row["first"]): row["found"] for row in of_seed(small, 0)}
     wrong = np.isin(small.ids[small.train], flipped(small, 0)[1])
     trace, influence = (sorted(range(n), key=lambda row, name=name: -int(given[name][row])) for name in given)

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import torch
 
-from whence.studies.titanic.data import Case
-from whence.studies.titanic.models import METHODS, Setting, scored, trained
-from whence.studies.titanic.removal import COLUMNS, excess, figures, logit, of_seed, seed_band
+from wherefrom_studies.titanic.data import Case
+from wherefrom_studies.titanic.models import METHODS, Setting, scored, trained
+from wherefrom_studies.titanic.removal import COLUMNS, excess, figures, logit, of_seed, seed_band
 
 
 def test_rows_left_out_are_counted_by_id(small: Case) -> None:

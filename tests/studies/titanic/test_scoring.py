@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 import torch
 
-import whence as wh
-from whence.studies import Kept
-from whence.studies.titanic import scoring
-from whence.studies.titanic.data import Case
-from whence.studies.titanic.models import Setting
-from whence.studies.titanic.scoring import RANDOM, K, Scored, agreement, all_scores, drawn, layered, named, of, overlaps, ranks, stability
+import wherefrom as wf
+from wherefrom_studies import Kept
+from wherefrom_studies.titanic import scoring
+from wherefrom_studies.titanic.data import Case
+from wherefrom_studies.titanic.models import Setting
+from wherefrom_studies.titanic.scoring import RANDOM, K, Scored, agreement, all_scores, drawn, layered, named, of, overlaps, ranks, stability
 
 SEEDS = (0, 1)
 
@@ -35,7 +35,7 @@ def test_agreement_is_the_librarys_on_a_third_of_the_rows(scores: Scored, small:
     rows = {(row["method"], row["other"], row["seed"]): row for row in agreement(scores, small, SEEDS)}
     a, b = "influence, last layer", "TracIn, last layer"
     asked = small.ids[small.held_out][::3]
-    expected = wh.agreement(of(scores.each[a][1], asked), of(scores.each[b][1], asked), k=K, progress=False)
+    expected = wf.metrics.agreement(of(scores.each[a][1], asked), of(scores.each[b][1], asked), k=K, progress=False)
     row = rows[a, b, 1]
     assert row["kendall"] == pytest.approx(expected.kendall.value) and row["rbo"] == pytest.approx(expected.rbo.value)
     assert row["between queries"] == pytest.approx(np.std([one for one in expected.per_query["kendall"] if one is not None], ddof=1))
@@ -74,7 +74,7 @@ def test_ranks_are_places_from_the_highest_score(scores: Scored, small: Case) ->
 
 
 def test_scores_of_some_queries_are_theirs() -> None:
-    scores = wh.Scores(torch.arange(12.0).view(4, 3), np.array([5, 7, 9, 11]), np.arange(3), "arbitrary", "m")
+    scores = wf.Scores(torch.arange(12.0).view(4, 3), np.array([5, 7, 9, 11]), np.arange(3), "arbitrary", "m")
     some = of(scores, np.array([11, 7]))
     assert some.query_ids.tolist() == [7, 11] and some.values.tolist() == [[3, 4, 5], [9, 10, 11]]
     assert torch.equal(drawn(scores, 1).values, drawn(scores, 1).values) and not torch.equal(drawn(scores, 1).values, drawn(scores, 2).values)

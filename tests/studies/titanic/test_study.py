@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from whence.studies import Found
-from whence.studies.titanic import Titanic
-from whence.studies.titanic.study import BARS
+from wherefrom_studies import Found
+from wherefrom_studies.titanic import Titanic
+from wherefrom_studies.titanic.study import BARS
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-import whence as wh
-from whence.studies.titanic.data import Case
-from whence.studies.titanic.models import MAIN, METHODS, scored, trained
-from whence.studies.titanic.scoring import K
-from whence.studies.titanic.variation import BASE, CHANGES, CONFIGURATIONS, SEED, SHARE, SPLIT, of_seed, resplit
+import wherefrom as wf
+from wherefrom_studies.titanic.data import Case
+from wherefrom_studies.titanic.models import MAIN, METHODS, scored, trained
+from wherefrom_studies.titanic.scoring import K
+from wherefrom_studies.titanic.variation import BASE, CHANGES, CONFIGURATIONS, SEED, SHARE, SPLIT, of_seed, resplit
 
 
 def test_a_split_has_four_fifths_and_is_another_for_each_part(small: Case) -> None:
@@ -25,7 +25,7 @@ def test_each_change_is_compared_with_the_base_of_the_same_seed(small: Case) -> 
         scored(trained(small, CONFIGURATIONS[name], seed), METHODS[method], asked)[0] for name, seed in ((BASE, 0), ("SGD", 0), (BASE, 1))
     )
     for change, scores in (("SGD", changed), (SEED, after)):
-        expected = wh.agreement(base, scores, k=K, progress=False)
+        expected = wf.metrics.agreement(base, scores, k=K, progress=False)
         assert rows[change, method]["kendall"] == pytest.approx(expected.kendall.value)
         assert rows[change, method]["kuncheva"] == pytest.approx(expected.kuncheva.value) and rows[change, method]["n"] == len(small.train)
     both = set(resplit(small, 0, 0).train) & set(resplit(small, 0, 1).train)

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from whence.estimate import Estimate
-from whence.studies import Number
-from whence.studies.found import CITED
-from whence.studies.titanic.models import PAIR
-from whence.studies.titanic.numbers import Numbers, Tables
-from whence.studies.titanic.planted import CHECKED, LOSS
-from whence.studies.titanic.verdicts import above, agreeing, contrasts, of, tabled, told, verdicts
+from wherefrom.estimate import Estimate
+from wherefrom_studies import Number
+from wherefrom_studies.findings import CITED
+from wherefrom_studies.titanic.models import PAIR
+from wherefrom_studies.titanic.numbers import Numbers, Tables
+from wherefrom_studies.titanic.planted import CHECKED, LOSS
+from wherefrom_studies.titanic.verdicts import above, agreeing, contrasts, of, tabled, told, verdicts
 
 
 @pytest.fixture

@@ -1,7 +1,0 @@
-"""Methods beside each other over many trained models: each one's stability, their agreement, and what the noise of training allows."""
-
-from whence.comparison.consistency import Consistency, PairAgreement, consistency
-from whence.comparison.power import RemovalPower, removal_power
-from whence.comparison.trained import TrainedRun, train_runs
-
-__all__ = ["Consistency", "PairAgreement", "RemovalPower", "TrainedRun", "consistency", "removal_power", "train_runs"]

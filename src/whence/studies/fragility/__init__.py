@@ -1,5 +1,0 @@
-"""Where influence can be trusted (Basu, Pope & Feizi 2021): by depth, width, activation and weight decay."""
-
-from whence.studies.fragility.study import Fragility
-
-__all__ = ["Fragility"]

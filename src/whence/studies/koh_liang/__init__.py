@@ -1,5 +1,0 @@
-"""Koh & Liang 2017, experiment by experiment."""
-
-from whence.studies.koh_liang.study import KohLiang
-
-__all__ = ["KohLiang"]

@@ -1,5 +1,0 @@
-"""Which method finds flipped labels (Picard et al. 2024): gains curves, AUC, average precision and cost, and what each method shows."""
-
-from whence.studies.mislabel.study import Mislabel
-
-__all__ = ["Mislabel"]

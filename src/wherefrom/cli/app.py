@@ -1,0 +1,210 @@
+"""`wherefrom demo`, `explain`, `compare` and `study`: what they are called with, and how they fail."""
+
+import errno
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wherefrom.cli.compare import Asked, compare_methods
+from wherefrom.cli.contenders import USUAL
+from wherefrom.cli.explain import explain_case
+from wherefrom.cli.result import Settings
+from wherefrom.cli.study import list_studies, run_study, study_called
+from wherefrom.cli.tables import bundled_case, table_case
+from wherefrom.cli.training import Learner
+from wherefrom.cli.user_code import own_case
+from wherefrom.errors import UsageError
+
+INTERRUPTED = 130
+UNWRITABLE = {
+    errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ENAMETOOLONG,
+}  # fmt: skip
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+class Model(StrEnum):
+    """Models that wherefrom trains itself."""
+
+    linear = "linear"
+    mlp = "mlp"
+
+
+class MethodName(StrEnum):
+    """Methods by name."""
+
+    influence = "influence"
+    leverage = "leverage"
+    relatif = "relatif"
+    gradient_dot = "gradient-dot"
+    gradient_cosine = "gradient-cosine"
+    random = "random"
+
+
+class TrustBudget(StrEnum):
+    """What a person gives for error bars."""
+
+    none = "none"
+    fast = "fast"
+    full = "full"
+
+
+class Compare(StrEnum):
+    """Models that are compared on."""
+
+    logistic = "logistic"
+    mlp = "mlp"
+
+
+class Estimands(StrEnum):
+    """What a comparison is about."""
+
+    runs = "runs"
+    model = "model"
+
+
+class Bundled(StrEnum):
+    """Data that come with scikit-learn."""
+
+    digits = "digits"
+    breast_cancer = "breast_cancer"
+    wine = "wine"
+    iris = "iris"
+    diabetes = "diabetes"
+
+
+ModelOption = Annotated[Model, typer.Option("--model", help="What to train: softmax, logistic or linear regression, or a small network.")]
+MethodOption = Annotated[MethodName, typer.Option("--method", help="How to score training rows.")]
+TopOption = Annotated[int, typer.Option("--top", min=1, help="Proponents and opponents to show for each query.")]
+ProveOption = Annotated[bool, typer.Option("--prove/--no-prove", help="Retrain without the shown rows, and some random ones, to check the scores.")]
+TrustOption = Annotated[TrustBudget, typer.Option("--trust", help="Error bars: none, fast (a bootstrap of the last layer), or full (retraining).")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Of the held-out split, the network's start and the random rows.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Folder to write to (default: wherefrom-NAME).")]
+L2Option = Annotated[float, typer.Option("--l2", help="Strength of the penalty l2/2 ‖θ‖² beside the mean loss.")]
+
+
+@app.command()
+def demo(
+    data: Annotated[Bundled, typer.Option("--data", help="Which bundled data.")] = Bundled.digits,
+    model: ModelOption = Model.linear,
+    method: MethodOption = MethodName.influence,
+    top: TopOption = 5,
+    prove: ProveOption = True,
+    trust: TrustOption = TrustBudget.fast,
+    seed: SeedOption = 0,
+    l2: L2Option = 1e-2,
+    out: OutOption = None,
+) -> None:
+    """Train on bundled data, explain what the model got wrong, prove it by retraining, and write a report."""
+    settings = Settings(method.value, top, prove, seed, trust.value)
+    explain_case(bundled_case(data.value, model.value, seed, l2), settings, out or Path("wherefrom-demo"))
+
+
+@app.command()
+def explain(
+    table: Annotated[Path | None, typer.Argument(help="A CSV, TSV or Parquet file.", show_default=False)] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column to predict.")] = None,
+    query: Annotated[
+        list[str] | None, typer.Option("--query", help="Row numbers or ids (repeat or separate by commas), `wrong`, or a file of new rows.")
+    ] = None,
+    problem: Annotated[
+        str | None, typer.Option("--problem", help="Your own model: path.py:function returning (Problem, queries) or (Problem, queries, train).")
+    ] = None,
+    model: ModelOption = Model.linear,
+    method: MethodOption = MethodName.influence,
+    top: TopOption = 5,
+    prove: ProveOption = True,
+    trust: TrustOption = TrustBudget.fast,
+    seed: SeedOption = 0,
+    l2: L2Option = 1e-2,
+    id_column: Annotated[str | None, typer.Option("--id", help="The column that names rows (default: row numbers from 0).")] = None,
+    task: Annotated[str | None, typer.Option("--task", help="classification or regression (default: by what the target holds).")] = None,
+    out: OutOption = None,
+) -> None:
+    """Which training rows made these predictions? Of a table (TABLE --target COLUMN) or of your own model (--problem)."""
+    settings = Settings(method.value, top, prove, seed, trust.value)
+    if problem is not None:
+        if table is not None or target is not None or query:
+            raise UsageError("--problem brings its own data and queries; leave out TABLE, --target and --query.")
+        explain_case(own_case(problem), settings, out or Path(f"wherefrom-{Path(problem.partition(':')[0]).stem}"))
+        return
+    if table is None or target is None:
+        raise UsageError("Give a table and its target, wherefrom explain TABLE --target COLUMN, or your own model, --problem path.py:function.")
+    case = table_case(table, target, query or ["wrong"], model.value, seed, l2, id_column, task)
+    explain_case(case, settings, out or Path(f"wherefrom-{table.stem}"))
+
+
+@app.command()
+def compare(
+    data: Annotated[
+        str | None, typer.Argument(help="A CSV, TSV or Parquet file, or a bundled name (default: breast_cancer).", show_default=False)
+    ] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column to predict.")] = None,
+    problem: Annotated[
+        str | None, typer.Option("--problem", help="Your own model: path.py:function returning (Problem, queries) or (Problem, queries, train).")
+    ] = None,
+    methods: Annotated[str, typer.Option("--methods", help="Names separated by commas; random is always among them.")] = USUAL,
+    runs: Annotated[int, typer.Option("--runs", help="Models to train, each with a seed of its own; or draws, with --about model.")] = 5,
+    k: Annotated[int, typer.Option("--k", help="How long the lists of most influential examples are.")] = 10,
+    queries: Annotated[int, typer.Option("--queries", min=1, help="Validation examples to ask about.")] = 10,
+    about: Annotated[
+        Estimands, typer.Option("--about", help="runs: models trained like this one, so that seeds are noise. model: this very model.")
+    ] = Estimands.runs,
+    model: Annotated[Compare, typer.Option("--model", help="logistic (softmax or linear, by the target) or mlp.")] = Compare.logistic,
+    subsets: Annotated[int, typer.Option("--lds", min=0, help="Random halves to retrain on for the LDS; 0 for none.")] = 24,
+    left_out: Annotated[int, typer.Option("--loo", min=0, help="Examples to leave out one at a time; 0 for none.")] = 0,
+    removal: Annotated[bool, typer.Option("--removal", help="Retrain without the top of each ranking, beside random sets.")] = False,
+    seed: SeedOption = 0,
+    l2: L2Option = 1e-2,
+    out: OutOption = None,
+) -> None:
+    """How far do methods agree, with each other and with themselves over runs, are they right, and what do they cost?"""
+    learner = Learner((), "linear" if model is Compare.logistic else "mlp", l2, seed)
+    asked = Asked(methods, runs, k, queries, subsets, left_out, removal, "this model" if about is Estimands.model else "models trained like it", seed)
+    compare_methods(data, target, problem, learner, asked, out or Path("wherefrom-compare"))
+
+
+@app.command()
+def study(
+    name: Annotated[str | None, typer.Argument(help="Which study; without a name they are listed.", show_default=False)] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A form of a minute or so.")] = False,
+    seeds: Annotated[int | None, typer.Option("--seeds", help="How many seeds (default: as the study has them).")] = None,
+    data: Annotated[Path | None, typer.Option("--data", help="Data in place of the study's own, where it takes some.")] = None,
+    target: Annotated[str | None, typer.Option("--target", help="The column of --data to predict.")] = None,
+    device: Annotated[str, typer.Option("--device", help="Where networks run: cpu or cuda.")] = "cpu",
+    out: OutOption = None,
+) -> None:
+    """Run an experiment of the field, with tables, figures and a report; the same command goes on after an interruption."""
+    if name is None:
+        list_studies()
+        return
+    run_study(study_called(name)(out or Path(f"wherefrom-{name}"), quick, seeds, data, target, device))
+
+
+def main() -> None:
+    """Run; an error that the caller can put right is one sentence and exit code 2, an interruption exit code 130."""
+    try:
+        if app(standalone_mode=False) == INTERRUPTED:  # typer turns Ctrl-C into a return value
+            raise KeyboardInterrupt
+    except UsageError as error:
+        _fail(str(error))
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("Interrupted; what was written before is whole. Run the same command to start again.", INTERRUPTED)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        _fail(f"Could not write {error.filename2 or error.filename or 'the results'} ({error.strerror}); free some space or give another --out.")
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # click's own errors about arguments
+            raise
+        _fail(str(error.format_message()))  # type: ignore[attr-defined]
+
+
+def _fail(sentence: str, code: int = 2) -> None:
+    print(f"Error: {sentence}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,14 @@
+"""Symmetric maps on parameter space: what the risk looks like around the trained parameters."""
+
+from wherefrom.curvature.block_diagonal import BlockDiagonal, Blocks
+from wherefrom.curvature.diagonal import Diagonal, Identity
+from wherefrom.curvature.gauss_newton import EmpiricalFisher, Fisher, GaussNewton
+from wherefrom.curvature.hessian import Hessian
+from wherefrom.curvature.kronecker import EKFAC, KFAC
+from wherefrom.curvature.layerwise import BlockEigen
+from wherefrom.curvature.operator import Curvature, External, Operator
+
+__all__ = [
+    "EKFAC", "KFAC", "BlockDiagonal", "BlockEigen", "Blocks", "Curvature", "Diagonal", "EmpiricalFisher", "External", "Fisher", "GaussNewton",
+    "Hessian", "Identity", "Operator",
+]  # fmt: skip

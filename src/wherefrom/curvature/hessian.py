@@ -1,0 +1,65 @@
+"""The Hessian of the risk, ∇²R(θ): the curvature of Koh & Liang 2017."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wherefrom.curvature.linear_head import head_operator
+from wherefrom.curvature.operator import Curvature, Operator
+from wherefrom.curvature.outputs import LossCurvature
+from wherefrom.curvature.products import Risk, Route, directions, pull_back
+from wherefrom.data.batches import Batch
+from wherefrom.problem import Problem
+
+AWAY = 1e-3  # from the problem's own parameters, at which units may stand where ReLU turns over: on inputs and biases of 0
+STEP = 1e-8  # of differences, in float64: so short that hardly a ReLU turns over
+SLACK, NOISE = 1e-3, 1e-5  # of the products' length, and of the gradient's, that is rounding
+ROUNDING = 4 * torch.finfo(torch.float64).eps / STEP  # of a difference, where probabilities next to 0 and 1 leave a gradient of their last digits
+
+
+@dataclass(frozen=True)
+class Hessian(Curvature):
+    """(1/N) Σᵢ wᵢ ∇²lossᵢ(θ) + diag(l2).
+
+    Indefinite in general, positive semi-definite where the loss is convex and the outputs are linear in θ. Products cost
+    one forward and two backward passes for up to 32 vectors at a time; a linear last layer has a closed form.
+    """
+
+    def fit(self, problem: Problem) -> Operator:
+        """The operator at the problem's parameters. Raises :class:`UsageError` where torch's second derivatives are missing or wrong."""
+        head = head_operator(problem, LossCurvature())
+        return head or Risk.of(problem, [Route(hessian_product, unlike_differences, "GaussNewton()")], semidefinite=False)
+
+
+def hessian_product(problem: Problem, batch: Batch, tangents: list[Tensor]) -> list[Tensor]:
+    """Σᵢ wᵢ ∇²lossᵢ V by differentiating the gradient against V."""
+    total, values = _total(problem, batch)
+    first = torch.autograd.grad(total, values, create_graph=True, materialize_grads=True)
+    return pull_back(first, values, tangents)
+
+
+def unlike_differences(problem: Problem, batch: Batch) -> str:
+    """∇²loss v must be what the gradient changes by along v: torch's second derivatives are wrong in places, by hand written ones more often."""
+    along = directions(problem, 1)
+
+    def at(step: float) -> Problem:
+        return problem.at({name: value + step * part[0] for (name, value), part in zip(problem.parameters.items(), along, strict=True)})
+
+    def gradient(step: float) -> tuple[Tensor, ...]:
+        return torch.autograd.grad(*_total(at(AWAY + step), batch), materialize_grads=True)
+
+    products = [part[0] for part in hessian_product(at(AWAY), batch, along)]
+    least = NOISE * max(float(part.norm()) for part in gradient(0.0)) + ROUNDING * float(batch.weights.sum())
+    for name, product, high, low in zip(problem.names, products, gradient(STEP), gradient(-STEP), strict=True):
+        change = (high - low) / (2 * STEP)
+        gap, size = float((change - product).norm()), float(change.norm() + product.norm())
+        if gap > SLACK * size + least:
+            return f"the second derivatives it gives at {name} are not those of the gradient"
+    return ""
+
+
+def _total(problem: Problem, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+    """Σᵢ wᵢ lossᵢ, and the parameters that it is a function of."""
+    parameters = {name: value.clone().requires_grad_() for name, value in problem.parameters.items()}
+    return (problem.losses(problem.outputs(batch.inputs, parameters), batch) * batch.weights).sum(), list(parameters.values())

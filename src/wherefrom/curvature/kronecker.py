@@ -1,0 +1,92 @@
+"""K-FAC (Martens & Grosse 2015) and EK-FAC (George et al. 2018; Grosse et al. 2023): the Fisher matrix layer by layer, as Kronecker products."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wherefrom.curvature.kronecker_factors import Grams, Moments, Sum, eigen_blocks
+from wherefrom.curvature.layerwise import MEASURING, BlockEigen, EigenCurvature, Passes, measured, restored
+from wherefrom.curvature.outputs import DrawnTargets, LossCurvature, OutputCurvature
+from wherefrom.errors import UsageError
+from wherefrom.gradients import Gradients
+from wherefrom.problem import Problem
+from wherefrom.store import Keep, beneath, under
+
+SUMMING = "fitting Kronecker factors"
+
+
+@dataclass(frozen=True)
+class KFAC(EigenCurvature):
+    """F ≈ ⊕ A ⊗ S by layers, A = E[aaᵀ] of what a layer is given and S = E[ddᵀ] of what its output changes, plus diag(l2).
+
+    Targets are drawn from the model: ``samples`` for each example from noise that depends on ``seed`` and its id alone; ``samples=None`` sums
+    over the outputs instead (a backward pass for each), which is exact. Positions of a sequence or image count as independent. Embeddings keep
+    the diagonal over tokens; layers whose gradient is one row (norms, biases) are exact; what has no factors is approximated by the second
+    moments of its rows and columns. l2 that differs within a layer keeps its diagonal in the layer's eigenbasis. ``blocks`` keeps each of A and S
+    as that many diagonal blocks, whose eigenvectors take blocks² times less (Grosse et al. 2023, appendix A): for sides of many thousands.
+    """
+
+    seed: int = 0
+    samples: int | None = 1
+    blocks: int = 1
+
+    def fit(self, problem: Problem, keep: Keep | None = None) -> BlockEigen:
+        """One forward and ``samples`` backward passes over the training data, then the eigenvectors of each side of each layer."""
+        return _fitted(problem, _drawn(self.samples, self.seed), self.blocks, keep, corrected=False)
+
+
+@dataclass(frozen=True)
+class EKFAC(EigenCurvature):
+    """K-FAC with each layer's eigenvalues measured in its eigenbasis, Λ = E[(Q_Sᵀ G Q_A)²]: of all such diagonals the nearest to F.
+
+    Settings as for :class:`KFAC`. Gradients are turned into the eigenbasis by their factors, so that none is written out where a layer sees
+    one position of each example.
+    """
+
+    seed: int = 0
+    samples: int | None = 1
+    blocks: int = 1
+
+    def fit(self, problem: Problem, keep: Keep | None = None) -> BlockEigen:
+        """K-FAC's passes twice: for the bases, and for the eigenvalues in them."""
+        return _fitted(problem, _drawn(self.samples, self.seed), self.blocks, keep, corrected=True)
+
+
+def _drawn(samples: int | None, seed: int) -> OutputCurvature:
+    return LossCurvature() if samples is None else DrawnTargets(samples, seed)
+
+
+def _fitted(problem: Problem, of: OutputCurvature, parts: int, keep: Keep | None, *, corrected: bool) -> BlockEigen:
+    if parts < 1:
+        raise UsageError(f"blocks={parts} is no number of blocks; give 1 or more.")
+    gradients = Gradients(problem)
+    passes = Passes(problem, gradients, of, again=corrected)
+    with torch.no_grad():
+        found = keep.found() if keep else None
+        if found and found[0] == MEASURING:
+            blocks = restored(found[2], len(gradients.layout.blocks), problem.device)
+        else:
+            blocks = eigen_blocks(_summed(passes, keep), parts)
+        fitted = measured(passes, blocks, keep) if corrected else BlockEigen(problem, gradients.layout, blocks)
+    return fitted.penalised()
+
+
+def _summed(passes: Passes, keep: Keep | None) -> list[Moments]:
+    """The moments of each layer over all examples."""
+    sums, done = [Sum() for _ in passes.gradients.layout.blocks], 0
+    found = keep.found() if keep else None
+    if found and found[0] == SUMMING:
+        sums, done = [Sum(Moments.of(under(str(k), found[2]), passes.problem.device)) for k in range(len(sums))], found[1]
+
+    def state() -> dict[str, Tensor]:
+        return {name: value for k, total in enumerate(sums) for name, value in beneath(str(k), total.moments().tensors()).items()}
+
+    for number, weights, halves in passes.batches(SUMMING, done):
+        for half in halves:
+            rows, grams = half.rows(factors=True), Grams()
+            for total, block in zip(sums, rows.blocks, strict=True):
+                total.add(block, weights, grams)
+        if keep:
+            keep.note(SUMMING, number + 1, state)
+    return [total.moments() for total in sums]

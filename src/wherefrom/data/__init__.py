@@ -1,0 +1,1 @@
+"""Training data and queries in one form: trees of tensors, sources that are read in batches, examples with ids."""

@@ -1,0 +1,1 @@
+"""Attacks on training inputs by the derivative of what retraining does."""

@@ -1,0 +1,62 @@
+"""Second moments of projected gradients, summed as they come, and their damped inverse: what TRAK and projected influence have in common."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wherefrom.data.trees import all_finite
+from wherefrom.errors import UsageError
+from wherefrom.problem import Problem
+
+ROUNDING = 4  # times the floating type's resolution: what rounding alone may leave of a diagonal entry
+
+
+def bytes_of(sizes: Iterable[int]) -> int:
+    """What matrices of these sizes and their factors take."""
+    return 2 * 8 * sum(size**2 for size in sizes)
+
+
+def zeros(problem: Problem, sizes: Iterable[int], fix: str) -> list[Tensor]:
+    """Matrices to add to, in float64. Raises :class:`UsageError`, with what would help, where they do not fit into memory."""
+    sizes = list(sizes)
+    if bytes_of(sizes) > problem.budget:
+        most = f"{bytes_of(sizes) / 1e9:.1f} GB for matrices of up to {max(sizes):,}² entries, and may use {problem.budget / 1e9:.1f}"
+        raise UsageError(f"This needs {most}; give a smaller {fix}, choose fewer through parameters=, or raise memory=.")
+    return [torch.zeros(size, size, dtype=torch.float64, device=problem.device) for size in sizes]
+
+
+def add_moments(matrix: Tensor, rows: Tensor, weights: Tensor) -> None:
+    """Add Σⱼ wⱼ rⱼrⱼᵀ of rows (b, k) to a matrix (k, k), in float64."""
+    wide = rows.double()
+    matrix.addmm_((wide * weights.double()[:, None]).T, wide)
+
+
+@dataclass(frozen=True, eq=False)
+class DampedInverse:
+    """(M + damping I)⁻¹ of a positive semi-definite M (k, k) by its Cholesky factor in float64."""
+
+    factor: Tensor
+
+    @classmethod
+    def of(cls, matrix: Tensor, damping: float, what: str, like: Tensor) -> "DampedInverse":
+        """Factor M, computed from numbers of the type of ``like``.
+
+        Raises :class:`UsageError` where M is not finite, or singular without damping; ``what`` names the setting that adds some.
+        """
+        if not all_finite(matrix):
+            raise UsageError("Projected gradients are so large that their products overflow; scale the inputs down, or take the problem in float64.")
+        factor, failed = torch.linalg.cholesky_ex(matrix + damping * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device))
+        least = ROUNDING * torch.finfo(like.dtype).eps * matrix.diagonal()
+        if int(failed) or (damping == 0 and bool((factor.diagonal().square() <= least).any())):
+            raise UsageError(f"The projected gradients do not span all of their {len(matrix)} dimensions; leave out {what}= or give a larger one.")
+        return cls(factor)
+
+    def solve(self, rows: Tensor) -> Tensor:
+        """The solution for each row (b, k)."""
+        return torch.cholesky_solve(rows.double().T, self.factor).T.to(rows.dtype)
+
+    def quadratic(self, rows: Tensor) -> Tensor:
+        """rᵀ (M + damping I)⁻¹ r of each row (b,)."""
+        return torch.linalg.solve_triangular(self.factor, rows.double().T, upper=False).square().sum(0).to(rows.dtype)

@@ -1,0 +1,1 @@
+"""Representer points: predictions as sums over training examples at the last layer."""

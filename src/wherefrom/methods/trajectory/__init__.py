@@ -1,0 +1,1 @@
+"""Methods that follow a training run through its checkpoints or its steps."""

@@ -1,0 +1,102 @@
+"""A model's weights at checkpoints of training or of several trainings, checked: what TracIn sums over and TRAK averages over."""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wherefrom.checkpoints import Checkpoint
+from wherefrom.data.batches import joined
+from wherefrom.data.trees import all_finite
+from wherefrom.errors import UsageError
+from wherefrom.problem import Problem
+
+PROBED, FEWEST = 256, 16  # training examples, and the fewest with another target, by which weights are told from untrained ones
+
+
+class CheckpointWarning(UserWarning):
+    """Checkpoints that add nothing, or nothing true, to a sum over checkpoints."""
+
+
+def states_at(problem: Problem, checkpoints: tuple[Checkpoint, ...]) -> list[dict[str, Tensor]]:
+    """The weights of each checkpoint for the problem's model; those that repeat one another or look untrained are warned of.
+
+    Raises :class:`UsageError` for a parameter that is missing, has another shape or is not finite.
+    """
+    states = [_state(problem, checkpoint) for checkpoint in checkpoints]
+    _warn_repeated(problem, checkpoints, states)
+    _warn_untrained(problem, checkpoints, states)
+    return states
+
+
+def _state(problem: Problem, checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """The checkpoint's weights for the model: a wrapped model's prefix taken off, tied names and extra buffers left to their twins."""
+    state: Mapping[str, Tensor] = checkpoint.state
+    if not set(problem.state) & set(state):
+        state = {name.removeprefix("module.").removeprefix("_orig_mod.").removeprefix("model."): value for name, value in state.items()}
+    twins = {id(value): [] for _, value in problem.model.named_parameters()}  # type: dict[int, list[str]]
+    for name, value in problem.model.named_parameters(remove_duplicate=False):
+        twins[id(value)].append(name)
+    found: dict[str, Tensor] = {}
+    for name, value in problem.model.named_parameters():
+        given = next((state[twin] for twin in twins[id(value)] if twin in state), None)
+        if given is None:
+            raise UsageError(f"{checkpoint!r} has no parameter {name!r}; give checkpoints of this model.")
+        found[name] = given
+    found |= {name: state[name] for name in problem.state if name in state and name not in found}
+    for name, value in found.items():
+        if value.shape != problem.state[name].shape:
+            raise UsageError(f"In {checkpoint!r} parameter {name!r} is {tuple(value.shape)}, in the model {tuple(problem.state[name].shape)}.")
+        if not all_finite(value):
+            raise UsageError(f"In {checkpoint!r} parameter {name!r} is not finite; leave out checkpoints of a training that diverged.")
+    return found
+
+
+def _warn_repeated(problem: Problem, checkpoints: tuple[Checkpoint, ...], states: list[dict[str, Tensor]]) -> None:
+    """Name checkpoints that repeat one another."""
+    seen: list[tuple[str, dict[str, Tensor]]] = []
+    for checkpoint, state in zip(checkpoints, states, strict=True):
+        twin = next((name for name, other in seen if all(torch.equal(state[key], other[key]) for key in problem.names)), None)
+        if twin is not None:
+            warnings.warn(
+                f"Checkpoints {twin!r} and {checkpoint.name!r} hold the same weights, so one moment of training counts twice; "
+                "keep copies of the state dict (CheckpointRecorder does), not the live model's.",
+                CheckpointWarning,
+                stacklevel=5,
+            )
+        seen.append((checkpoint.name, state))
+
+
+def _warn_untrained(problem: Problem, checkpoints: tuple[Checkpoint, ...], states: list[dict[str, Tensor]]) -> None:
+    """Name checkpoints at which training examples' targets cost no less than one another's: a t-test on the pairs that differ."""
+    count = min(PROBED, len(problem))
+    chosen = problem.train.take(np.linspace(0, len(problem) - 1, count).astype(int))
+    try:
+        batch = joined(problem.batches(chosen, size=count))
+    except UsageError:  # batches of different lengths: their targets cannot stand in for one another
+        return
+    if not isinstance(batch.targets, Tensor):
+        return
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(0)).to(batch.targets.device)
+    shuffled = replace(batch, targets=batch.targets[order])
+    pairs = (shuffled.targets != batch.targets).reshape(count, -1).any(1)
+    if int(pairs.sum()) < FEWEST:
+        return
+    untrained = []
+    for checkpoint, state in zip(checkpoints, states, strict=True):
+        at = problem.at(state)
+        outputs = at.outputs(batch.inputs)
+        gain = (at.losses(outputs, shuffled) - at.losses(outputs, batch))[pairs].double()
+        if gain.mean() < 2 * gain.std() / len(gain) ** 0.5:
+            untrained.append(repr(checkpoint.name))
+    if untrained:
+        one = len(untrained) == 1
+        warnings.warn(
+            f"Checkpoint{'' if one else 's'} {', '.join(untrained)} predict{'s' if one else ''} the training targets no better than shuffled ones, "
+            "as untrained weights do; leave them out, or keep checkpoints after the loss has begun to fall.",
+            CheckpointWarning,
+            stacklevel=5,
+        )

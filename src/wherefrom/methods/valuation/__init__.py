@@ -1,0 +1,1 @@
+"""The value of training examples to a model's accuracy."""

@@ -1,0 +1,300 @@
+"""A trained model, what it was trained for, and the data it was trained on: all that attribution is asked of."""
+
+import copy
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from wherefrom.data.batches import Batch, per_example
+from wherefrom.data.examples import Examples, Split, split_batch
+from wherefrom.data.trees import all_finite, leaves, tree_map
+from wherefrom.errors import UsageError, nearest
+from wherefrom.memory import memory_budget
+from wherefrom.objective import Objective
+from wherefrom.scores import positions_of
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """R(θ) = (1/N) Σᵢ wᵢ lossᵢ(θ) + l2/2 ‖θ‖², minimised by ``model`` at its present parameters.
+
+    Make one with :meth:`of`. ``state`` holds every parameter and buffer of the model, ``names`` those parameters that θ
+    means, ``normaliser`` is N. Nothing here changes the model.
+    """
+
+    model: nn.Module
+    objective: Objective
+    train: Examples
+    state: dict[str, Tensor]
+    names: tuple[str, ...]
+    weights: Tensor
+    normaliser: float
+    split: Split = split_batch
+    batch_size: int | None = None
+    memory: int | str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        model: nn.Module,
+        objective: Objective,
+        train: Any,
+        *,
+        parameters: str | Sequence[str] | None = None,
+        ids: Any = None,
+        weights: Any = None,
+        split: Split | None = None,
+        batch_size: int | None = None,
+        memory: int | str | None = None,
+    ) -> "Problem":
+        """Put a model, its objective and its training data together.
+
+        ``train`` is a tuple of tensors, a map-style dataset, or batches that can be iterated again and again.
+        ``parameters`` are name patterns (default: all that require grad), ``ids`` n whole numbers or texts (default
+        0..n-1), ``weights`` (n,) numbers of 0 or more, ``split`` maps a batch to (inputs, targets), ``memory`` is a
+        budget such as ``"4GB"`` (default: half of what is free). Raises :class:`UsageError` for a model in train mode,
+        data that are not finite, duplicate ids, and whatever else cannot be answered.
+        """
+        examples = Examples.of(train, ids)
+        state = {name: value.detach() for name, value in (*model.named_parameters(), *model.named_buffers())}
+        names = _chosen(model, parameters)
+        objective.check_names(tuple(state))
+        values = _checked_weights(weights, len(examples), state[names[0]])
+        if batch_size is not None and batch_size < 1:
+            raise UsageError(f"batch_size={batch_size} is no size; give 1 or more.")
+        memory_budget(memory, values.device)
+        problem = cls(model, objective, examples, state, names, values, float(values.sum()), split or split_batch, batch_size, memory)
+        problem._check_mode()
+        return problem
+
+    def __len__(self) -> int:
+        return len(self.train)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The ids of the training examples, in order."""
+        return self.train.ids
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        """θ: the chosen parameters by name."""
+        return {name: self.state[name] for name in self.names}
+
+    @property
+    def size(self) -> int:
+        """The number of entries of θ."""
+        return sum(self.state[name].numel() for name in self.names)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating type of θ, to which inputs are cast."""
+        return self.state[self.names[0]].dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where θ lies, to which batches are moved."""
+        return self.state[self.names[0]].device
+
+    @property
+    def budget(self) -> int:
+        """Bytes that a computation on this problem may take."""
+        return memory_budget(self.memory, self.device)
+
+    @property
+    def l2(self) -> Tensor:
+        """The strength of the penalty on each entry of θ (d,)."""
+        strengths = [torch.full((self.state[name].numel(),), self.objective.l2_of(name), dtype=self.dtype) for name in self.names]
+        return torch.cat(strengths).to(self.device)
+
+    def without(self, ids: Any) -> "Problem":
+        """The problem with these examples left out, N unchanged: their losses leave the sum, nothing else moves."""
+        gone = positions_of(ids, self.ids, "training")
+        kept = np.setdiff1d(np.arange(len(self)), gone)
+        if len(gone) != len(self) - len(kept):
+            raise UsageError("An id is named twice among those to leave out; name each once.")
+        if len(kept) == 0:
+            raise UsageError("Leaving these out leaves no training examples; keep at least one.")
+        return replace(self, train=self.train.take(kept), weights=self.weights[torch.from_numpy(kept)])
+
+    def subset(self, ids: Any) -> "Problem":
+        """These examples as a training set of its own, with their own N."""
+        kept = positions_of(ids, self.ids, "training")
+        if len(kept) == 0 or len(set(kept.tolist())) < len(kept):
+            raise UsageError("A subset needs at least one id, and each id once.")
+        weights = self.weights[torch.from_numpy(kept)]
+        return replace(self, train=self.train.take(kept), weights=weights, normaliser=float(weights.sum()))
+
+    def renormalised(self) -> "Problem":
+        """The same examples with N = the sum of their own weights."""
+        return replace(self, normaliser=float(self.weights.sum()))
+
+    def reweighted(self, weights: Tensor) -> "Problem":
+        """The same examples with other weights (n,), N unchanged; weight 0 leaves an example out."""
+        return replace(self, weights=weights.to(self.weights))
+
+    def replaced(self, ids: Any, inputs: Any) -> "Problem":
+        """The same problem with other ``inputs`` for these examples (k rows, in the form that split gives); targets, ids and weights stay.
+
+        Raises :class:`UsageError` for another shape or kind of numbers, and where ``split`` computes inputs rather than picking them.
+        """
+        return replace(self, train=self.train.replaced(self.train.select(ids).with_inputs(inputs, self.split)))
+
+    def relabelled(self, ids: Any, targets: Any) -> "Problem":
+        """The same problem with other ``targets`` for these examples (k rows, in the form that split gives); inputs, ids, order and weights stay.
+
+        Raises :class:`UsageError` for another shape or kind of numbers, and where ``split`` computes targets rather than picking them.
+        """
+        return replace(self, train=self.train.replaced(self.train.select(ids).with_targets(targets, self.split)))
+
+    def at(self, parameters: Mapping[str, Tensor]) -> "Problem":
+        """The same problem at other values of some parameters."""
+        state = dict(self.state)
+        for name, value in parameters.items():
+            if name not in state:
+                raise UsageError(f"The model has no parameter {name!r}.{nearest(name, state)}")
+            if value.shape != state[name].shape:
+                raise UsageError(f"Parameter {name!r} has shape {tuple(state[name].shape)}, not {tuple(value.shape)}; give values of this model.")
+            state[name] = value.detach().to(state[name].device, state[name].dtype)
+        return replace(self, state=state)
+
+    def initialised(self, seed: int) -> "Problem":
+        """The same problem at new values of θ, drawn by the layers' own ``reset_parameters``. Raises :class:`UsageError` where a layer has none."""
+        model = copy.deepcopy(self.model)
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            for place, module in model.named_modules():
+                reset = getattr(module, "reset_parameters", getattr(module, "_reset_parameters", None))
+                own = [name for name, _ in module.named_parameters(place, recurse=False) if name in self.names]
+                if reset is not None:
+                    reset()
+                elif own:
+                    raise UsageError(f"{type(module).__name__} cannot draw {own[0]!r} anew; give start=, a function (problem, seed) -> problem.")
+        return self.at({name: value for name, value in model.named_parameters() if name in self.names})
+
+    def restricted(self, parameters: str | Sequence[str] | None) -> "Problem":
+        """The same problem with θ the parameters that match some patterns; None keeps it."""
+        return self if parameters is None else replace(self, names=_chosen(self.model, parameters))
+
+    def to(self, dtype: torch.dtype) -> "Problem":
+        """The same problem in another floating type."""
+        state = {name: value.to(dtype) if value.is_floating_point() else value for name, value in self.state.items()}
+        return replace(self, state=state, weights=self.weights.to(dtype))
+
+    def examples(self, data: Any) -> Examples:
+        """Queries, given in any of the forms of training data; :class:`Examples` keep their ids."""
+        return Examples.of(data)
+
+    def batches(self, examples: Examples | None = None, size: int | None = None, weights: Tensor | None = None) -> Iterator[Batch]:
+        """The training examples (or others, of weight 1 unless told) in batches on the model's device, floats in its type."""
+        self._check_mode()
+        source = self.train if examples is None else examples
+        weights = self.weights if examples is None else weights if weights is not None else self.weights.new_ones(len(source))
+        for positions, data in source.read(size or self.batch_size or 512):
+            inputs, targets = self.split(data)
+            rows = {len(leaf) for leaf in leaves((inputs, targets)) if leaf.dim() > 0}
+            if rows != {len(positions)}:
+                raise UsageError(f"Inputs and targets of a batch have {' and '.join(map(str, sorted(rows)))} rows; give one target for each example.")
+            inputs, targets = tree_map(self._placed, inputs), tree_map(self._placed, targets)
+            yield Batch(positions, source.ids[positions], inputs, targets, weights[torch.from_numpy(positions).to(weights.device)])
+
+    def _placed(self, leaf: Tensor) -> Tensor:
+        return leaf.to(self.device, self.dtype) if leaf.is_floating_point() else leaf.to(self.device)
+
+    def outputs(self, inputs: Any, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
+        """What the model says, at θ or at other values of the chosen parameters."""
+        arguments = tuple(inputs) if isinstance(inputs, (tuple, list)) else () if isinstance(inputs, Mapping) else (inputs,)
+        keywords = dict(inputs) if isinstance(inputs, Mapping) else {}
+        outputs = functional_call(self.model, {**self.state, **(parameters or {})}, arguments, keywords)
+        return getattr(outputs, "logits", outputs)
+
+    def losses(self, outputs: Any, batch: Batch) -> Tensor:
+        """The training loss of each example of a batch (B,)."""
+        return per_example(self.objective.loss, "loss", outputs, batch)
+
+    def measurements(self, outputs: Any, batch: Batch) -> Tensor:
+        """What a query is asked, for each example of a batch (B,)."""
+        return per_example(self.objective.measurement or self.objective.loss, "measurement", outputs, batch)
+
+    def describe(self) -> str:
+        """The problem in words: the model, N, the objective, each parameter of θ, and which layer rule takes its gradients.
+
+        The rules are proved on a few training examples, so the model runs.
+        """
+        from wherefrom.gradients.verify_rules import proved  # the one import upwards: see docs/decisions.md
+
+        served = proved(self).served()
+        shares = {kind: sum(self.state[name].numel() for name in self.names if served[name] == kind) for kind in dict.fromkeys(served.values())}
+        lines = [
+            f"{type(self.model).__name__}, {self.size:,} parameters in {len(self.names)} tensors ({self.dtype}, {self.device}), "
+            f"{len(self.state) - len(self.names)} held fixed",
+            f"{len(self):,} training examples, N = {self.normaliser:g}",
+            self.objective.describe(),
+            "gradients by " + ", ".join(f"{kind} ({count / self.size:.1%})" for kind, count in shares.items()),
+        ]
+        width = max(len(name) for name in self.names)
+        for name in self.names:
+            lines.append(f"  {name:<{width}}  {tuple(self.state[name].shape)}, l2 {self.objective.l2_of(name):g}, {served[name]}")
+        return "\n".join(lines)
+
+    def fingerprints(self) -> dict[str, str]:
+        """A text for each of the weights, the objective, the data, the ids and the example weights that changes with it."""
+
+        def seal(*parts: Any) -> str:
+            found = hashlib.sha256()
+            for part in parts:
+                found.update(str(part).encode() if not isinstance(part, np.ndarray) else np.ascontiguousarray(part).tobytes())
+            return found.hexdigest()
+
+        return {
+            "weights": seal(*(value.cpu().numpy() for value in self.state.values())),
+            "choice of parameters": seal(self.names),
+            "objective": seal(self.objective.describe()),
+            "training data": seal(self.train.source.digest(), self.train.rows),
+            "ids": seal("\n".join(map(str, self.ids.tolist()))),
+            "example weights": seal(self.normaliser, self.weights.cpu().numpy()),
+        }
+
+    def fingerprint(self) -> str:
+        """A text that changes with the weights, the data, the ids, the example weights or the objective."""
+        return hashlib.sha256(str(self.fingerprints()).encode()).hexdigest()
+
+    def _check_mode(self) -> None:
+        if any(module.training for module in self.model.modules()):
+            raise UsageError("The model is in train mode, where dropout and batch norm make answers random; call model.eval() first.")
+
+
+def _chosen(model: nn.Module, patterns: str | Sequence[str] | None) -> tuple[str, ...]:
+    known = dict(model.named_parameters())
+    if patterns is None:
+        names = tuple(name for name, value in known.items() if value.requires_grad)
+    else:
+        patterns = [patterns] if isinstance(patterns, str) else list(patterns)
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in known):
+                raise UsageError(f"No parameter matches {pattern!r}.{nearest(pattern, known)} The model has {', '.join(known)}.")
+        names = tuple(name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns))
+    if not names:
+        raise UsageError("The model has no parameters that require grad; name some through parameters=.")
+    types = {known[name].dtype for name in names}
+    if len(types) > 1 or not known[names[0]].is_floating_point():
+        raise UsageError(f"The chosen parameters have types {sorted(map(str, types))}; convert the model to one floating type.")
+    for name in names:
+        if not all_finite(known[name]):
+            raise UsageError(f"Parameter {name!r} holds values that are not finite; use weights of a training that did not diverge.")
+    return names
+
+
+def _checked_weights(weights: Any, n: int, like: Tensor) -> Tensor:
+    if weights is None:
+        return torch.ones(n, dtype=like.dtype, device=like.device)
+    values = torch.as_tensor(weights).to(like.device, like.dtype)
+    if values.shape != (n,) or not all_finite(values) or bool((values < 0).any()) or not bool(values.sum() > 0):
+        raise UsageError(f"weights must be {n} finite numbers of 0 or more, not all 0; these have shape {tuple(values.shape)}.")
+    return values

@@ -1,0 +1,7 @@
+"""The report: plain data to one HTML file that works offline."""
+
+from wherefrom.reporting.content import Content, ExampleRow, Proof, QueryCard
+from wherefrom.reporting.page import report, write_report
+from wherefrom.reporting.story import Section, Story, write_story
+
+__all__ = ["Content", "ExampleRow", "Proof", "QueryCard", "Section", "Story", "report", "write_report", "write_story"]

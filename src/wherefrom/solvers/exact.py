@@ -1,0 +1,74 @@
+"""The inverse by a Cholesky factor of the whole matrix: exact, for as many parameters as fit into memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wherefrom.curvature import Operator
+from wherefrom.data.trees import all_finite
+from wherefrom.errors import UsageError
+from wherefrom.problem import Problem
+from wherefrom.solvers.solver import Inverse, Solution, Solver, relative_residual, remedy
+
+ROUNDING = 4  # times the floating type's resolution: what is left of a diagonal entry, by the entries before it, that rounding alone may leave
+SPECTRUM = 4000  # the largest dimension whose smallest eigenvalue is looked up for an error message
+
+
+@dataclass(frozen=True)
+class Exact(Solver):
+    """x = L⁻ᵀL⁻¹v with LLᵀ = C + damping I; d²·8 bytes and d³/3 multiplications once, then 2d² for each v.
+
+    The factor is taken in float64 whatever the problem's type, so that rounding does not decide definiteness. Raises
+    :class:`UsageError` where the matrix does not fit into memory or is not positive definite.
+    """
+
+    def prepare(self, operator: Operator, damping: float | Tensor) -> Inverse:
+        """Factor the matrix."""
+        problem, (_, bytes_needed) = operator.problem, self.work(operator.problem)
+        if bytes_needed > problem.budget:
+            raise UsageError(
+                f"Exact needs {bytes_needed / 1e9:.1f} GB for {operator.size} parameters and may use {problem.budget / 1e9:.1f}; "
+                "use CG(), choose fewer through parameters=, or raise memory=."
+            )
+        matrix = operator.dense().double()
+        matrix.diagonal().add_(damping.flatten() if isinstance(damping, Tensor) else damping)
+        if not all_finite(matrix):
+            raise UsageError("The curvature is not finite; look for outputs or inputs that overflow.")
+        factor, failed = torch.linalg.cholesky_ex(matrix)
+        if int(failed) or bool((factor.diagonal().square() <= ROUNDING * torch.finfo(problem.dtype).eps * matrix.diagonal()).any()):
+            raise UsageError(f"The curvature is not positive definite{_smallest(matrix)}; {remedy(operator)}.")
+        return Cholesky(factor, operator, damping)
+
+    def prepared(self, operator: Operator, damping: float | Tensor, tensors: Mapping[str, Tensor]) -> Inverse:
+        return Cholesky(tensors["factor"].to(operator.problem.device), operator, damping)
+
+    def work(self, problem: Problem) -> tuple[str, int]:
+        """The matrix and its factor."""
+        return f"a matrix of {problem.size:,}² entries, written out and factored", 3 * 8 * problem.size**2
+
+
+@dataclass(frozen=True, eq=False)
+class Cholesky(Inverse):
+    """(C + damping I)⁻¹ as its Cholesky factor."""
+
+    factor: Tensor
+    operator: Operator
+    damping: float | Tensor
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"factor": self.factor}
+
+    def solve(self, vectors: Tensor) -> Solution:
+        x = torch.cholesky_solve(vectors.double(), self.factor).to(vectors.dtype)
+        # The residual by the operator itself, on a few columns: it also tells when the matrix was not the operator's.
+        few = slice(0, 8)
+        left = vectors[:, few] - self.operator @ x[:, few] - self.damping * x[:, few]
+        return Solution(x, 1, relative_residual(left, vectors[:, few]), True)
+
+
+def _smallest(matrix: Tensor) -> str:
+    if len(matrix) > SPECTRUM:
+        return ""
+    return f" (its smallest eigenvalue is {float(torch.linalg.eigvalsh(matrix)[0]):.2g})"

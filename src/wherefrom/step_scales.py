@@ -1,0 +1,96 @@
+"""How far an optimiser moves each weight per unit of its gradient."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+
+from wherefrom.errors import UsageError
+
+Group = dict[str, Any]
+Moments = dict[str, Any]
+
+
+def bare_optimizer(optimizer: Any) -> Any:
+    """The torch optimiser inside accelerate's wrapper, which is an ``Optimizer`` too."""
+    while hasattr(optimizer, "optimizer"):
+        optimizer = optimizer.optimizer
+    return optimizer
+
+
+def step_scales(model: nn.Module, optimizer: Any) -> dict[str, Tensor] | None:
+    """−Δθ / gradient to first order, by parameter name, on CPU: of shape () for SGD, of the parameter's shape for adaptive optimisers.
+
+    η, μ, τ, ε are those of the parameter's own group, moments as they stand now; the effect of the gradient on v is left out.
+
+    - SGD: η (1 − τ) / (1 − μ), summed over this and the later steps that a gradient moves.
+    - Adam, AdamW: η / (√v̂ + ε); v̂ = v / (1 − β₂ᵗ), with amsgrad its running maximum.
+    - RMSprop: η / (1 − μ) / (√v + ε), v less the squared mean where centred. Adagrad: η / (1 + t · decay) / (√sum + ε).
+
+    None for any other optimiser, and before an adaptive one's first step; a parameter that has no moments yet, or is not held, is absent.
+    Raises ``UsageError`` for an optimiser that maximises, and for one that holds none of the model's parameters.
+    """
+    groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
+    if any(group.get("maximize") for group in optimizer.param_groups):
+        raise UsageError("The optimizer maximises, which turns every score's sign round; negate the objective and set maximize=False.")
+    held = {name: value for name, value in model.named_parameters(remove_duplicate=False) if value in groups}
+    if not held:
+        raise UsageError("The optimizer holds none of the model's parameters; pass the one that trains this model.")
+    rule = _RULES.get(type(optimizer))
+    if rule is None:
+        return None
+    found = {name: rule(value, groups[value], optimizer.state.get(value) or {}) for name, value in held.items()}
+    return {name: scale.detach().cpu() for name, scale in found.items() if scale is not None} or None
+
+
+def learning_rate_of(optimizer: Any) -> float:
+    """The learning rate of the first group; refused where the groups differ and no scales can express it."""
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    if type(optimizer) not in _RULES and (other := next((rate for rate in rates if rate != rates[0]), None)) is not None:
+        raise UsageError(
+            f"The groups of {type(optimizer).__name__} have learning rates {rates[0]:g} and {other:g}; pass one to record(learning_rate=...)."
+        )
+    return rates[0]
+
+
+def _sgd(parameter: Tensor, group: Group, _moments: Moments) -> Tensor | None:
+    if group["momentum"] >= 1:
+        return None
+    spread = (1 - group["dampening"]) / (1 - group["momentum"]) if group["momentum"] else 1.0
+    return torch.tensor(float(group["lr"]) * spread, dtype=torch.promote_types(parameter.dtype, torch.float32))
+
+
+def _adam(_parameter: Tensor, group: Group, moments: Moments) -> Tensor | None:
+    steps = float(moments.get("step", 0))
+    if not steps:
+        return None
+    seen = 1 - float(group["betas"][1]) ** steps
+    second = moments["max_exp_avg_sq" if group["amsgrad"] else "exp_avg_sq"]
+    return float(group["lr"]) / ((second / seen).sqrt() + group["eps"])
+
+
+def _rmsprop(_parameter: Tensor, group: Group, moments: Moments) -> Tensor | None:
+    if not float(moments.get("step", 0)) or group["momentum"] >= 1:
+        return None
+    second = moments["square_avg"]
+    if group["centered"]:
+        second = (second - moments["grad_avg"].square()).clamp(min=0)
+    return float(group["lr"]) / (1 - group["momentum"]) / (second.sqrt() + group["eps"])
+
+
+def _adagrad(_parameter: Tensor, group: Group, moments: Moments) -> Tensor | None:
+    steps = float(moments.get("step", 0))
+    if not steps:
+        return None
+    return float(group["lr"]) / (1 + steps * group["lr_decay"]) / (moments["sum"].sqrt() + group["eps"])
+
+
+_RULES: dict[type, Callable[[Tensor, Group, Moments], Tensor | None]] = {
+    SGD: _sgd,
+    Adam: _adam,
+    AdamW: _adam,
+    RMSprop: _rmsprop,
+    Adagrad: _adagrad,
+}  # exact types: a subclass may step otherwise

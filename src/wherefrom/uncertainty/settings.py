@@ -1,0 +1,37 @@
+"""A method's settings for another run: what was fitted is fitted again, and seeds are moved, wherever in them they lie."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from wherefrom.solvers import FittedIHVP
+
+
+def unfitted(method: Any) -> Any:
+    """The method's settings, for other parameters: what was fitted is fitted again, with the value of the damping that it has."""
+    if isinstance(method, FittedIHVP):
+        return replace(method.settings, damping=method.damping) if isinstance(method.damping, float) else method.settings
+    return _mapped(method, unfitted)
+
+
+def reseeded(settings: Any, number: int) -> Any:
+    """The settings with 1 + ``number`` added to every seed in them."""
+    changed = _mapped(settings, lambda value: reseeded(value, number))
+    return replace(changed, seed=changed.seed + 1 + number) if isinstance(getattr(changed, "seed", None), int) else changed
+
+
+def has_seed(settings: Any) -> bool:
+    """Whether there is a seed anywhere in the settings."""
+    return isinstance(getattr(settings, "seed", None), int) or any(has_seed(value) for value in _settings(settings).values())
+
+
+def _settings(of: Any) -> Mapping[str, Any]:
+    """The fields of settings that are settings, or something fitted, themselves."""
+    if not is_dataclass(of):
+        return {}
+    return {field.name: getattr(of, field.name) for field in fields(of) if field.init and is_dataclass(getattr(of, field.name))}
+
+
+def _mapped(settings: Any, change: Callable[[Any], Any]) -> Any:
+    found = {name: change(value) for name, value in _settings(settings).items()}
+    return replace(settings, **found) if found else settings

@@ -1,0 +1,97 @@
+"""(d) What influence has that nearness has not: the terms of logistic regression's influence, dropped one by one (Koh & Liang 2017, section 2.3).
+
+Influence of removing image i on the loss of digit t is s_t s_i x_tᵀ H⁻¹ x_i / n with s = σ(θᵀx) - y. Without the training image's own loss,
+sign(s_i) stands for s_i; without the Hessian, x_tᵀ x_i for x_tᵀ H⁻¹ x_i; without both, the signed inner product is left; and nearness alone is
+-‖x_t - x_i‖, which has no sign at all.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+import wherefrom as wf
+from wherefrom_studies.findings import Figure, Found, Number, median_of
+from wherefrom_studies.koh_liang.hinge import ones_and_sevens
+from wherefrom_studies.panels import swarms
+from wherefrom_studies.study import Study
+
+L2 = 0.01
+WHOLE, LOSSLESS, FLAT, PRODUCT, NEAR = "influence", "without the training loss", "without the Hessian", "inner product, signed", "Euclidean nearness"
+FORMS = (WHOLE, LOSSLESS, FLAT, PRODUCT, NEAR)
+
+
+def trained(images: int | None) -> tuple[wf.Problem, torch.Tensor, torch.Tensor]:
+    """Logistic regression of ones and sevens without bias at its minimum, and its images and labels."""
+    X, y = (one[:images] for one in ones_and_sevens("train"))
+    model = torch.nn.Linear(X.shape[1], 1, bias=False, dtype=torch.float64).eval()
+    torch.nn.init.zeros_(model.weight)
+    problem = wf.Problem.of(model, wf.binary_cross_entropy(l2=L2), (X, y))
+    return problem.at(wf.train.newton(1e-10)(problem, 0).parameters), X, y
+
+
+def scored(problem: wf.Problem, X: torch.Tensor, y: torch.Tensor, asked: wf.Examples) -> dict[str, torch.Tensor]:
+    """Every form of the scores of all images (q, n)."""
+    ihvp = wf.IHVP(wf.Hessian(), wf.Exact(), damping=0.0)
+    whole = wf.attribute(wf.InfluenceFunction(ihvp), problem, asked, progress=False).values
+    flat = wf.attribute(wf.GradientDot(), problem, asked, progress=False).values
+    with torch.no_grad():
+        slopes = (problem.outputs(X)[:, 0].sigmoid() - y).abs()
+    queries = torch.cat([batch.inputs for batch in problem.batches(asked)])
+    return {WHOLE: whole, LOSSLESS: whole / slopes, FLAT: flat, PRODUCT: flat / slopes, NEAR: -torch.cdist(queries, X)}
+
+
+def compared(images: int | None, hard: int, top: int, random: int) -> list[dict[str, Any]]:
+    """For the test digits of highest loss: each form of the score and the true change, of the images that any form ranks first and of random ones."""
+    problem, X, y = trained(images)
+    X_test, y_test = ones_and_sevens("test")
+    with torch.no_grad():
+        margins = problem.outputs(X_test)[:, 0] * (2 * y_test - 1)
+    places = margins.argsort(stable=True)[:hard]
+    asked = wf.Examples.of((X_test[places], y_test[places]), ids=places.numpy())
+    scores = scored(problem, X, y, asked)
+    drawn = np.random.default_rng(0).choice(len(X), random, replace=False)
+    firsts = [np.concatenate([one[row].abs().topk(top).indices.numpy() for one in scores.values()]) for row in range(hard)]
+    truth = wf.leave_one_out(problem, np.unique(np.concatenate([*firsts, drawn])), asked, wf.train.newton(1e-10), progress=False)
+    column = {int(name): place for place, name in enumerate(truth.groups)}
+    return [
+        {"query": query, "left out": int(key), "kind": "random" if key in drawn else "first by some form", "alike": bool(y[key] == y_test[query]),
+         "actual": float(truth.change[row, column[int(key)]]), **{form: float(one[row, key]) for form, one in scores.items()}}
+        for row, query in enumerate(places.tolist())
+        for key in np.union1d(firsts[row], drawn)
+    ]  # fmt: skip
+
+
+def terms(study: Study) -> Found:
+    """How far each form foretells retraining, over queries."""
+    full, quick = {"images": None, "hard": 10, "top": 10, "random": 50}, {"images": 800, "hard": 3, "top": 5, "random": 20}
+    settings: dict[str, Any] = study.either(full, quick)
+    table = study.kept.rows("terms", settings, lambda: compared(**settings))
+    numbers = {name: number for form in FORMS for name, number in _numbers(form, table).items()}
+    one = table[table["query"] == table["query"].iloc[0]].melt(["query", "left out", "alike", WHOLE], list(FORMS[1:]), "panel", "score")
+    one = one.assign(series=np.where(one["alike"], "same digit as the one asked about", "the other digit"))
+    figure = Figure(
+        swarms(one, x=WHOLE, y="score", x_title="influence (loss change)", y_title="the form's score"),
+        "Ones and sevens, the test digit of highest loss: each form of the score against influence, for the images that some form ranks first and "
+        "random ones.",
+    )
+    said = (
+        "Retraining is foretold by influence with r {terms/influence/pearson} (medians over queries), without the training image's loss with r "
+        "{terms/without the training loss/pearson}, without the Hessian with r {terms/without the Hessian/pearson}, by the signed inner product with "
+        "r {terms/inner product, signed/pearson}, by Euclidean nearness with r {terms/Euclidean nearness/pearson}.",
+        "The Hessian gives signs their meaning: by the inner product every image of the same digit helps and every other harms, since pixels are "
+        "never negative; its sign is right for {terms/inner product, signed/sign} of the images, influence's for {terms/influence/sign}.",
+    )
+    original = "The paper compares the terms with influence itself, by one picture; here each is held against retraining, over queries."
+    return Found({"terms, scores and retrained changes": table}, {"terms": figure}, numbers, said, originals=(original,))
+
+
+def _numbers(form: str, table: pd.DataFrame) -> dict[str, Number]:
+    groups = [rows for _, rows in table.groupby("query", sort=False)]
+    figures = {
+        "pearson": [float(np.corrcoef(rows["actual"], rows[form])[0, 1]) for rows in groups],
+        "spearman": [wf.metrics.spearman(rows["actual"].to_numpy(), rows[form].to_numpy()).value or 0.0 for rows in groups],
+        "sign": [float((np.sign(rows["actual"]) == np.sign(rows[form])).mean()) for rows in groups],
+    }
+    return {f"terms/{form}/{what}": median_of(what, values, (0,)) for what, values in figures.items()}

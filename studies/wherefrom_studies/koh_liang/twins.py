@@ -1,0 +1,161 @@
+"""(e) Two models that agree, told apart by their influences (Koh & Liang 2017, section 5.1): a machine with an RBF kernel and a network.
+
+The kernel machine is linear in the rows of L, K = L Lᵀ, with φ(x) = L⁻¹ k(x): its influence is that of a linear model. Its loss is logistic; with
+the original's hinge most images have no influence at all. The network's layers below the last are held, as the original holds Inception's, and
+the last is trained to its minimum.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.linalg import solve_triangular
+from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
+from torch import nn
+
+import wherefrom as wf
+from wherefrom.progress import track
+from wherefrom_studies.findings import Figure, Found, mean_of
+from wherefrom_studies.panels import swarms
+from wherefrom_studies.study import Study
+
+CLASSES = ("dog", "ship")  # CIFAR-10 has no fish
+NARROW = 4.0  # times the usual width of the kernel, 1 / (features * variance)
+FIRST = 20  # of the helpful images
+RBF, NETWORK = "RBF kernel machine", "network"
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Images of two classes, labels 0 and 1."""
+
+    X: torch.Tensor
+    y: torch.Tensor
+    ids: np.ndarray
+
+
+def pictures(data: wf.datasets.Images, each: int, seed: int) -> Pictures:
+    """As many of each class, drawn with the seed."""
+    random = np.random.default_rng(seed)
+    places = [data.classes.index(name) for name in CLASSES]
+    rows = np.concatenate([np.sort(random.permutation(np.flatnonzero(data.y.numpy() == place))[:each]) for place in places])
+    return Pictures(data.X[rows], (data.y[rows] == places[1]).long(), data.ids[rows])
+
+
+def machine(train: Pictures, test: Pictures) -> tuple[wf.Problem, torch.Tensor]:
+    """The kernel machine at its minimum, and the test images as it sees them."""
+    X, Z = (one.X.flatten(1).double().numpy() for one in (train, test))
+    gamma = NARROW / (X.shape[1] * X.var())
+    kernel = rbf_kernel(X, X, gamma)
+    kernel[np.diag_indices_from(kernel)] += 1e-8
+    lower = np.linalg.cholesky(kernel)
+    seen = solve_triangular(lower, rbf_kernel(X, Z, gamma), lower=True).T
+    return minimum(torch.from_numpy(lower), train, 1 / len(X)), torch.from_numpy(seen)
+
+
+def network(train: Pictures, test: Pictures, seed: int, epochs: int) -> tuple[wf.Problem, torch.Tensor]:
+    """A small convolutional network; its last layer at its minimum on what the layers below make of the images."""
+    layers: list[nn.Module] = []
+    for before, after in ((3, 16), (16, 32), (32, 64)):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    layers += [nn.Flatten(), nn.Linear(1024, 64), nn.ReLU()]
+    below, model = nn.Sequential(*layers), nn.Sequential(*layers, nn.Linear(64, 1)).eval()
+    problem = wf.Problem.of(model, wf.binary_cross_entropy(l2=1e-4), (train.X, train.y))
+    trained = wf.train.adam(epochs, 2e-3, batch_size=64)(problem, seed).parameters
+    below.load_state_dict({name: value for name, value in trained.items() if name in dict(below.named_parameters())})
+    with torch.no_grad():
+        rows, seen = below(train.X).double(), below(test.X).double()
+    return minimum(rows, train, 1e-3), seen
+
+
+def margin(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """How far on the right side: of images well inside, the loss has no slope to speak of."""
+    return torch.where(targets.reshape(-1) > 0, outputs.reshape(-1), -outputs.reshape(-1))
+
+
+def minimum(rows: torch.Tensor, train: Pictures, l2: float) -> wf.Problem:
+    """Logistic regression of these rows, at its minimum."""
+    model = nn.Linear(rows.shape[1], 1, bias=False, dtype=torch.float64).eval()
+    nn.init.zeros_(model.weight)
+    objective = wf.binary_cross_entropy(l2=l2, measurement=margin, lower_is_better=False)
+    problem = wf.Problem.of(model, objective, (rows, train.y), ids=train.ids)
+    return problem.at(wf.train.newton()(problem, 0).parameters)
+
+
+def compared(read: Callable[[str], wf.datasets.Images], seed: int, each: int, tests: int, queries: int, epochs: int) -> list[dict[str, Any]]:
+    """Test images that both models get right: the influence of every training image on each, beside its distance."""
+    train, test = pictures(read("train"), each, seed), pictures(read("test"), tests, seed)
+    models = {RBF: machine(train, test), NETWORK: network(train, test, seed, epochs)}
+    right = {name: ((problem.outputs(seen)[:, 0] > 0).long() == test.y).numpy() for name, (problem, seen) in models.items()}
+    asked = np.flatnonzero(right[RBF] & right[NETWORK])
+    asked = asked[np.linspace(0, len(asked) - 1, queries).astype(int)]
+    distance = euclidean_distances(test.X[asked].flatten(1).numpy(), train.X.flatten(1).numpy())
+    rows = []
+    for name, (problem, seen) in models.items():
+        ihvp = wf.IHVP(wf.GaussNewton(), wf.Exact(), damping=0.0)
+        scores = wf.attribute(wf.InfluenceFunction(ihvp), problem, (seen[asked], test.y[asked]), progress=False).values.numpy()
+        for place, query in enumerate(asked):
+            rows += [
+                {"seed": seed, "model": name, "accuracy": float(right[name].mean()), "query": int(test.ids[query]), "train": int(key),
+                 "alike": bool(label == test.y[query]), "distance": float(d), "score": float(s)}
+                for key, label, d, s in zip(train.ids, train.y, distance[place], scores[place], strict=True)
+            ]  # fmt: skip
+    return rows
+
+
+def summed(table: pd.DataFrame) -> pd.DataFrame:
+    """For each seed and model, means over queries: how magnitude goes with nearness, and who the most helpful images are."""
+    found = []
+    for (seed, model), of_model in table.groupby(["seed", "model"], sort=False):
+        each = []
+        for _, rows in of_model.groupby("query"):
+            first = rows.nlargest(FIRST, "score")
+            near = set(rows.nsmallest(FIRST, "distance")["train"])
+            each.append((
+                wf.metrics.spearman(rows["score"].abs().to_numpy(), -rows["distance"].to_numpy()).value, float(first["train"].isin(near).mean()),
+                float((~first["alike"]).mean()), float((rows[~rows["alike"]]["score"] > 0).mean()),
+            ))  # fmt: skip
+        names = ("rank correlation with nearness", "nearest among the first", "other class among the first", "other class that helps")
+        found.append({"seed": seed, "model": model, "accuracy": of_model["accuracy"].iloc[0], **dict(zip(names, np.mean(each, 0), strict=True))})
+    return pd.DataFrame(found)
+
+
+def twins(study: Study) -> Found:
+    """What sets them apart, over seeds that draw the images and the network."""
+    seeds = study.count(5, 2)
+    asked: dict[str, Any] = {
+        "each": study.either(900, 150),
+        "tests": study.either(300, 100),
+        "queries": study.either(50, 10),
+        "epochs": study.either(12, 6),
+    }
+    told, read = track(seeds, "two models that agree", len(seeds)), cache(wf.datasets.cifar10)
+    parts = [study.kept.rows("twins", {**asked, "seed": seed}, lambda seed=seed: compared(read, seed, **asked)) for seed in told]
+    table = summed(pd.concat(parts, ignore_index=True))
+    numbers = {}
+    for model, rows in table.groupby("model", sort=False):
+        for column in table.columns.drop(["seed", "model"]):
+            name = f"twins/{model}/{column}"
+            numbers[name] = mean_of(name, rows[column], rows["seed"], bounds=(-1.0, 1.0) if "correlation" in column else (0.0, 1.0))
+    one = parts[0][parts[0]["query"] == parts[0]["query"].iloc[0]]
+    one = one.assign(panel=one["model"], series=np.where(one["alike"], "same class as the test image", "the other class"))
+    figure = Figure(
+        swarms(one, x="distance", y="score", x_title="Euclidean distance of pixels", y_title="influence (margin change)"),
+        f"A test image of a {CLASSES[0]} that both models get right: the influence of each training image against its distance.",
+    )
+    at = {name: f"twins/{name}" for name in (RBF, NETWORK)}
+    said = (
+        f"Both models get {CLASSES[0]}s and {CLASSES[1]}s right ({{{at[RBF]}/accuracy}} and {{{at[NETWORK]}/accuracy}}), for other reasons: the "
+        f"magnitude of influence on the margin goes with nearness in pixels at a rank correlation of "
+        f"{{{at[RBF]}/rank correlation with nearness}} in the kernel machine and "
+        f"{{{at[NETWORK]}/rank correlation with nearness}} in the network; {{{at[RBF]}/nearest among the first}} and "
+        f"{{{at[NETWORK]}/nearest among the first}} of the {FIRST} most helpful images are among the {FIRST} nearest.",
+        f"Images of the other class are {{{at[RBF]}/other class among the first}} of the {FIRST} most helpful in the kernel machine and "
+        f"{{{at[NETWORK]}/other class among the first}} in the network.",
+    )
+    replaced = ("Dogs and fish of ImageNet under Inception are replaced by dogs and ships of CIFAR-10 under a network of three convolutions.",)
+    return Found({"twins, each seed": table}, {"twins": figure}, numbers, said, replaced=replaced)

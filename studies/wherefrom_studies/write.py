@@ -1,0 +1,94 @@
+"""What a study leaves in its folder: results.json, tables, figures and a report, each whole or not at all."""
+
+import json
+import platform
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import wherefrom as wf
+from wherefrom.reporting import Section, Story, write_story
+from wherefrom.store import write_whole
+from wherefrom_studies.findings import CITED, Found
+from wherefrom_studies.study import Study
+
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "altair")
+
+
+def write_found(study: Study, found: Found, seconds: float) -> Path:
+    """Write everything and return the report, which comes last, so that where it stands the rest does."""
+    for name, table in found.tables.items():
+        write_whole(study.out / "tables" / f"{file_of(name)}.csv", table.to_csv(index=False))
+    for name, figure in found.figures.items():
+        for ending in (".png", ".svg"):
+            wf.plot.save(figure.chart, study.out / "figures" / f"{file_of(name)}{ending}")
+    write_whole(study.out / "results.json", json.dumps(record(study, found, seconds), indent=1, ensure_ascii=False))
+    return write_story(study.out / "report.html", _story(study, found))
+
+
+def record(study: Study, found: Found, seconds: float) -> dict[str, Any]:
+    """Everything that was found, as plain data."""
+    return {
+        "study": study.name,
+        "question": study.question,
+        "paper": study.paper,
+        "form": _form(study),
+        "settings": {name: str(value) for name, value in asdict(study).items() if name != "out" and value is not None},
+        "numbers": {name: number.to_dict() for name, number in found.numbers.items()},
+        "findings": [
+            {"text": told, "numbers": CITED.findall(finding)} for told, finding in zip(found.told(), found.findings, strict=True)
+        ],
+        "bars": [{**asdict(bar), "found": found.value(bar.number), "met": _met(study, found, bar)} for bar in found.bars],
+        "where the original was wrong": found.originals,
+        "in place of data not at hand": found.replaced,
+        "tables": {name: f"tables/{file_of(name)}.csv" for name in found.tables},
+        "figures": {name: {"files": [f"figures/{file_of(name)}{ending}" for ending in (".png", ".svg")], "caption": figure.caption}
+                    for name, figure in found.figures.items()},
+        "versions": {"wherefrom": wf.__version__, "python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "machine": {"system": platform.system(), "processor": platform.machine(), "threads": torch.get_num_threads()},
+        "seconds of this run": round(seconds, 1),
+    }  # fmt: skip
+
+
+def bar_lines(study: Study, found: Found) -> list[str]:
+    """Each bar in words: met, missed, or open in the quick form, which is too small to be held to it."""
+    words = {True: "met", False: "MISSED", None: "open"}
+    lines = []
+    for bar in found.bars:
+        limits = [f"{word} {value:g}" for word, value in (("at least", bar.at_least), ("at most", bar.at_most)) if value is not None]
+        source = f" ({bar.source})" if bar.source else ""
+        lines.append(f"{words[_met(study, found, bar)]:6} {bar.number}: {found.numbers[bar.number]}, {' and '.join(limits)}{source}")
+    return lines
+
+
+def file_of(name: str) -> str:
+    """A name as the stem of a file."""
+    return "".join(letter if letter.isalnum() else "_" for letter in name.lower())
+
+
+def _met(study: Study, found: Found, bar: Any) -> bool | None:
+    return None if study.quick else bar.met(found.value(bar.number))
+
+
+def _form(study: Study) -> str:
+    return "quick" if study.quick else "full"
+
+
+def _story(study: Study, found: Found) -> Story:
+    pictures = {
+        figure.caption: (study.out / "figures" / f"{file_of(name)}.svg").read_text(encoding="utf-8") for name, figure in found.figures.items()
+    }
+    asides = (
+        ("Bars", tuple(bar_lines(study, found))),
+        ("Where the original was wrong", found.originals),
+        ("In place of data not at hand", found.replaced),
+    )
+    sections = (
+        Section("Findings", found.told(), pictures=pictures),
+        *(Section(heading, sentences) for heading, sentences in asides if sentences),
+        Section("Tables", (f"Every number with its seeds and interval stands in results.json; this is the {_form(study)} form.",), found.tables),
+    )
+    return Story(study.question, f"The study {study.name}, after {study.paper}.", sections)

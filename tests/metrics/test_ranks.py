@@ -42,8 +42,8 @@ def test_values_are_scipys_and_those_of_brute_force(tied: bool) -> None:
     if tied:
         x, y = np.round(2 * x), np.round(2 * y)
     cases: list[tuple[Callable, Callable]] = [
-        (wf.metrics.kendall, tau_b), (wf.metrics.spearman, lambda a, b: stats.spearmanr(a, b).statistic), (wf.metrics.pearson, lambda a, b: stats.pearsonr(a, b).statistic),
-        
+        (wf.metrics.kendall, tau_b), (wf.metrics.spearman, lambda a, b: stats.spearmanr(a, b).statistic),
+        (wf.metrics.pearson, lambda a, b: stats.pearsonr(a, b).statistic),
         (wf.metrics.weighted_kendall, (lambda a, b: stats.weightedtau(a, b).statistic) if tied else weighted_tau),
         (wf.metrics.sign_agreement, lambda a, b: np.mean(np.sign(a[a * b != 0]) == np.sign(b[a * b != 0]))),
     ]  # fmt: skip

@@ -33,8 +33,8 @@ def group_influence(
     """∇m_qᵀΔθ_S of each query and group S (q, m): the worsening of the query's measurement if the whole group is left out.
 
     Δθ is that of :func:`wherefrom.methods.parameter_change`, so that all orders are on one scale, "loss change" or "measurement change": 1 is
-    the sum of the members' influences, 2 adds how they bend each other's (at most half of the training weight). "newton" takes the whole step and measures
-    there, m_q(θ + Δθ_S) - m_q(θ), as ``InfluenceFunction(leverage=True)`` does for one example: exact for linear regression.
+    the sum of the members' influences, 2 adds how they bend each other's (at most half of the training weight). "newton" takes the whole step and
+    measures there, m_q(θ + Δθ_S) - m_q(θ), as ``InfluenceFunction(leverage=True)`` does for one example: exact for linear regression.
 
     ``groups`` is a mapping of a name to ids, or one name per training example, such as a column of a table or the class labels. N stays;
     ``normalise=True`` divides by the weight that remains. ``queries=None`` asks each group about itself: the rise of its members' summed loss, one

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 import wherefrom as wf
 from wherefrom.curvature import BlockEigen
 from wherefrom.curvature import moments as module
-from wherefrom.curvature.kronecker_factors import Grams, Sum, eigen_blocks, moments
+from wherefrom.curvature.kronecker_factors import Grams, MomentSum, eigen_blocks, moments
 from wherefrom.gradients.blocks import Factored
 
 
@@ -26,7 +26,7 @@ def test_moments_are_weighted_sums_of_outer_products(columns: int) -> None:
 
 def test_rows_of_one_position_wait_and_none_is_lost() -> None:
     block, weights = factored(module.TOGETHER + 130, 1, 5, 2), torch.rand(module.TOGETHER + 130, dtype=torch.float64)
-    total = Sum()
+    total = MomentSum()
     for start in range(0, len(block), 100):
         part = slice(start, start + 100)
         total.add(block.select(part), weights[part], Grams())
@@ -38,7 +38,7 @@ def test_rows_of_one_position_wait_and_none_is_lost() -> None:
 
 def test_a_shared_product_is_never_written_to() -> None:
     block, weights, grams = factored(4, 3, 5, 2), torch.rand(4, dtype=torch.float64), Grams()
-    sums = Sum(), Sum()
+    sums = MomentSum(), MomentSum()
     for _ in range(2):
         for total in sums:
             total.add(block, weights, grams)

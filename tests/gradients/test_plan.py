@@ -6,7 +6,7 @@ from helpers import reference
 from helpers.problems import problem
 
 from wherefrom.gradients import Gradients
-from wherefrom.gradients.blocks import Dense, Factored, Indexed, Sum
+from wherefrom.gradients.blocks import Dense, Factored, Indexed, SumBlock
 from wherefrom.gradients.contraction import contraction, products
 from wherefrom.gradients.plan import LayerPlan, form, layer_plans
 
@@ -18,12 +18,12 @@ def test_forms() -> None:
     assert [form(block) for block in (factored, longer, table, Dense(torch.ones(2, 4, 3)))] == [
         "factors", "factors of 5 positions", "6 table rows", "12 entries",
     ]  # fmt: skip
-    assert form(Sum((factored, table, factored))) == "factors + 6 table rows"
+    assert form(SumBlock((factored, table, factored))) == "factors + 6 table rows"
 
 
 def test_a_sum_is_contracted_part_by_part() -> None:
     factored = Factored(torch.randn(2, 1, 30), torch.randn(2, 1, 40))
-    both = Sum((factored, Dense(torch.randn(2, 40, 30))))
+    both = SumBlock((factored, Dense(torch.randn(2, 40, 30))))
     ways, cost = contraction(both, both)
     assert len(ways) == 4 and "gram" in ways and "dense" in ways
     assert cost == sum(contraction(mine, theirs)[1] for mine in both.parts for theirs in both.parts)

@@ -123,13 +123,13 @@ sys.path.insert(0, sys.argv[2])
 from helpers.problems import problem
 import wherefrom as wf
 from wherefrom.retraining import retrain
-case, train, measured, calls = problem("mlp"), wf.train.adam(2, 0.05, batch_size=6), retrain.measured, []
+case, train, measured, calls = problem("mlp"), wf.train.adam(2, 0.05, batch_size=6), retrain.measure_queries, []
 def dying(*given):
     calls.append(given)
     if len(calls) == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
     return measured(*given)
-retrain.measured = dying
+retrain.measure_queries = dying
 wf.retraining.removal_curve(case.problem, {"order": case.problem.ids}, case.queries, train,
 sizes=range(1, 11), seeds=[0, 1], out=sys.argv[1], progress=False)
 """

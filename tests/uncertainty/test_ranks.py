@@ -6,7 +6,7 @@ from scipy import stats
 
 import wherefrom as wf
 from wherefrom.uncertainty.ranks import critical, pairs_of, rank_bounds
-from wherefrom.uncertainty.run_statistics import Moments, shrunken
+from wherefrom.uncertainty.run_statistics import RunMoments, shrunken
 
 
 def test_bounds_count_those_surely_above_and_below() -> None:
@@ -52,7 +52,7 @@ def test_the_core_is_right_at_the_level_stated(noise: str, runs: int) -> None:
             "few directions": random.normal(size=(runs, 4)) @ directions, "heavy tails": random.standard_t(5, size=(runs, n)),
         }[noise]  # fmt: skip
         candidates = (-values[0]).argsort()[: 2 * k]
-        moments = Moments(candidates[None], n, k)
+        moments = RunMoments(candidates[None], n, k)
         for run in values:
             moments.add(run[None])
         drawn = shrunken(moments.mean[0], moments.variance()[0], runs - 1)

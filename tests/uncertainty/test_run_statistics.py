@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import wherefrom as wf
-from wherefrom.uncertainty.run_statistics import Moments, shares, shrunken
+from wherefrom.uncertainty.run_statistics import RunMoments, shares, shrunken
 
 
 def test_streamed_moments_are_those_of_all_runs() -> None:
     random = np.random.default_rng(0)
     runs = 1e3 + random.normal(size=(7, 2, 15)) * random.exponential(size=15)
     candidates = np.array([[3, 1, 14], [0, 2, 9]])
-    moments = Moments(candidates, 15, 4)
+    moments = RunMoments(candidates, 15, 4)
     for run in runs:
         moments.add(run)
     assert moments.count == 7 and np.allclose(moments.mean, runs.mean(0)) and np.allclose(moments.variance(), runs.var(0, ddof=1))
@@ -20,20 +20,20 @@ def test_streamed_moments_are_those_of_all_runs() -> None:
         assert np.allclose(moments.between(row), differences.var(0, ddof=1), atol=1e-9)
     for end, sign in (("proponents", 1), ("opponents", -1)):
         assert np.allclose(moments.inclusion(end), wf.metrics.inclusion(sign * runs, k=4).values)
-    signed = Moments(candidates, 15, 4)
+    signed = RunMoments(candidates, 15, 4)
     for run in runs - 1e3:
         signed.add(run)
     assert np.allclose(signed.same_sign(), wf.metrics.signal_to_noise(runs - 1e3).sign_share)
 
 
 def test_ties_keep_the_order_of_the_data() -> None:
-    moments = Moments(np.zeros((1, 0), dtype=int), 5, 2)
+    moments = RunMoments(np.zeros((1, 0), dtype=int), 5, 2)
     moments.add(np.array([[1.0, 2.0, 2.0, 2.0, 1.0]]))
     assert moments.hits["proponents"].tolist() == [[0, 1, 1, 0, 0]] and moments.hits["opponents"].tolist() == [[1, 0, 0, 0, 1]]
 
 
 def test_what_cannot_be_added_is_refused() -> None:
-    moments = Moments(np.zeros((1, 0), dtype=int), 3, 1)
+    moments = RunMoments(np.zeros((1, 0), dtype=int), 3, 1)
     for bad in (np.array([[1.0, np.nan, 2.0]]), np.zeros((1, 4))):
         with pytest.raises(wf.UsageError, match="finite and of shape"):
             moments.add(bad)

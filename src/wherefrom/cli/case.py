@@ -39,7 +39,7 @@ class Answer:
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class ExplainedCase:
     """One thing to explain; ``scales`` are the spreads of number columns, by which two values are near or far."""
 
     name: str

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from wherefrom.cli.case import Case
+from wherefrom.cli.case import ExplainedCase
 from wherefrom.cli.result import Result
 from wherefrom.reporting import Content, ExampleRow, Proof, QueryCard
 from wherefrom.reporting.content import ranks_of
@@ -14,7 +14,7 @@ NEAR, FAR = 0.25, 1.0  # of a number column's spread
 SELF_ROWS = 10
 
 
-def content_of(case: Case, result: Result, settings: Mapping[str, str]) -> Content:
+def content_of(case: ExplainedCase, result: Result, settings: Mapping[str, str]) -> Content:
     """Everything that a person sees of a run."""
     changes = _changes(result)
     good, bad = result.top, result.top.opponents
@@ -35,7 +35,7 @@ def content_of(case: Case, result: Result, settings: Mapping[str, str]) -> Conte
     return Content(title, lead, tuple(cards), result.scores.unit, *proved, settings, notes, result.trust, result.no_trust)
 
 
-def _accuracy(case: Case) -> str:
+def _accuracy(case: ExplainedCase) -> str:
     figures = [f"Held-out {name} {value:.3f} on {case.held_out['n']:.0f} examples." for name, value in case.held_out.items() if name != "n"]
     return " ".join(figures)
 
@@ -49,7 +49,7 @@ def _changes(result: Result) -> dict[tuple[object, str], float]:
 
 
 def _example(
-    case: Case, result: Result, end: TopScores, row: int, rank: int, query: object, changes: Mapping[tuple[object, str], float]
+    case: ExplainedCase, result: Result, end: TopScores, row: int, rank: int, query: object, changes: Mapping[tuple[object, str], float]
 ) -> ExampleRow:
     key = end.ids[row, rank].item()
     ranks = "" if result.trust is None else ranks_of(result.trust, query, key, end.by)
@@ -95,7 +95,7 @@ def _proof(result: Result) -> Proof | None:
     return Proof(predicted, truth.change.numpy(), truth.query_ids, np.array(list(truth.groups)), figures, truth.unit, seconds)
 
 
-def _self_influential(case: Case, result: Result) -> tuple[ExampleRow, ...]:
+def _self_influential(case: ExplainedCase, result: Result) -> tuple[ExampleRow, ...]:
     order = result.own.argsort(descending=True, stable=True)[:SELF_ROWS].tolist()
     ids, view = case.problem.ids.tolist(), case.train_view
     return tuple(

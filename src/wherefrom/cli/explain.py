@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 
 from wherefrom.attribution import attribute, self_influence
-from wherefrom.cli.case import Case
+from wherefrom.cli.case import ExplainedCase
 from wherefrom.cli.content import content_of
 from wherefrom.cli.guard import TrainerError
 from wherefrom.cli.result import Result, Settings
@@ -32,7 +32,7 @@ SMALL = 500  # parameters of a network whose Hessian is written out for every ru
 DENSE = 8000  # parameters up to which the curvature is written out
 
 
-def explain_case(case: Case, settings: Settings, out: Path) -> None:
+def explain_case(case: ExplainedCase, settings: Settings, out: Path) -> None:
     """Score, prove, print, write."""
     check_folder(out)
     console = Console(highlight=False, soft_wrap=False)
@@ -46,7 +46,7 @@ def explain_case(case: Case, settings: Settings, out: Path) -> None:
         raise UsageError(f"{result.failed.rstrip('.')}; what needs no training is in {out}.")
 
 
-def explained(case: Case, settings: Settings) -> Result:
+def explained(case: ExplainedCase, settings: Settings) -> Result:
     """All that is computed."""
     seconds: dict[str, float] = {}
     start = time.perf_counter()
@@ -83,7 +83,7 @@ def _own_failure(error: UsageError) -> str:
     return str(error) if isinstance(error, TrainerError) else ""
 
 
-def _trust(case: Case, settings: Settings, method: Method) -> tuple[Trust, tuple[str, ...]]:
+def _trust(case: ExplainedCase, settings: Settings, method: Method) -> tuple[Trust, tuple[str, ...]]:
     """Error bars at the budget that was asked for, and what was done otherwise. Raises :class:`UsageError` where there are none."""
     if settings.trust == "none":
         raise UsageError("--trust none was given.")
@@ -142,7 +142,7 @@ def _chosen(settings: Settings, result: Result) -> dict[str, str]:
     return {"method": names.get(settings.method, settings.method), "unit of scores": result.scores.unit, "seed": str(settings.seed)}
 
 
-def _held_out(case: Case) -> str:
+def _held_out(case: ExplainedCase) -> str:
     if not case.held_out:
         return f"{len(case.queries)} queries"
     figures = ", ".join(f"{name} {value:.3f}" for name, value in case.held_out.items() if name != "n")

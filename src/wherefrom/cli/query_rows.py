@@ -18,7 +18,7 @@ MOST_QUERIES = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class QueryRows:
     """Encoded rows: inputs, targets (class positions or values), ids, and what a person sees of them."""
 
     X: Tensor
@@ -28,11 +28,11 @@ class Rows:
     images: Tensor | None = None
     labelled: bool = True  # targets are known, not predicted
 
-    def take(self, positions: np.ndarray) -> "Rows":
+    def take(self, positions: np.ndarray) -> "QueryRows":
         """The rows at the given positions."""
         at = torch.from_numpy(positions)
         frame = None if self.frame is None else self.frame.iloc[positions]
-        return Rows(self.X[at], self.y[at], self.ids[positions], frame, None if self.images is None else self.images[at], self.labelled)
+        return QueryRows(self.X[at], self.y[at], self.ids[positions], frame, None if self.images is None else self.images[at], self.labelled)
 
     def view(self, learner: Learner, target: str) -> View:
         """How these rows look."""
@@ -41,7 +41,7 @@ class Rows:
         return View(labels, self.frame, images)
 
 
-def hardest(problem: Problem, learner: Learner, held: Rows) -> tuple[Rows, tuple[str, ...]]:
+def hardest(problem: Problem, learner: Learner, held: QueryRows) -> tuple[QueryRows, tuple[str, ...]]:
     """Held-out rows that the model gets wrong, at most five, those of highest loss; where none is wrong, or none can be, the five of highest loss."""
     examples = Examples.of((held.X, learner.targets(held.y)), ids=held.ids)
     with torch.no_grad():
@@ -58,7 +58,7 @@ def hardest(problem: Problem, learner: Learner, held: Rows) -> tuple[Rows, tuple
     )
 
 
-def named(rows: Rows, query: list[str]) -> Rows:
+def named(rows: QueryRows, query: list[str]) -> QueryRows:
     """The rows whose ids are asked for."""
     place = {str(key): position for position, key in enumerate(rows.ids.tolist())}
     wanted = list(dict.fromkeys(part.strip() for text in query for part in text.split(",") if part.strip()))
@@ -72,10 +72,10 @@ def named(rows: Rows, query: list[str]) -> Rows:
     return rows.take(np.array([place[key] for key in wanted]))
 
 
-def unlabelled(problem: Problem, learner: Learner, X: Tensor, frame: pd.DataFrame) -> tuple[Rows, Problem, tuple[str, ...]]:
+def unlabelled(problem: Problem, learner: Learner, X: Tensor, frame: pd.DataFrame) -> tuple[QueryRows, Problem, tuple[str, ...]]:
     """New rows without a target: classes are asked about the class the model predicts, numbers about the prediction itself."""
     predicted = learner.answers(problem.outputs(X))[0].detach()
-    rows = Rows(X, predicted, frame.index.to_numpy().astype(str), frame, labelled=False)
+    rows = QueryRows(X, predicted, frame.index.to_numpy().astype(str), frame, labelled=False)
     if learner.classes:
         return rows, problem, ("The new rows have no target; asked about the class that the model predicts.",)
     objective = replace(problem.objective, measurement=_prediction, lower_is_better=False)

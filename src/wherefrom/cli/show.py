@@ -5,13 +5,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from wherefrom.cli.case import Case
+from wherefrom.cli.case import ExplainedCase
 from wherefrom.reporting import Content, ExampleRow, QueryCard
 
 COLUMNS = 4  # names of columns listed for one row
 
 
-def show(console: Console, case: Case, content: Content) -> None:
+def show(console: Console, case: ExplainedCase, content: Content) -> None:
     """Print notes, queries and proof."""
     for note in content.notes:
         console.print(f"  [dim]{escape(note)}[/dim]")

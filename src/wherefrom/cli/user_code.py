@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from wherefrom.cli.case import Answer, Case, View
+from wherefrom.cli.case import Answer, ExplainedCase, View
 from wherefrom.cli.guard import checked, guarded, own_trainer, path_of
 from wherefrom.data.examples import Examples
 from wherefrom.errors import UsageError, nearest
@@ -23,7 +23,7 @@ SMALL = 2000  # parameters up to which Newton's method retrains without being as
 COLUMNS = 30  # of flat inputs that are shown as a table
 
 
-def own_case(spec: str) -> Case:
+def own_case(spec: str) -> ExplainedCase:
     """From ``path.py:function``, which returns (Problem, queries) or (Problem, queries, train)."""
     problem, queries, train = own_parts(spec)
     asked = checked(problem, queries, spec)
@@ -34,7 +34,9 @@ def own_case(spec: str) -> Case:
     answers, view = _shown(problem, asked)
     settings = {"model": type(problem.model).__name__, "problem": spec, "objective": problem.objective.describe()}
     name = f"{Path(spec.rpartition(':')[0]).name}:{spec.rpartition(':')[2]}"
-    return Case(name, problem, asked, answers, _shown(problem, problem.train)[1], view, train, settings, notes=notes, scales=_scales(problem.train))
+    return ExplainedCase(
+        name, problem, asked, answers, _shown(problem, problem.train)[1], view, train, settings, notes=notes, scales=_scales(problem.train)
+    )
 
 
 def own_parts(spec: str) -> tuple[Problem, Any, Any]:

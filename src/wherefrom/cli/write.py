@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from wherefrom.cli.case import Case
+from wherefrom.cli.case import ExplainedCase
 from wherefrom.cli.result import Result, Settings
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate
@@ -41,7 +41,7 @@ def check_folder(out: Path) -> None:
     refuse_foreign(out / "scores.zarr", "scores")
 
 
-def write_run(out: Path, case: Case, settings: Settings, result: Result, content: Content) -> Path:
+def write_run(out: Path, case: ExplainedCase, settings: Settings, result: Result, content: Content) -> Path:
     """Write everything; the report comes last, so that where it stands the rest does."""
     result.scores.save(out / "scores.zarr")
     write_whole(out / "top.csv", _top_table(result).to_csv(index=False))
@@ -58,7 +58,7 @@ def _top_table(result: Result) -> pd.DataFrame:
     return table.sort_values("query_id", key=lambda column: column.map(order), kind="stable")
 
 
-def _record(case: Case, settings: Settings, result: Result) -> dict[str, Any]:
+def _record(case: ExplainedCase, settings: Settings, result: Result) -> dict[str, Any]:
     try:
         own = version("wherefrom")
     except Exception:  # run from a source tree that was never installed

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wherefrom.curvature.eigenbasis import EigenBlock
 from wherefrom.curvature.gauss_newton import GaussNewton, PulledBack
-from wherefrom.curvature.layerwise import BlockEigen, EigenCurvature, Passes, measured
+from wherefrom.curvature.layerwise import BlockEigen, EigenCurvature, Passes, fit_eigenvalues
 from wherefrom.curvature.operator import Curvature, Operator
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Layout
@@ -36,7 +36,7 @@ class Diagonal(EigenCurvature):
         with torch.no_grad():
             if isinstance(self.of, PulledBack):
                 passes = Passes(problem, gradients, self.of.of, again=False)
-                return measured(passes, _flat(gradients.layout, problem.l2.new_zeros(())), keep).penalised()
+                return fit_eigenvalues(passes, _flat(gradients.layout, problem.l2.new_zeros(())), keep).penalised()
             operator = self.of.fit(problem)
             entries = gradients.layout.rows(_diagonal(operator)[None])
             blocks = tuple(EigenBlock(None, None, block.dense()) for block in entries.blocks)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wherefrom.curvature.kronecker_factors import Grams, Moments, Sum, eigen_blocks
-from wherefrom.curvature.layerwise import MEASURING, BlockEigen, EigenCurvature, Passes, measured, restored
+from wherefrom.curvature.kronecker_factors import Grams, MomentSum, SecondMoments, eigen_blocks
+from wherefrom.curvature.layerwise import MEASURING, BlockEigen, EigenCurvature, Passes, fit_eigenvalues, restored
 from wherefrom.curvature.outputs import DrawnTargets, LossCurvature, OutputCurvature
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients
@@ -68,16 +68,16 @@ def _fitted(problem: Problem, of: OutputCurvature, parts: int, keep: Keep | None
             blocks = restored(found[2], len(gradients.layout.blocks), problem.device)
         else:
             blocks = eigen_blocks(_summed(passes, keep), parts)
-        fitted = measured(passes, blocks, keep) if corrected else BlockEigen(problem, gradients.layout, blocks)
+        fitted = fit_eigenvalues(passes, blocks, keep) if corrected else BlockEigen(problem, gradients.layout, blocks)
     return fitted.penalised()
 
 
-def _summed(passes: Passes, keep: Keep | None) -> list[Moments]:
+def _summed(passes: Passes, keep: Keep | None) -> list[SecondMoments]:
     """The moments of each layer over all examples."""
-    sums, done = [Sum() for _ in passes.gradients.layout.blocks], 0
+    sums, done = [MomentSum() for _ in passes.gradients.layout.blocks], 0
     found = keep.found() if keep else None
     if found and found[0] == SUMMING:
-        sums, done = [Sum(Moments.of(under(str(k), found[2]), passes.problem.device)) for k in range(len(sums))], found[1]
+        sums, done = [MomentSum(SecondMoments.of(under(str(k), found[2]), passes.problem.device)) for k in range(len(sums))], found[1]
 
     def state() -> dict[str, Tensor]:
         return {name: value for k, total in enumerate(sums) for name, value in beneath(str(k), total.moments().tensors()).items()}

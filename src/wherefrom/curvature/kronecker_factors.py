@@ -20,7 +20,7 @@ STRIP = 128  # columns of a symmetric product taken at a time, so that its upper
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class SecondMoments:
     """E[ddᵀ] and E[aaᵀ] as sums, whose product approximates a layer's curvature."""
 
     rows: Tensor  # (g, o, o), or (g, o) where only the diagonal is kept
@@ -32,7 +32,7 @@ class Moments:
         return {"rows": self.rows, "columns": self.columns, "positions": torch.tensor(self.positions, dtype=torch.float64)}
 
     @classmethod
-    def of(cls, tensors: Mapping[str, Tensor], device: torch.device) -> "Moments":
+    def of(cls, tensors: Mapping[str, Tensor], device: torch.device) -> "SecondMoments":
         """The moments that :meth:`tensors` gave."""
         return cls(tensors["rows"].to(device), tensors["columns"].to(device), float(tensors["positions"]))
 
@@ -53,10 +53,10 @@ class Grams:
         return known[-1][1]
 
 
-class Sum:
+class MomentSum:
     """The moments of one layer, summed as batches come; rows of one position wait until there are enough for a product that pays."""
 
-    def __init__(self, total: Moments | None = None) -> None:
+    def __init__(self, total: SecondMoments | None = None) -> None:
         self.total = total
         self.waiting: list[tuple[Factored, Tensor]] = []
 
@@ -69,7 +69,7 @@ class Sum:
         if sum(len(block) for block, _ in self.waiting) >= TOGETHER:
             self._take_waiting()
 
-    def moments(self) -> Moments:
+    def moments(self) -> SecondMoments:
         """All so far."""
         self._take_waiting()
         assert self.total is not None  # data are never empty
@@ -81,13 +81,13 @@ class Sum:
             self.waiting = []
             self._take(moments(Factored(torch.cat(inputs), torch.cat(outputs)), torch.cat(weights), Grams()))
 
-    def _take(self, found: Moments) -> None:
+    def _take(self, found: SecondMoments) -> None:
         if self.total is None:  # what others may share is not written to
-            self.total = Moments(torch.zeros_like(found.rows), torch.zeros_like(found.columns), 0.0)
-        self.total = Moments(self.total.rows.add_(found.rows), self.total.columns.add_(found.columns), self.total.positions + found.positions)
+            self.total = SecondMoments(torch.zeros_like(found.rows), torch.zeros_like(found.columns), 0.0)
+        self.total = SecondMoments(self.total.rows.add_(found.rows), self.total.columns.add_(found.columns), self.total.positions + found.positions)
 
 
-def moments(block: Block, weights: Tensor, grams: Grams) -> Moments:
+def moments(block: Block, weights: Tensor, grams: Grams) -> SecondMoments:
     """The moments of a batch's rows, each of weight w (k,).
 
     Positions at which nothing changes, such as padding, are left out of sequences. Rows without factors give the second
@@ -101,20 +101,20 @@ def moments(block: Block, weights: Tensor, grams: Grams) -> Moments:
         live = (block.values != 0).any(2) * weights[:, None]
         counts = weights.new_zeros(block.rows).index_add_(0, block.tokens.flatten(), live.flatten())
         values = block.values.flatten(0, 1)
-        return Moments(counts[None], (values.T @ (values * weights.repeat_interleave(block.values.shape[1])[:, None]))[None], float(live.sum()))
+        return SecondMoments(counts[None], (values.T @ (values * weights.repeat_interleave(block.values.shape[1])[:, None]))[None], float(live.sum()))
     matrices = block.dense()
     weighed = matrices * weights[:, None, None]
     columns = (weighed.flatten(0, 1).T @ matrices.flatten(0, 1) if matrices.shape[2] <= WIDEST else (weighed * matrices).sum((0, 1)))[None]
     flat = matrices.transpose(0, 1).flatten(1)
     rows = (weighed.transpose(0, 1).flatten(1) @ flat.T)[None]
-    return Moments(rows, columns, float(rows.diagonal(dim1=1, dim2=2).sum()))
+    return SecondMoments(rows, columns, float(rows.diagonal(dim1=1, dim2=2).sum()))
 
 
-def _factored(inputs: Tensor, outputs: Tensor, weights: Tensor, grams: Grams) -> Moments:
+def _factored(inputs: Tensor, outputs: Tensor, weights: Tensor, grams: Grams) -> SecondMoments:
     """From a (k, g, T, i) and d (k, g, T, o)."""
     live = (outputs != 0).any(3) if inputs.shape[2] > 1 else outputs.new_ones(outputs.shape[:3], dtype=torch.bool)
     weighed = live * weights[:, None, None]  # (k, g, T)
-    return Moments(grams.of(outputs, weighed), grams.of(inputs, weighed), float(weighed.sum()) / inputs.shape[1])
+    return SecondMoments(grams.of(outputs, weighed), grams.of(inputs, weighed), float(weighed.sum()) / inputs.shape[1])
 
 
 def _gram(side: Tensor, weights: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ def _gram(side: Tensor, weights: Tensor) -> Tensor:
 Basis = tuple[Tensor | None, Tensor]
 
 
-def eigen_blocks(found: Sequence[Moments], parts: int = 1) -> tuple[EigenBlock, ...]:
+def eigen_blocks(found: Sequence[SecondMoments], parts: int = 1) -> tuple[EigenBlock, ...]:
     """The bases of both sides of each layer, each side in so many diagonal blocks, with the products of their eigenvalues."""
     known: list[tuple[Tensor, Basis]] = []
 

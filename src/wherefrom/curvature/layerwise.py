@@ -126,7 +126,7 @@ class Passes:
             self.kept[number] = taken
 
 
-def measured(passes: Passes, blocks: tuple[EigenBlock, ...], keep: Keep | None = None) -> BlockEigen:
+def fit_eigenvalues(passes: Passes, blocks: tuple[EigenBlock, ...], keep: Keep | None = None) -> BlockEigen:
     """The curvature whose eigenvalues are best in these bases: the mean of squared gradients there."""
     problem, layout = passes.problem, passes.gradients.layout
     values, done = [torch.zeros_like(block.values) for block in blocks], 0

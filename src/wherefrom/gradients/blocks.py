@@ -234,7 +234,7 @@ class Deferred(Block):
 
 
 @dataclass(frozen=True, eq=False)
-class Sum(Block):
+class SumBlock(Block):
     """The sum of blocks of one shape: a parameter that several modules share."""
 
     parts: tuple[Block, ...]
@@ -263,16 +263,16 @@ class Sum(Block):
     def squared_norms(self) -> Tensor:
         return self.dense().square().sum((1, 2))
 
-    def scale(self, factors: Tensor) -> "Sum":
-        return Sum(tuple(part.scale(factors) for part in self.parts))
+    def scale(self, factors: Tensor) -> "SumBlock":
+        return SumBlock(tuple(part.scale(factors) for part in self.parts))
 
-    def select(self, index: Index) -> "Sum":
-        return Sum(tuple(part.select(index) for part in self.parts))
+    def select(self, index: Index) -> "SumBlock":
+        return SumBlock(tuple(part.select(index) for part in self.parts))
 
 
 def parts(block: Block) -> tuple[Block, ...]:
     """Those of a sum, or the block itself."""
-    return block.parts if isinstance(block, Sum) else (block,)
+    return block.parts if isinstance(block, SumBlock) else (block,)
 
 
 def total(parts: Sequence[Block]) -> Block:
@@ -287,4 +287,4 @@ def total(parts: Sequence[Block]) -> Block:
         return Indexed(torch.cat([part.tokens for part in indexed], 1), torch.cat([part.values for part in indexed], 1), indexed[0].rows)
     if all(isinstance(part, Dense) for part in parts):
         return Dense(torch.stack([part.dense() for part in parts]).sum(0))
-    return Sum(tuple(parts))
+    return SumBlock(tuple(parts))

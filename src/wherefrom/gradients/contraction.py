@@ -8,7 +8,7 @@ Of rows not written yet, forward mode takes m products over all n examples at on
 import torch
 from torch import Tensor
 
-from wherefrom.gradients.blocks import Block, Deferred, Factored, Indexed, Sum, parts
+from wherefrom.gradients.blocks import Block, Deferred, Factored, Indexed, SumBlock, parts
 
 GRAM_ENTRIES = 1 << 24  # the most entries of one Gram product held at a time
 Factors = Factored | Indexed
@@ -16,9 +16,9 @@ Factors = Factored | Indexed
 
 def products(left: Block, right: Block) -> Tensor:
     """(m, n) inner products of every row of ``left`` with every row of ``right``."""
-    if isinstance(left, Sum):
+    if isinstance(left, SumBlock):
         return torch.stack([products(part, right) for part in left.parts]).sum(0)
-    if isinstance(right, Sum):
+    if isinstance(right, SumBlock):
         return torch.stack([products(left, part) for part in right.parts]).sum(0)
     (way,), _ = contraction(left, right)
     if way == "gram" and isinstance(left, Factors) and isinstance(right, Factors):
@@ -41,7 +41,7 @@ def products(left: Block, right: Block) -> Tensor:
 
 def contraction(left: Block, right: Block) -> tuple[tuple[str, ...], int]:
     """The ways that :func:`products` takes, one for each pair of parts, and their multiplications."""
-    if isinstance(left, Sum) or isinstance(right, Sum):
+    if isinstance(left, SumBlock) or isinstance(right, SumBlock):
         found = [contraction(mine, theirs) for mine in parts(left) for theirs in parts(right)]
         return tuple(way for ways_of, _ in found for way in ways_of), sum(cost for _, cost in found)
     costs = ways(left, right)
@@ -71,7 +71,7 @@ def ways(left: Block, right: Block) -> dict[str, int]:
 
 def paired_products(left: Block, right: Block) -> Tensor:
     """(k,) inner products of row j with row j."""
-    if isinstance(left, Sum) or isinstance(right, Sum) or (isinstance(left, Indexed) != isinstance(right, Indexed)):
+    if isinstance(left, SumBlock) or isinstance(right, SumBlock) or (isinstance(left, Indexed) != isinstance(right, Indexed)):
         return (left.dense() * right.dense()).sum((1, 2))
     if isinstance(left, Indexed) and isinstance(right, Indexed):
         return ((left.values @ right.values.mT) * (left.tokens[:, :, None] == right.tokens[:, None, :])).sum((1, 2))

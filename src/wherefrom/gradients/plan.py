@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import prod
 
-from wherefrom.gradients.blocks import Block, Deferred, Factored, Indexed, Sum
+from wherefrom.gradients.blocks import Block, Deferred, Factored, Indexed, SumBlock
 from wherefrom.gradients.contraction import contraction
 from wherefrom.gradients.coverage import Coverage
 from wherefrom.gradients.rows import Rows
@@ -54,7 +54,7 @@ def layer_plans(queries: Rows, training: Rows, coverage: Coverage) -> tuple[Laye
 
 def form(block: Block) -> str:
     """How a block is held, in words."""
-    if isinstance(block, Sum):
+    if isinstance(block, SumBlock):
         return " + ".join(dict.fromkeys(form(part) for part in block.parts))
     if isinstance(block, Factored):
         positions = block.inputs.shape[1]

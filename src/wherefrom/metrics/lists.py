@@ -16,7 +16,7 @@ from wherefrom.scores import By, Scores, TopScores, positions_of, rank_key
 
 
 @dataclass(frozen=True, eq=False)
-class Lists:
+class RankedLists:
     """Two top-k lists for each of q queries, out of n training examples (``None``: unknown).
 
     ``places`` holds, for each query, where its common examples stand in the one list and in the other, from 0. ``known`` (q,) is false where
@@ -86,12 +86,12 @@ def ndcg(a: Any, b: Any, *, k: int, by: By = "proponents") -> Estimate:
     return ndcg_each(x, y, k, by).estimate()
 
 
-def overlap_each(found: Lists) -> PerQuery:
+def overlap_each(found: RankedLists) -> PerQuery:
     """:func:`overlap` of each query."""
     return found.measured("overlap", found.common / found.k, None if found.n is None else found.k / found.n, of_sets=True)
 
 
-def kuncheva_each(found: Lists) -> PerQuery:
+def kuncheva_each(found: RankedLists) -> PerQuery:
     """:func:`kuncheva` of each query."""
     if found.n is None:
         raise UsageError("Kuncheva's index needs the number of training examples; give n=.")
@@ -100,13 +100,13 @@ def kuncheva_each(found: Lists) -> PerQuery:
     return replace(found.measured("Kuncheva", values, 0.0, of_sets=True), bounds=(-1.0, 1.0))
 
 
-def jaccard_each(found: Lists) -> PerQuery:
+def jaccard_each(found: RankedLists) -> PerQuery:
     """:func:`jaccard` of each query."""
     chance = None if found.n is None else list_chance(found.n, found.k).jaccard
     return found.measured("Jaccard", found.common / (2 * found.k - found.common), chance, of_sets=True)
 
 
-def fagin_each(found: Lists, p: float = 0.0) -> PerQuery:
+def fagin_each(found: RankedLists, p: float = 0.0) -> PerQuery:
     """:func:`fagin` of each query."""
     if not 0 <= p <= 0.5:
         raise UsageError(f"p={p} is not between 0 and 0.5; 0 is lenient, 0.5 neutral to pairs of which one list knows nothing.")
@@ -114,7 +114,7 @@ def fagin_each(found: Lists, p: float = 0.0) -> PerQuery:
     return found.measured("Fagin", values, None if found.n is None else _fagin_chance(found.n, found.k, p))
 
 
-def rbo_each(found: Lists, p: float = 0.9) -> PerQuery:
+def rbo_each(found: RankedLists, p: float = 0.9) -> PerQuery:
     """:func:`rbo` of each query."""
     if not 0 < p < 1:
         raise UsageError(f"p={p} is not between 0 and 1; 0.9 puts 86 % of the weight on the first ten.")
@@ -163,7 +163,7 @@ def list_chance(n: int, k: int) -> ListChance:
     return ListChance(n, k, k * k / n, int(low), int(high), float(weights @ (common / (2 * k - common))))
 
 
-def lists(a: Any, b: Any, *, k: int | None = None, n: int | None = None, by: By = "proponents") -> Lists:
+def lists(a: Any, b: Any, *, k: int | None = None, n: int | None = None, by: By = "proponents") -> RankedLists:
     """Two top-k lists from :class:`Scores`, :class:`TopScores` or arrays of ids; see :func:`overlap`."""
     if isinstance(a, Scores) and isinstance(b, Scores):
         if k is None:
@@ -187,10 +187,10 @@ def lists(a: Any, b: Any, *, k: int | None = None, n: int | None = None, by: By 
     if n is not None and named > n:
         raise UsageError(f"Two lists name {named} ids, but n={n}; n is the number of all training examples.")
     fine = np.zeros(len(first), dtype=bool)
-    return Lists(places, length, n, ~fine, fine)
+    return RankedLists(places, length, n, ~fine, fine)
 
 
-def top_lists(both: np.ndarray, k: int, by: By) -> Lists:
+def top_lists(both: np.ndarray, k: int, by: By) -> RankedLists:
     """The lists of two tables of scores (2, q, n), equal scores in the order of the data."""
     n = both.shape[2]
     check(k, n)
@@ -199,7 +199,7 @@ def top_lists(both: np.ndarray, k: int, by: By) -> Lists:
     ranked = keys.gather(2, order[:, :, : k + 1]).numpy()
     tied = (ranked[:, :, k] == ranked[:, :, k - 1]).any(0) if k < n else np.zeros(both.shape[1], dtype=bool)
     known = ~(constant(keys[0].numpy()) | constant(keys[1].numpy()))
-    return Lists(_places(*order[:, :, :k].numpy()), k, n, known, tied)
+    return RankedLists(_places(*order[:, :, :k].numpy()), k, n, known, tied)
 
 
 def check(k: int, n: int) -> None:

@@ -15,7 +15,7 @@ from wherefrom.gradients import Gradients, Layout
 from wherefrom.problem import Problem
 from wherefrom.progress import track
 from wherefrom.retraining.outcomes import Outcomes
-from wherefrom.retraining.retrain import measured
+from wherefrom.retraining.retrain import measure_queries
 from wherefrom.scores import Groups, group_ids, positions_of
 from wherefrom.solvers import CG, IHVP, Exact, FittedIHVP
 
@@ -50,8 +50,8 @@ def pbrf(
     asked = problem.examples(queries)
     response = Response.of(problem, list(named.values()), damping)
     found = response.minimised(tolerance, max_steps, progress)
-    values = torch.stack([measured(problem, response.parameters(theta), asked) for theta in found], 1)
-    baseline = measured(problem, problem.parameters, asked)
+    values = torch.stack([measure_queries(problem, response.parameters(theta), asked) for theta in found], 1)
+    baseline = measure_queries(problem, problem.parameters, asked)
     return Outcomes(values[None], baseline[None], named, asked.ids, problem.objective.sign, problem.objective.unit)
 
 

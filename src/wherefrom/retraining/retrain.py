@@ -88,15 +88,15 @@ def _retrained(
     ledger = Ledger.open(out, manifest_of(problem, asked, train, normalise))
     for seed in map(int, seeds):
         if ledger.missing([nothing], seed):
-            ledger.add(nothing, seed, measured(problem, parameters_of(train(problem, seed)), asked))
+            ledger.add(nothing, seed, measure_queries(problem, parameters_of(train(problem, seed)), asked))
         waiting = [changes[number] for number in ledger.missing(changes, seed)]
         if isinstance(train, kind.many):
             for some in _stacks(waiting, out is not None):
                 runs = kind.together(train, problem, some, seed, progress)
-                ledger.add_together(some, seed, [measured(problem, parameters_of(run), asked) for run in runs])
+                ledger.add_together(some, seed, [measure_queries(problem, parameters_of(run), asked) for run in runs])
             continue
         for change, run in zip(waiting, _one_by_one(problem, waiting, train, seed, jobs, progress), strict=True):
-            ledger.add(change, seed, measured(problem, parameters_of(run), asked))
+            ledger.add(change, seed, measure_queries(problem, parameters_of(run), asked))
     values = torch.stack([torch.stack([ledger.get(change, seed) for change in changes], 1) for seed in map(int, seeds)])
     baseline = torch.stack([ledger.get(nothing, seed) for seed in map(int, seeds)])
     groups = {name: change.ids for name, change in named.items()}
@@ -132,7 +132,7 @@ def parameters_of(run: object) -> Mapping[str, Tensor]:
     return found
 
 
-def measured(problem: Problem, parameters: Mapping[str, Tensor], queries: Examples) -> Tensor:
+def measure_queries(problem: Problem, parameters: Mapping[str, Tensor], queries: Examples) -> Tensor:
     """The measurement of each query at the given parameters (q,), in their floating type."""
     there = problem.to(next(iter(parameters.values())).dtype).at(parameters)
     with torch.no_grad():

@@ -10,7 +10,7 @@ from wherefrom.errors import UsageError
 ENDS = ("proponents", "opponents")
 
 
-class Moments:
+class RunMoments:
     """Counts, means and squares of score tables (q, n), one run after the other; the tables themselves are not kept.
 
     ``candidates`` (q, c) are positions of training examples whose co-moments with all others are kept too, ``cross`` (q, c, n): what a

@@ -21,7 +21,7 @@ from wherefrom.uncertainty.last_layer_bootstrap import HeadBootstrap
 from wherefrom.uncertainty.noise import OTHER, SEEDS, SOURCES, Bootstrap, LastLayerBootstrap, MethodSeeds, Noise
 from wherefrom.uncertainty.ranks import RankIntervals, critical, rank_bounds
 from wherefrom.uncertainty.result import End, Trust, Verdict
-from wherefrom.uncertainty.run_statistics import Moments, shares, shrunken
+from wherefrom.uncertainty.run_statistics import RunMoments, shares, shrunken
 
 LOOKS = (4, 2, 1)  # parts of all runs after which one looks
 FEWEST = 8  # runs before the first look
@@ -121,15 +121,15 @@ class _Asked:
 class _Spread:
     """Moments of scores, and of their shares with the co-moments of candidates."""
 
-    scores: Moments
-    shares: Moments
+    scores: RunMoments
+    shares: RunMoments
 
     @classmethod
     def of(cls, point: np.ndarray, k: int) -> "_Spread":
         """For runs to come; candidates are those at both ends of the given model's ranking."""
         order, wide, n = (-point).argsort(1, kind="stable"), WIDE * k, point.shape[1]
         candidates = order if n <= 2 * wide else np.concatenate([order[:, :wide], order[:, -wide:]], 1)
-        return cls(Moments(candidates[:, :0], n, k), Moments(candidates, n, k))
+        return cls(RunMoments(candidates[:, :0], n, k), RunMoments(candidates, n, k))
 
     def add(self, values: np.ndarray) -> None:
         self.scores.add(values)
@@ -172,7 +172,7 @@ def _calibrated(asked: _Asked, shape: _Spread, kept: list[list[np.ndarray]]) -> 
     return found[0], found[1]
 
 
-def _apart(centre: np.ndarray, moments: Moments, row: int, runs: int, calibration: Calibration | None) -> tuple[np.ndarray, float]:
+def _apart(centre: np.ndarray, moments: RunMoments, row: int, runs: int, calibration: Calibration | None) -> tuple[np.ndarray, float]:
     """The errors of differences of one query's centres from its candidates' (c, n), and their degrees of freedom: variances drawn to their trend,
     of the mean of ``runs``, or of one run, or of one of a cheap source times the calibration's factor."""
     drawn = shrunken(centre, moments.variance()[row], moments.count - 1)
@@ -182,7 +182,7 @@ def _apart(centre: np.ndarray, moments: Moments, row: int, runs: int, calibratio
     return calibration.factor[row] * np.sqrt(between), 1 / (1 / drawn.freedom + 1 / calibration.freedom[row])
 
 
-def _alone(moments: Moments, runs: int, calibration: Calibration | None) -> tuple[np.ndarray, np.ndarray]:
+def _alone(moments: RunMoments, runs: int, calibration: Calibration | None) -> tuple[np.ndarray, np.ndarray]:
     """The standard error of each centre (q, n) and its degrees of freedom (q,). Not drawn: where all scores of a run move together, others tell
     nothing of one, and t by its own runs is exact."""
     error, freedom = np.sqrt(moments.variance() / runs), np.full(len(moments.mean), moments.count - 1.0)

@@ -18,7 +18,7 @@ from wherefrom.methods.influence.perturbation_influence import Retraining
 from wherefrom.problem import Problem
 from wherefrom.progress import track
 from wherefrom.retraining import Train
-from wherefrom.retraining.retrain import measured, parameters_of
+from wherefrom.retraining.retrain import measure_queries, parameters_of
 from wherefrom.retraining.train import newton
 from wherefrom.scores import positions_of
 from wherefrom.solvers import IHVP, FittedIHVP
@@ -63,7 +63,7 @@ def attack(
     if not (1 <= count <= len(problem) and steps >= 1 and step_size > 0):
         raise UsageError(f"count={count}, steps={steps}, step_size={step_size}: give 1 to {len(problem)} examples, 1 step or more, a size above 0.")
     _check_bounds(problem, ball)
-    trained = Trained.of(problem, train or newton(), seed, predict)
+    trained = Retrainable.of(problem, train or newton(), seed, predict)
     with torch.no_grad():
         path = Retraining.of(trained.rounded, ihvp.fit(problem))
     asked, search = problem.examples(queries), Search(trained, path, ball, count, steps, step_size, stop, seed)
@@ -72,7 +72,7 @@ def attack(
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class Retrainable:
     """A problem at the parameters of its last training, and how it is trained again with other inputs."""
 
     origin: Problem
@@ -82,7 +82,7 @@ class Trained:
     predict: Predict
 
     @classmethod
-    def of(cls, problem: Problem, train: Train, seed: int, predict: Predict) -> "Trained":
+    def of(cls, problem: Problem, train: Train, seed: int, predict: Predict) -> "Retrainable":
         """Trained on the data as they are: what all later trainings are compared with."""
         return cls(problem, _at(problem, train(problem, seed)), train, seed, predict)
 
@@ -91,24 +91,24 @@ class Trained:
         """In the floating type of the problem that was given."""
         return self.problem.to(self.origin.dtype)
 
-    def again(self, ids: np.ndarray, inputs: Any) -> "Trained":
+    def again(self, ids: np.ndarray, inputs: Any) -> "Retrainable":
         """Trained with other inputs, from the present parameters."""
         changed = self.origin.replaced(ids, inputs)
         found = _at(changed, self.train(changed.at(self.problem.parameters), self.seed))
-        return Trained(self.origin, found, self.train, self.seed, self.predict)
+        return Retrainable(self.origin, found, self.train, self.seed, self.predict)
 
     def asked(self, query: Examples) -> tuple[float, int]:
         """A query's measurement and prediction."""
         with torch.no_grad():
             outputs = self.problem.outputs(next(self.problem.batches(query)).inputs)
-        return float(measured(self.problem, self.problem.parameters, query)), int(self.predict(outputs)[0])
+        return float(measure_queries(self.problem, self.problem.parameters, query)), int(self.predict(outputs)[0])
 
 
 @dataclass(frozen=True, eq=False)
 class Search:
     """Examples taken one by one, and projected sign steps on all that were taken."""
 
-    start: Trained
+    start: Retrainable
     path: Retraining
     ball: Ball
     count: int
@@ -133,7 +133,7 @@ class Search:
         sign = origin.objective.sign
         return Attacked(query.ids[0].item(), ids, originals.cpu(), moved.cpu(), _arm(aimed, sign), _arm(random, sign), tuple(steps))
 
-    def _next(self, now: Trained, query: Examples, taken: np.ndarray) -> Any:
+    def _next(self, now: Retrainable, query: Examples, taken: np.ndarray) -> Any:
         """The id whose ball allows the largest first-order worsening; the first of equals."""
         path, tangents = self._facing(now, query)
         batches = path.examples(path.problem.train, path.size(1))
@@ -144,7 +144,7 @@ class Search:
         reach[torch.from_numpy(positions_of(taken, now.origin.ids, "training"))] = -torch.inf
         return now.origin.ids[int((reach == reach.max()).nonzero()[0])]
 
-    def _moved(self, now: Trained, query: Examples, ids: np.ndarray, inputs: Any, moved: Tensor) -> tuple[Trained, Tensor, int]:
+    def _moved(self, now: Retrainable, query: Examples, ids: np.ndarray, inputs: Any, moved: Tensor) -> tuple[Retrainable, Tensor, int]:
         """Sign steps, the model trained again after each: that training, the inputs, and the steps that were taken."""
         originals = real_input(inputs)
         for step in range(self.steps):
@@ -157,7 +157,7 @@ class Search:
             now = now.again(ids, with_real_input(inputs, moved))
         return now, moved, self.steps
 
-    def _facing(self, now: Trained, query: Examples) -> tuple[Retraining, list[Tensor]]:
+    def _facing(self, now: Retrainable, query: Examples) -> tuple[Retraining, list[Tensor]]:
         path = self.path.at(now.rounded)
         return path, path.solved(query)
 

@@ -11,9 +11,9 @@ from wherefrom.data.examples import Examples
 from wherefrom.errors import UsageError
 from wherefrom.gradients.rows import cat, summed
 from wherefrom.methods.baselines.gradient_dot import signed_measurements
-from wherefrom.methods.influence.parameter_change import Order, Step, gradient_sums
+from wherefrom.methods.influence.parameter_change import GroupStep, Order, gradient_sums
 from wherefrom.problem import Problem
-from wherefrom.retraining.retrain import measured
+from wherefrom.retraining.retrain import measure_queries
 from wherefrom.scores import Groups, Scores
 from wherefrom.solvers import IHVP, FittedIHVP
 from wherefrom.solvers.warnings_capture import listening
@@ -43,7 +43,7 @@ def group_influence(
     if queries is None and aggregate:
         raise UsageError("aggregate= sums over queries, and queries=None has none: each group is asked about itself; leave aggregate out.")
     with torch.no_grad(), listening() as notes:
-        step = Step.of(problem, groups, ihvp, order, normalise=normalise)
+        step = GroupStep.of(problem, groups, ihvp, order, normalise=normalise)
         if queries is None:
             names, values = np.array(["itself"]), _own(step, progress)
         else:
@@ -53,7 +53,7 @@ def group_influence(
     return Scores(values.cpu(), names, np.array(list(step.members)), unit, method, problem.fingerprint(), tuple(notes))
 
 
-def _asked(step: Step, queries: Any, aggregate: bool, progress: bool) -> tuple[np.ndarray, Tensor]:
+def _asked(step: GroupStep, queries: Any, aggregate: bool, progress: bool) -> tuple[np.ndarray, Tensor]:
     asked, changes = step.problem.examples(queries), step.changes(progress)
     names = np.array(["all queries"]) if aggregate else asked.ids
     if step.order == "newton":
@@ -64,7 +64,7 @@ def _asked(step: Step, queries: Any, aggregate: bool, progress: bool) -> tuple[n
     return names, rows.dot(step.gradients.layout.rows(changes))
 
 
-def _own(step: Step, progress: bool) -> Tensor:
+def _own(step: GroupStep, progress: bool) -> Tensor:
     """The members' losses count once each, whatever their weights in training, as in self-influence."""
     problem, changes, groups = step.problem, step.changes(progress), list(step.members.values())
     if step.order == "newton":
@@ -74,8 +74,8 @@ def _own(step: Step, progress: bool) -> Tensor:
     return (rises * changes).sum(1)[None]
 
 
-def _rise(problem: Problem, step: Step, change: Tensor, asked: Examples) -> Tensor:
+def _rise(problem: Problem, step: GroupStep, change: Tensor, asked: Examples) -> Tensor:
     """m(θ + Δθ) - m(θ) of each example asked about."""
     pieces = step.gradients.layout.split(change)
     stepped = {name: value + pieces[name] for name, value in problem.parameters.items()}
-    return measured(problem, stepped, asked) - measured(problem, problem.parameters, asked)
+    return measure_queries(problem, stepped, asked) - measure_queries(problem, problem.parameters, asked)

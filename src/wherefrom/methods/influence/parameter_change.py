@@ -71,13 +71,13 @@ def parameter_change(
     an empty group, an unknown id, and a group that leaves too little.
     """
     with torch.no_grad(), listening() as notes:
-        step = Step.of(problem, groups, ihvp, order, normalise=normalise, weight=weight, altered=altered)
+        step = GroupStep.of(problem, groups, ihvp, order, normalise=normalise, weight=weight, altered=altered)
         values = step.changes(progress).cpu()
     return ParameterChange(values, np.array(list(step.members)), problem.parameters, tuple(notes))
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class GroupStep:
     """Δθ of some groups at one order."""
 
     problem: Problem
@@ -93,7 +93,7 @@ class Step:
     def of(
         cls, problem: Problem, groups: Groups, ihvp: IHVP | FittedIHVP, order: Order, *,
         normalise: bool = False, weight: float = 0.0, altered: Examples | None = None,
-    ) -> "Step":  # fmt: skip
+    ) -> "GroupStep":  # fmt: skip
         """Checked, with the IHVP fitted."""
         if order not in get_args(Order):
             raise UsageError(f"order={order!r} is unknown; choose 1, 2 or 'newton'.")

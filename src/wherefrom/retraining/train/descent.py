@@ -17,7 +17,7 @@ from wherefrom.progress import track
 from wherefrom.retraining.interventions import Change, LeftOut, Relabelled
 from wherefrom.retraining.run import Run
 from wherefrom.retraining.train.batched_training import Together
-from wherefrom.retraining.train.recording import Recording, Step, batch_of, penalised, split, step_gradient
+from wherefrom.retraining.train.recording import Recording, TrainingStep, batch_of, penalised, split, step_gradient
 from wherefrom.retraining.train.rules import Rule, State
 from wherefrom.retraining.train.schedules import Constant, Schedule
 
@@ -85,7 +85,7 @@ class Descent:
         shots: list[tuple[Mapping[str, Tensor], float]] = []
         for t, (positions, divisor) in enumerate(track(batches, f"training, seed {seed}", len(batches), progress)):
             rate = self.learning_rate * self.schedule(t, len(batches))
-            steps.append(Step(begun.ids[positions], rate, divisor))
+            steps.append(TrainingStep(begun.ids[positions], rate, divisor))
             try:
                 gradient = self._gradient(begun, state[0], positions, divisor)
             except UsageError as error:

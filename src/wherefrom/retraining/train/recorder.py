@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.retraining.run import Run
-from wherefrom.retraining.train.recording import Recording, Step
+from wherefrom.retraining.train.recording import Recording, TrainingStep
 from wherefrom.retraining.train.rules import SGD, Adam, Rate, Rule, State
 
 FEWEST = 16  # states kept before any are let go again
@@ -32,7 +32,7 @@ class RunRecorder:
         if strange:
             raise UsageError(f"The optimiser does not hold {strange[0]!r}, which requires grad; give it all of them, or turn requires_grad off.")
         self.decays = _spread(optimizer, list(self.names), [_coupled(optimizer, group) for group in optimizer.param_groups])
-        self.steps: list[Step] = []
+        self.steps: list[TrainingStep] = []
         self.kept: dict[int, State] = {0: self.rule.start(self._flat())}
         self.stride = 1
 
@@ -41,7 +41,7 @@ class RunRecorder:
         ids = np.asarray(ids)
         if not len(ids):
             raise UsageError("A step used no examples; give the ids of its batch.")
-        self.steps.append(Step(ids.astype(np.int64) if ids.dtype.kind in "iu" else ids, self._rate(), float(len(ids))))
+        self.steps.append(TrainingStep(ids.astype(np.int64) if ids.dtype.kind in "iu" else ids, self._rate(), float(len(ids))))
         self.optimizer.step()
         t = len(self.steps)
         if t % self.stride == 0:

@@ -18,7 +18,7 @@ CLOSE = {torch.float32: 1e-3, torch.float64: 1e-9}  # of a state's length, withi
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class TrainingStep:
     """One step: g = (1/divisor) Σ_{i in ids} wᵢ ∇lossᵢ + penalty θ, then the rule at this rate."""
 
     ids: np.ndarray
@@ -35,7 +35,7 @@ class Recording:
 
     rule: Rule
     names: tuple[str, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[TrainingStep, ...]
     kept: Mapping[int, State]
     penalty: Tensor = field(repr=False)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from wherefrom.cli import main
-from wherefrom.cli.study import study_command
 from wherefrom_studies.fragility import Fragility
 
 
@@ -93,15 +92,6 @@ def test_where_the_studies_are_not_installed_it_says_how_to_install_them(study: 
         code, printed, error = study(*arguments)
         assert code == 2 and not printed and error.count("\n") == 1
         assert "pip install 'wherefrom[studies]'" in error and "pip install ./studies" in error
-
-
-def test_a_module_that_the_studies_lack_is_an_error_of_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
-    def import_module(name: str) -> None:
-        raise ModuleNotFoundError("No module named 'transformers'", name="transformers")
-
-    monkeypatch.setattr("importlib.import_module", import_module)
-    with pytest.raises(ModuleNotFoundError, match="transformers"):
-        study_command()
 
 
 def test_the_command_line_does_not_import_the_studies() -> None:

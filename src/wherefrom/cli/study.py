@@ -1,6 +1,7 @@
 """`wherefrom study`: looks for the studies, a package of their own, and hands the command to them."""
 
-import importlib
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -11,13 +12,10 @@ PACKAGE = "wherefrom_studies"
 
 def study_command() -> ModuleType:
     """Return the studies' side of the command; imported only when it is called, as the library does not know its studies."""
-    try:
-        return importlib.import_module(f"{PACKAGE}.command")
-    except ModuleNotFoundError as error:
-        if error.name != PACKAGE:
-            raise
+    if find_spec(PACKAGE) is None:
         fix = "run pip install 'wherefrom[studies]', or pip install ./studies in a checkout"
-        raise UsageError(f"The studies are a package of their own that is not installed; {fix}.") from error
+        raise UsageError(f"The studies are a package of their own that is not installed; {fix}.")
+    return import_module(f"{PACKAGE}.command")
 
 
 def run_study(
@@ -28,7 +26,7 @@ def run_study(
     if name is None:
         command.list_studies()
         return
-    from wherefrom.cli.write import check_folder  # brings torch, which the list and the help can do without
+    from wherefrom.cli.write import check_folder  # brings torch, which the help can do without
 
     study = command.study_called(name)(out or Path(f"wherefrom-{name}"), quick, seeds, data, target, device)
     check_folder(study.out)

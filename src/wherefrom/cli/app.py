@@ -12,7 +12,7 @@ from wherefrom.cli.compare import Asked, compare_methods
 from wherefrom.cli.contenders import USUAL
 from wherefrom.cli.explain import explain_case
 from wherefrom.cli.result import Settings
-from wherefrom.cli.study import list_studies, run_study, study_called
+from wherefrom.cli.study import run_study
 from wherefrom.cli.tables import bundled_case, table_case
 from wherefrom.cli.training import Learner
 from wherefrom.cli.user_code import own_case
@@ -178,10 +178,7 @@ def study(
     out: OutOption = None,
 ) -> None:
     """Run an experiment of the field, with tables, figures and a report; the same command goes on after an interruption."""
-    if name is None:
-        list_studies()
-        return
-    run_study(study_called(name)(out or Path(f"wherefrom-{name}"), quick, seeds, data, target, device))
+    run_study(name, out, quick, seeds, data, target, device)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """How well scores agree with each other and with the truth: pure functions to estimates with intervals, chance levels and ceilings."""
 
-from wherefrom.estimate import Estimate
+from wherefrom.estimate import Estimate, undefined
 from wherefrom.metrics.agreement import Agreement, agreement
+from wherefrom.metrics.bootstrap import percentiles, student
 from wherefrom.metrics.brittleness import Brittleness, brittleness
 from wherefrom.metrics.concentration import Concentration, concentration
 from wherefrom.metrics.configurations import ConfigurationEffect, configuration_effect
@@ -21,6 +22,6 @@ __all__ = [
     "MislabelDetection", "RemovalCurves", "SharedTop", "SignalToNoise", "Stability", "agreement", "benjamini_hochberg", "brittleness",
     "class_detection", "concentration", "configuration_effect", "distinct_top", "fagin", "holm", "icc", "inclusion", "jaccard", "kendall",
     "kendall_w", "kuncheva", "lds", "list_chance", "loo_correlation", "marked_detection", "mean_kendall", "mislabel_detection", "ndcg", "nogueira",
-    "overlap", "pearson", "randomised_model", "rbo", "removal_curves", "repeatability", "runs_for_reliability", "runs_needed", "shared_top",
-    "sign_agreement", "signal_to_noise", "smallest_difference", "spearman", "stability", "weighted_kendall",
+    "overlap", "pearson", "percentiles", "randomised_model", "rbo", "removal_curves", "repeatability", "runs_for_reliability", "runs_needed",
+    "shared_top", "sign_agreement", "signal_to_noise", "smallest_difference", "spearman", "stability", "student", "undefined", "weighted_kendall",
 ]  # fmt: skip

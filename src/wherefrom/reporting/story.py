@@ -43,7 +43,7 @@ def write_story(path: str | Path, story: Story) -> Path:
 
 
 def cell(value: object) -> str:
-    """A table's cell: four digits of a number, nothing where there is none."""
+    """Return a table's cell as text: four digits of a number, nothing where there is none."""
     if isinstance(value, float):
         return "" if value != value else f"{value:.4g}".replace("-", "−")
     return "" if value is None else str(value)

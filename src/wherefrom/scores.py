@@ -3,18 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from wherefrom.errors import UsageError
 from wherefrom.store import read_group, whole, write_group
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 By = Literal["proponents", "opponents", "magnitude"]
-Groups = Mapping[str, Any] | Sequence[object] | np.ndarray | Tensor | pd.Series  # name -> ids, or one name per example
+Groups = Union[Mapping[str, Any], Sequence[object], np.ndarray, Tensor, "pd.Series"]  # name -> ids, or one name per example
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +38,10 @@ class TopScores:
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """One row per (query, rank): ``query_id``, ``train_id``, ``rank`` from 1, ``score``."""
+        import pandas as pd
+
         q, k = self.values.shape
         return pd.DataFrame(
             {
@@ -120,8 +124,10 @@ class Scores:
         columns = [self.select(ids).sum(1) for ids in named.values()]
         return Scores(torch.stack(columns, 1), self.query_ids, np.array(list(named)), self.unit, self.method, self.fingerprint, self.notes)
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """A frame with queries as rows and training examples as columns."""
+        import pandas as pd
+
         return pd.DataFrame(self.values.numpy(), index=pd.Index(self.query_ids, name="query_id"), columns=self.train_ids)
 
     def save(self, path: str | Path) -> None:

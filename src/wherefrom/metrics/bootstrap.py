@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from wherefrom.estimate import Estimate, undefined, vacuous
 from wherefrom.progress import track
@@ -68,6 +67,8 @@ def over_runs(name: str, whole: float, without: np.ndarray, *, chance: float | N
 
 def student(value: float, error: float, freedom: float, bounds: Bounds = (-np.inf, np.inf)) -> tuple[float, float]:
     """Return Student's interval value ± t · error at 95 %, with ``freedom`` degrees of freedom, cut at the bounds."""
+    from scipy.special import stdtrit
+
     reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
     return max(value - reach, min(bounds[0], value)), min(value + reach, max(bounds[1], value))
 

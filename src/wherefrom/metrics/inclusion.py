@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
-from scipy.stats import binom
 
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate, undefined
@@ -61,6 +59,8 @@ class SignalToNoise:
 
 def inclusion(runs: Sequence[Any] | np.ndarray, *, k: int, by: By = "proponents") -> Inclusion:
     """How often each training example is in the top ``k`` of R runs: :class:`Scores`, or arrays (R, q, n)."""
+    from scipy.special import ndtri
+
     scores = aligned(list(runs))
     count, n = len(scores.values), scores.values.shape[2]
     found, z = top_of(scores, k, by), float(ndtri((1 + LEVEL) / 2))
@@ -89,6 +89,8 @@ def shared_top(runs: Sequence[Any] | np.ndarray, *, k: int, share: float = 1.0, 
 
     Scores are brought onto the queries and training examples that all have, by id, before the top is taken. Vacuous at k = n.
     """
+    from scipy.stats import binom
+
     if not 0 < share <= 1:
         raise UsageError(f"share={share} is not above 0 and at most 1; 1 asks for what all lists hold.")
     found = inclusion(runs, k=k, by=by)
@@ -109,6 +111,8 @@ def signal_to_noise(runs: Sequence[Any] | np.ndarray) -> SignalToNoise:
     ``same_sign`` is the share of pairs of runs that give a score the same sign. Chance is what normal noise about 0 gives: the median of |t| / √R
     with R - 1 degrees of freedom, and ½.
     """
+    from scipy.special import stdtrit
+
     scores = aligned(list(runs))
     values, count = scores.values, len(scores.values)
     if count < 2:

@@ -17,7 +17,6 @@ TESTED_ELSEWHERE = {
     "cli/query_rows.py": "cli/test_app.py",
     "cli/case.py": "cli/test_app.py",
     "cli/compared.py": "cli/test_compare.py",
-    "cli/contenders.py": "cli/test_compare.py",
     "cli/comparison_setup.py": "cli/test_compare.py",
     "cli/explain.py": "cli/test_app.py",
     "cli/user_code.py": "cli/test_app.py",

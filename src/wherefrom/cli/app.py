@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from wherefrom.cli.compare import Asked, compare_methods
-from wherefrom.cli.contenders import USUAL
 from wherefrom.cli.explain import explain_case
+from wherefrom.cli.method_names import METHODS, OF_ONE_MODEL, USUAL, method_of_model
 from wherefrom.cli.result import Settings
 from wherefrom.cli.study import list_studies, run_study, study_called
 from wherefrom.cli.tables import bundled_case, table_case
@@ -31,17 +31,6 @@ class Model(StrEnum):
 
     linear = "linear"
     mlp = "mlp"
-
-
-class MethodName(StrEnum):
-    """Methods by name."""
-
-    influence = "influence"
-    leverage = "leverage"
-    relatif = "relatif"
-    gradient_dot = "gradient-dot"
-    gradient_cosine = "gradient-cosine"
-    random = "random"
 
 
 class TrustBudget(StrEnum):
@@ -77,7 +66,7 @@ class Bundled(StrEnum):
 
 
 ModelOption = Annotated[Model, typer.Option("--model", help="What to train: softmax, logistic or linear regression, or a small network.")]
-MethodOption = Annotated[MethodName, typer.Option("--method", help="How to score training rows.")]
+MethodOption = Annotated[str, typer.Option("--method", metavar="NAME", help=f"How to score training rows: {', '.join(OF_ONE_MODEL)}.")]
 TopOption = Annotated[int, typer.Option("--top", min=1, help="Proponents and opponents to show for each query.")]
 ProveOption = Annotated[bool, typer.Option("--prove/--no-prove", help="Retrain without the shown rows, and some random ones, to check the scores.")]
 TrustOption = Annotated[TrustBudget, typer.Option("--trust", help="Error bars: none, fast (a bootstrap of the last layer), or full (retraining).")]
@@ -90,7 +79,7 @@ L2Option = Annotated[float, typer.Option("--l2", help="Strength of the penalty l
 def demo(
     data: Annotated[Bundled, typer.Option("--data", help="Which bundled data.")] = Bundled.digits,
     model: ModelOption = Model.linear,
-    method: MethodOption = MethodName.influence,
+    method: MethodOption = "influence",
     top: TopOption = 5,
     prove: ProveOption = True,
     trust: TrustOption = TrustBudget.fast,
@@ -99,7 +88,7 @@ def demo(
     out: OutOption = None,
 ) -> None:
     """Train on bundled data, explain what the model got wrong, prove it by retraining, and write a report."""
-    settings = Settings(method.value, top, prove, seed, trust.value)
+    settings = Settings(method_of_model(method).name, top, prove, seed, trust.value)
     explain_case(bundled_case(data.value, model.value, seed, l2), settings, out or Path("wherefrom-demo"))
 
 
@@ -114,7 +103,7 @@ def explain(
         str | None, typer.Option("--problem", help="Your own model: path.py:function returning (Problem, queries) or (Problem, queries, train).")
     ] = None,
     model: ModelOption = Model.linear,
-    method: MethodOption = MethodName.influence,
+    method: MethodOption = "influence",
     top: TopOption = 5,
     prove: ProveOption = True,
     trust: TrustOption = TrustBudget.fast,
@@ -125,7 +114,7 @@ def explain(
     out: OutOption = None,
 ) -> None:
     """Which training rows made these predictions? Of a table (TABLE --target COLUMN) or of your own model (--problem)."""
-    settings = Settings(method.value, top, prove, seed, trust.value)
+    settings = Settings(method_of_model(method).name, top, prove, seed, trust.value)
     if problem is not None:
         if table is not None or target is not None or query:
             raise UsageError("--problem brings its own data and queries; leave out TABLE, --target and --query.")
@@ -146,7 +135,7 @@ def compare(
     problem: Annotated[
         str | None, typer.Option("--problem", help="Your own model: path.py:function returning (Problem, queries) or (Problem, queries, train).")
     ] = None,
-    methods: Annotated[str, typer.Option("--methods", help="Names separated by commas; random is always among them.")] = USUAL,
+    methods: Annotated[str, typer.Option("--methods", help=f"Names separated by commas, of {', '.join(METHODS)}; random is always there.")] = USUAL,
     runs: Annotated[int, typer.Option("--runs", help="Models to train, each with a seed of its own; or draws, with --about model.")] = 5,
     k: Annotated[int, typer.Option("--k", help="How long the lists of most influential examples are.")] = 10,
     queries: Annotated[int, typer.Option("--queries", min=1, help="Validation examples to ask about.")] = 10,

@@ -16,11 +16,12 @@ from rich.table import Table
 from wherefrom.attribution import attribute
 from wherefrom.cli.compared import frames_of, write_compared
 from wherefrom.cli.comparison_setup import Contest, contest_of
-from wherefrom.cli.contenders import Maker, contenders
+from wherefrom.cli.explain import fitted_ihvp
+from wherefrom.cli.method_names import RANDOM, MethodEntry, MethodParts, methods_of_runs
 from wherefrom.cli.training import Learner
 from wherefrom.cli.write import check_folder
 from wherefrom.compare import Consistency, RemovalPower, TrainedRun, consistency, removal_power, train_runs
-from wherefrom.compare.consistency import Estimand
+from wherefrom.compare.consistency import Estimand, MethodOf
 from wherefrom.errors import UsageError
 from wherefrom.methods import CheckpointWarning
 from wherefrom.metrics import Lds, LooCorrelation, RemovalCurves, lds, loo_correlation, removal_curves
@@ -72,7 +73,7 @@ def compare_methods(data: str | None, target: str | None, problem: str | None, l
             raise UsageError(f"{option} {count} gives no rank correlation; give {FEWEST} or more, or 0 for none.")
     check_folder(out)
     contest = contest_of(data, target, problem, asked.queries, learner)
-    made, console = contenders(asked.methods, contest.classes), Console(highlight=False, soft_wrap=True)
+    made, console = _makers(methods_of_runs(asked.methods)), Console(highlight=False, soft_wrap=True)
     if not 1 <= asked.k < len(contest.problem):
         raise UsageError(f"--k {asked.k} of {len(contest.problem)} training examples says nothing; give 1 to {len(contest.problem) - 1}.")
     size = f"{len(contest.problem):,} training examples, {contest.problem.size:,} parameters, {len(contest.queries)} queries"
@@ -88,7 +89,16 @@ def compare_methods(data: str | None, target: str | None, problem: str | None, l
     console.print(f"\nReport: [bold]{escape(str(report))}[/bold]")
 
 
-def _compared(contest: Contest, made: Mapping[str, Maker], asked: Asked, out: Path, console: Console) -> Compared:
+def _makers(entries: Mapping[str, MethodEntry]) -> dict[str, MethodOf]:
+    """Return for each method what makes it for a run and a draw."""
+
+    def maker(entry: MethodEntry) -> MethodOf:
+        return lambda run, draw: entry.make(MethodParts(run.problem, draw, fitted_ihvp, run.run))
+
+    return {name: maker(entry) for name, entry in entries.items()}
+
+
+def _compared(contest: Contest, made: Mapping[str, MethodOf], asked: Asked, out: Path, console: Console) -> Compared:
     single = asked.estimand == "this model"
     seeds = range(asked.seed, asked.seed + (1 if single else asked.runs))
     start = time.perf_counter()
@@ -116,11 +126,11 @@ def _compared(contest: Contest, made: Mapping[str, Maker], asked: Asked, out: Pa
     return result
 
 
-def _removed(result: Compared, made: Mapping[str, Maker], runs: tuple[TrainedRun, ...], out: Path, console: Console) -> None:
+def _removed(result: Compared, made: Mapping[str, MethodOf], runs: tuple[TrainedRun, ...], out: Path, console: Console) -> None:
     """Rankings by all validation examples at once, judged on the test examples; the power first."""
     contest, seeds = result.contest, range(result.asked.seed, result.asked.seed + result.asked.runs)
     classes = "targets" if contest.classes else None
-    ranked = {name: method for name, method in made.items() if name != "random"}  # the random arm is drawn anew for each seed
+    ranked = {name: method for name, method in made.items() if name != RANDOM}  # the random arm is drawn anew for each seed
     file, cells = out / "removal.jsonl", len(ranked) * len(FRACTIONS) * (2 if contest.classes else 1)
     size = round(FRACTIONS[-1] * len(contest.problem))
     result.power = removal_power(contest.problem, contest.test, contest.retrain, size=size, seeds=len(seeds), pilot=seeds, cells=cells, out=file)

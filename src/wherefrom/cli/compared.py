@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 
 from wherefrom import plot
+from wherefrom.cli.method_names import METHODS
 from wherefrom.cli.write import PACKAGES
 from wherefrom.estimate import Estimate
 from wherefrom.metrics import Difference
@@ -124,6 +125,7 @@ def write_compared(out: Path, result: "Compared") -> Path:
         drawn = {"Controls are grey": pictures["removal"]}
         sections.append(Section("Removal", (told, str(result.power)), {titles[4]: frames[titles[4]]}, drawn))
     settings = {**contest.settings, **{SAID.get(name, name): _said(value) for name, value in asdict(asked).items()}}
+    settings["methods"] = "; ".join(f"{name}: {METHODS[name].title}" for name in result.found.stability)
     table = pd.DataFrame({"setting": list(settings), "value": list(settings.values())})
     spent = pd.DataFrame({"part": list(result.seconds), "seconds": list(result.seconds.values())})
     sections.append(Section("Settings", (*contest.notes, *result.found.notes, *_notes(result)), {"Settings": table, "Time": spent}))

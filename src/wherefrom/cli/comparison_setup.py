@@ -16,7 +16,7 @@ from wherefrom.problem import Problem
 from wherefrom.retraining import Train
 from wherefrom.retraining import train as trainers
 from wherefrom.retraining.train.descent import Descent
-from wherefrom.retraining.utility import classes_of
+from wherefrom.retraining.utility import has_classes
 
 BUNDLED = ("breast_cancer", "digits", "wine", "iris", "diabetes")
 STEPS, BATCH, RATE, CHECKPOINTS = 300, 32, 0.01, 5  # of Adam
@@ -109,12 +109,4 @@ def _own(spec: str, queries: int, seed: int) -> Contest:
     few, ranking, judging = (held.take(np.sort(part)) for part in (order[:queries], order[::2], order[1::2]))
     said = {"model": type(problem.model).__name__, "problem": spec, "objective": problem.objective.describe()}
     name = f"{Path(spec.rpartition(':')[0]).name}:{spec.rpartition(':')[2]}"
-    return Contest(name, problem, train, few, ranking, judging, _has_classes(problem), said, notes)
-
-
-def _has_classes(problem: Problem) -> bool:
-    try:
-        classes_of(problem)
-    except UsageError:
-        return False
-    return True
+    return Contest(name, problem, train, few, ranking, judging, has_classes(problem), said, notes)

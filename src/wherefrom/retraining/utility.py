@@ -57,6 +57,15 @@ def classes_of(problem: Problem, examples: Examples | None = None) -> Tensor:
     return torch.cat([_classes(batch) for batch in problem.batches(examples)])
 
 
+def has_classes(problem: Problem) -> bool:
+    """Return whether the training targets are classes."""
+    try:
+        classes_of(problem)
+    except UsageError:
+        return False
+    return True
+
+
 def _classes(batch: Batch) -> Tensor:
     targets = batch.targets
     if not isinstance(targets, Tensor) or targets.numel() != len(batch) or (targets.is_floating_point() and not _bits(targets)):

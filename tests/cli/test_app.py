@@ -332,7 +332,7 @@ def test_interruption_is_one_sentence(wherefrom: Wherefrom, folder: Path, tmp_pa
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(explain, "explained", stop)
+    monkeypatch.setattr(explain, "compute_explanation", stop)
     done = wherefrom("explain", "shop.csv", "--target", "bought", "--out", tmp_path, folder=folder)
     assert done.returncode == 130 and "Interrupted" in done.stderr and not any(tmp_path.iterdir())
 

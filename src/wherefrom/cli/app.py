@@ -8,14 +8,16 @@ from typing import Annotated
 
 import typer
 
-from wherefrom.cli.compare import Asked, compare_methods
+from wherefrom.cli.compare import compare_methods
+from wherefrom.cli.comparison import ComparisonSettings
 from wherefrom.cli.explain import explain_case
+from wherefrom.cli.explanation import ExplanationSettings
 from wherefrom.cli.method_names import METHODS, OF_ONE_MODEL, USUAL, method_of_model
-from wherefrom.cli.result import Settings
 from wherefrom.cli.study import list_studies, run_study, study_called
 from wherefrom.cli.tables import bundled_case, table_case
 from wherefrom.cli.training import Learner
-from wherefrom.cli.user_code import own_case
+from wherefrom.cli.user_code import load_case
+from wherefrom.compare.consistency import Estimand
 from wherefrom.errors import UsageError
 
 INTERRUPTED = 130
@@ -88,7 +90,7 @@ def demo(
     out: OutOption = None,
 ) -> None:
     """Train on bundled data, explain what the model got wrong, prove it by retraining, and write a report."""
-    settings = Settings(method_of_model(method).name, top, prove, seed, trust.value)
+    settings = ExplanationSettings(method_of_model(method).name, top, prove, seed, trust.value)
     explain_case(bundled_case(data.value, model.value, seed, l2), settings, out or Path("wherefrom-demo"))
 
 
@@ -114,11 +116,11 @@ def explain(
     out: OutOption = None,
 ) -> None:
     """Which training rows made these predictions? Of a table (TABLE --target COLUMN) or of your own model (--problem)."""
-    settings = Settings(method_of_model(method).name, top, prove, seed, trust.value)
+    settings = ExplanationSettings(method_of_model(method).name, top, prove, seed, trust.value)
     if problem is not None:
         if table is not None or target is not None or query:
             raise UsageError("--problem brings its own data and queries; leave out TABLE, --target and --query.")
-        explain_case(own_case(problem), settings, out or Path(f"wherefrom-{Path(problem.partition(':')[0]).stem}"))
+        explain_case(load_case(problem), settings, out or Path(f"wherefrom-{Path(problem.partition(':')[0]).stem}"))
         return
     if table is None or target is None:
         raise UsageError("Give a table and its target, wherefrom explain TABLE --target COLUMN, or your own model, --problem path.py:function.")
@@ -152,8 +154,9 @@ def compare(
 ) -> None:
     """How far do methods agree, with each other and with themselves over runs, are they right, and what do they cost?"""
     learner = Learner((), "linear" if model is Compare.logistic else "mlp", l2, seed)
-    asked = Asked(methods, runs, k, queries, subsets, left_out, removal, "this model" if about is Estimands.model else "models trained like it", seed)
-    compare_methods(data, target, problem, learner, asked, out or Path("wherefrom-compare"))
+    estimand: Estimand = "this model" if about is Estimands.model else "models trained like it"
+    settings = ComparisonSettings(methods, runs, k, queries, subsets, left_out, removal, estimand, seed)
+    compare_methods(data, target, problem, learner, settings, out or Path("wherefrom-compare"))
 
 
 @app.command()

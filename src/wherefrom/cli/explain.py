@@ -12,9 +12,9 @@ from rich.console import Console
 from wherefrom.attribution import attribute, self_influence
 from wherefrom.cli.case import ExplainedCase
 from wherefrom.cli.content import content_of
+from wherefrom.cli.explanation import ExplanationResult, ExplanationSettings
 from wherefrom.cli.guard import TrainerError
 from wherefrom.cli.method_names import METHODS, MethodParts
-from wherefrom.cli.result import Result, Settings
 from wherefrom.cli.show import show
 from wherefrom.cli.write import check_folder, write_run
 from wherefrom.curvature import KFAC, GaussNewton, Hessian
@@ -33,12 +33,12 @@ SMALL = 500  # parameters of a network whose Hessian is written out for every ru
 DENSE = 8000  # parameters up to which the curvature is written out
 
 
-def explain_case(case: ExplainedCase, settings: Settings, out: Path) -> None:
+def explain_case(case: ExplainedCase, settings: ExplanationSettings, out: Path) -> None:
     """Score, prove, print, write."""
     check_folder(out)
     console = Console(highlight=False, soft_wrap=False)
     console.print(f"[bold]{case.name}[/bold]: {len(case.problem):,} training examples, {case.problem.size:,} parameters, {_held_out(case)}")
-    result = explained(case, settings)
+    result = compute_explanation(case, settings)
     content = content_of(case, result, {**case.settings, **_chosen(settings, result)})
     show(console, case, content)
     report = write_run(out, case, settings, result, content)
@@ -47,7 +47,7 @@ def explain_case(case: ExplainedCase, settings: Settings, out: Path) -> None:
         raise UsageError(f"{result.failed.rstrip('.')}; what needs no training is in {out}.")
 
 
-def explained(case: ExplainedCase, settings: Settings) -> Result:
+def compute_explanation(case: ExplainedCase, settings: ExplanationSettings) -> ExplanationResult:
     """All that is computed."""
     seconds: dict[str, float] = {}
     start = time.perf_counter()
@@ -77,7 +77,7 @@ def explained(case: ExplainedCase, settings: Settings) -> Result:
     except UsageError as error:
         no_trust, failed = str(error), failed or _own_failure(error)
     seconds["trust"] = time.perf_counter() - start
-    return Result(scores, top, own, truth, proof, no_proof, sure, no_trust, seconds, (*parts.notes, *scores.notes, *told), failed)
+    return ExplanationResult(scores, top, own, truth, proof, no_proof, sure, no_trust, seconds, (*parts.notes, *scores.notes, *told), failed)
 
 
 def _own_failure(error: UsageError) -> str:
@@ -85,7 +85,7 @@ def _own_failure(error: UsageError) -> str:
     return str(error) if isinstance(error, TrainerError) else ""
 
 
-def _trust(case: ExplainedCase, settings: Settings, method: Method) -> tuple[Trust, tuple[str, ...]]:
+def _trust(case: ExplainedCase, settings: ExplanationSettings, method: Method) -> tuple[Trust, tuple[str, ...]]:
     """Error bars at the budget that was asked for, and what was done otherwise. Raises :class:`UsageError` where there are none."""
     if settings.trust == "none":
         raise UsageError("--trust none was given.")
@@ -125,7 +125,7 @@ def _left_out(problem: Problem, top: TopScores, seed: int) -> np.ndarray:
     return np.unique(np.concatenate([*ends, random]))
 
 
-def _chosen(settings: Settings, result: Result) -> dict[str, str]:
+def _chosen(settings: ExplanationSettings, result: ExplanationResult) -> dict[str, str]:
     return {"method": METHODS[settings.method].title, "unit of scores": result.scores.unit, "seed": str(settings.seed)}
 
 

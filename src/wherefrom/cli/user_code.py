@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from wherefrom.cli.case import Answer, ExplainedCase, View
-from wherefrom.cli.guard import checked, guarded, own_trainer, path_of
+from wherefrom.cli.guard import check_queries, own_trainer, path_of, run_guarded
 from wherefrom.data.examples import Examples
 from wherefrom.errors import UsageError, nearest
 from wherefrom.problem import Problem
@@ -23,10 +23,10 @@ SMALL = 2000  # parameters up to which Newton's method retrains without being as
 COLUMNS = 30  # of flat inputs that are shown as a table
 
 
-def own_case(spec: str) -> ExplainedCase:
+def load_case(spec: str) -> ExplainedCase:
     """From ``path.py:function``, which returns (Problem, queries) or (Problem, queries, train)."""
-    problem, queries, train = own_parts(spec)
-    asked = checked(problem, queries, spec)
+    problem, queries, train = load_parts(spec)
+    asked = check_queries(problem, queries, spec)
     notes: tuple[str, ...] = ()
     if train is None and problem.size <= SMALL:
         train = trainers.newton()
@@ -39,7 +39,7 @@ def own_case(spec: str) -> ExplainedCase:
     )
 
 
-def own_parts(spec: str) -> tuple[Problem, Any, Any]:
+def load_parts(spec: str) -> tuple[Problem, Any, Any]:
     """Problem, queries and train (None where there is none) of ``path.py:function``."""
     return _called(_function(spec), spec)
 
@@ -57,7 +57,7 @@ def _function(spec: str) -> Callable[[], Any]:
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[path.stem] = module  # dataclasses and pickling look a module up by its name
     sys.path.insert(0, str(path.parent.resolve()))  # so that it can import its neighbours
-    guarded(lambda: module_spec.loader.exec_module(module), f"{path} could not be loaded", path)  # type: ignore[union-attr]
+    run_guarded(lambda: module_spec.loader.exec_module(module), f"{path} could not be loaded", path)  # type: ignore[union-attr]
     function = getattr(module, name, None)
     if not callable(function):
         known = [key for key, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == module.__name__]
@@ -66,7 +66,7 @@ def _function(spec: str) -> Callable[[], Any]:
 
 
 def _called(function: Callable[[], Any], spec: str) -> tuple[Problem, Any, Any]:
-    found = guarded(function, f"{spec} failed", path_of(spec))
+    found = run_guarded(function, f"{spec} failed", path_of(spec))
     if not isinstance(found, tuple) or len(found) not in (2, 3) or not isinstance(found[0], Problem):
         what = f"a tuple of {', '.join(type(part).__name__ for part in found)}" if isinstance(found, tuple) else f"a {type(found).__name__}"
         raise UsageError(f"{spec} returned {what}; return (Problem, queries) or (Problem, queries, train).")

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import resource
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 import wherefrom as wf
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40
+HELP_SECONDS = 0.5
+HEAVY = ("torch", "numpy", "scipy", "pandas", "sklearn", "altair", "zarr", "rich")
 TESTED_ELSEWHERE = {
     "__main__.py": "cli/test_app.py",
     "data/batches.py": "test_problem.py",
@@ -100,3 +104,28 @@ def test_no_file_names_the_machine_it_was_written_on() -> None:
             text = path.read_text(encoding="utf-8", errors="ignore")
             found += [f"{path.relative_to(OWN)}: {match[0]}" for match in machine.finditer(text)]
     assert not found
+
+
+def processor_seconds(command: list[str]) -> float:
+    """The processor time of a command, which a busy machine does not change."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["explain", "--help"], ["compare", "--help"], ["study", "--help"]], ids=" ".join)
+def test_help_waits_for_no_library(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "wherefrom", *arguments]
+    first, *seconds = (processor_seconds(command) for _ in range(6))
+    assert statistics.median(seconds) < HELP_SECONDS, (first, seconds)
+    code = f"""
+import sys
+from wherefrom.cli import main
+sys.argv = ["wherefrom", *{arguments}]
+try:
+    main()
+finally:
+    print("imported:", *({{name.partition(".")[0] for name in sys.modules}} & set({HEAVY})), file=sys.stderr)
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr == "imported:\n"

@@ -356,3 +356,10 @@ def test_help_names_the_options(wherefrom: Wherefrom, tmp_path: Path) -> None:
             "--task",
         )
     )
+
+
+def test_without_a_command_the_help_is_shown(wherefrom: Wherefrom, tmp_path: Path) -> None:
+    for arguments in ((), ("--help",)):
+        done = wherefrom(*arguments, folder=tmp_path)
+        assert done.returncode == 0 and done.stdout.startswith("Usage: ") and not done.stderr
+    assert wherefrom("--version", folder=tmp_path).stdout == f"wherefrom {wf.__version__}\n"

@@ -6,6 +6,7 @@ import resource
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 import wherefrom as wf
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40
+MOST_ANY = 59  # in public signatures; to be lowered, never raised
 HELP_SECONDS = 0.5
 HEAVY = ("torch", "numpy", "scipy", "pandas", "sklearn", "altair", "zarr", "rich")
 TESTED_ELSEWHERE = {
@@ -40,6 +42,7 @@ TESTED_ELSEWHERE = {
     "gradients/layers/prelu.py": "gradients/layers/test_rule.py",
     "gradients/layers/transposed.py": "gradients/layers/test_rule.py",
     "gradients/tape.py": "gradients/test_capture.py",
+    "types.py": "test_house.py",
 }
 OWN = Path(__file__).parent.parent
 SOURCES = sorted((OWN / "src" / "wherefrom").rglob("*.py"))
@@ -104,6 +107,27 @@ def test_no_file_names_the_machine_it_was_written_on() -> None:
             text = path.read_text(encoding="utf-8", errors="ignore")
             found += [f"{path.relative_to(OWN)}: {match[0]}" for match in machine.finditer(text)]
     assert not found
+
+
+def public_signatures(body: list[ast.stmt]) -> Iterator[ast.FunctionDef]:
+    """The functions of a module and the methods of its classes whose names have no leading underscore."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_signatures(node.body)
+        elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node
+
+
+def test_public_signatures_have_types() -> None:
+    found = []
+    for path in SOURCES:
+        for function in public_signatures(ast.parse(path.read_text(encoding="utf-8")).body):
+            a = function.args
+            hints = [given.annotation for given in (*a.posonlyargs, *a.args, a.vararg, *a.kwonlyargs, a.kwarg) if given is not None]
+            for hint in filter(None, (*hints, function.returns)):
+                written = ast.unparse(hint)
+                found += [f"{path.relative_to(OWN)}: {function.name}: {written}"] * len(re.findall(r"\bAny\b", written))
+    assert len(found) <= MOST_ANY, "\n".join(found)
 
 
 def processor_seconds(command: list[str]) -> float:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from wherefrom.errors import UsageError
 from wherefrom.former_name import NAME, manifest_of
+from wherefrom.types import Json
 
 FORMAT = 1
 CHUNK_BYTES = 4 << 20
@@ -34,7 +36,7 @@ class ArrayWriter:
             self.target = self.path
         self.group = zarr.open_group(str(self.target), mode="w")
 
-    def create(self, name: str, shape: tuple[int, ...], dtype: Any) -> zarr.Array[Any]:
+    def create(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> zarr.Array[Any]:
         """An empty array to be filled block by block."""
         itemsize = np.dtype(dtype).itemsize
         rows = max(1, CHUNK_BYTES // max(1, itemsize * int(np.prod(shape[1:], dtype=np.int64))))
@@ -54,7 +56,7 @@ class ArrayWriter:
         array = self.create(name, values.shape, values.dtype)
         array[...] = values
 
-    def close(self, manifest: Mapping[str, Any]) -> None:
+    def close(self, manifest: Mapping[str, Json]) -> None:
         """Write the manifest last, with the chunks that each array has, and put the group in its place."""
         chunks = {} if self.remote else {"chunks": {name: array.nchunks_initialized for name, array in self.group.arrays()}}
         self.group.attrs[NAME] = {"kind": self.kind, "format": FORMAT, **chunks, **manifest}
@@ -72,7 +74,7 @@ class ArrayWriter:
             shutil.rmtree(self.target, ignore_errors=True)
 
 
-def write_group(path: str | Path, kind: str, arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> None:
+def write_group(path: str | Path, kind: str, arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Json]) -> None:
     """Write ``arrays`` and ``manifest`` to ``path`` as one group of the given kind, whole or not at all."""
     writer = ArrayWriter(path, kind)
     try:

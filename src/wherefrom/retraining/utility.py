@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from wherefrom.data.batches import Batch
-from wherefrom.data.examples import Examples
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.retraining.run import Train
@@ -27,7 +26,7 @@ class ValidationUtility:
     """
 
     problem: Problem
-    validation: Any
+    validation: Queries
     train: Train
     accuracy: bool = False
     seed: int = 0

@@ -9,6 +9,7 @@ from wherefrom.cli.explanation import ExplanationResult
 from wherefrom.reporting import Content, ExampleRow, Proof, QueryCard
 from wherefrom.reporting.content import ranks_of
 from wherefrom.scores import TopScores
+from wherefrom.types import Id
 
 NEAR, FAR = 0.25, 1.0  # of a number column's spread
 SELF_ROWS = 10
@@ -49,7 +50,7 @@ def _changes(result: ExplanationResult) -> dict[tuple[object, str], float]:
 
 
 def _example(
-    case: ExplainedCase, result: ExplanationResult, end: TopScores, row: int, rank: int, query: object, changes: Mapping[tuple[object, str], float]
+    case: ExplainedCase, result: ExplanationResult, end: TopScores, row: int, rank: int, query: Id, changes: Mapping[tuple[object, str], float]
 ) -> ExampleRow:
     key = end.ids[row, rank].item()
     ranks = "" if result.trust is None else ranks_of(result.trust, query, key, end.by)

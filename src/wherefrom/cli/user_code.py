@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,10 @@ from torch import Tensor
 
 from wherefrom.cli.case import Answer, ExplainedCase, View
 from wherefrom.cli.guard import check_queries, own_trainer, path_of, run_guarded
-from wherefrom.data.examples import Examples
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.errors import UsageError, nearest
 from wherefrom.problem import Problem
+from wherefrom.retraining import Train
 from wherefrom.retraining import train as trainers
 
 SMALL = 2000  # parameters up to which Newton's method retrains without being asked to
@@ -39,7 +40,7 @@ def load_case(spec: str) -> ExplainedCase:
     )
 
 
-def load_parts(spec: str) -> tuple[Problem, Any, Any]:
+def load_parts(spec: str) -> tuple[Problem, Queries, Train | None]:
     """Problem, queries and train (None where there is none) of ``path.py:function``."""
     return _called(_function(spec), spec)
 
@@ -65,7 +66,7 @@ def _function(spec: str) -> Callable[[], Any]:
     return function
 
 
-def _called(function: Callable[[], Any], spec: str) -> tuple[Problem, Any, Any]:
+def _called(function: Callable[[], Any], spec: str) -> tuple[Problem, Queries, Train | None]:
     found = run_guarded(function, f"{spec} failed", path_of(spec))
     if not isinstance(found, tuple) or len(found) not in (2, 3) or not isinstance(found[0], Problem):
         what = f"a tuple of {', '.join(type(part).__name__ for part in found)}" if isinstance(found, tuple) else f"a {type(found).__name__}"
@@ -73,7 +74,7 @@ def _called(function: Callable[[], Any], spec: str) -> tuple[Problem, Any, Any]:
     problem, queries, train = found if len(found) == 3 else (*found, None)
     if train is not None and not callable(train):
         raise UsageError(f"The third value that {spec} returned is a {type(train).__name__}; return a function (problem, seed) -> parameters.")
-    return problem, queries, own_trainer(train, spec)
+    return problem, queries, own_trainer(cast("Train | None", train), spec)
 
 
 def _shown(problem: Problem, examples: Examples) -> tuple[dict[object, Answer], View]:

@@ -21,6 +21,6 @@ __all__ = [
     "MislabelDetection", "RemovalCurves", "SharedTop", "SignalToNoise", "Stability", "agreement", "benjamini_hochberg", "brittleness",
     "class_detection", "concentration", "configuration_effect", "distinct_top", "fagin", "holm", "icc", "inclusion", "jaccard", "kendall",
     "kendall_w", "kuncheva", "lds", "list_chance", "loo_correlation", "marked_detection", "mean_kendall", "mislabel_detection", "ndcg", "nogueira",
-    "overlap", "pearson", "percentiles", "randomised_model", "rbo", "removal_curves", "repeatability", "runs_for_reliability", "runs_needed", "shared_top",
-    "sign_agreement", "signal_to_noise", "smallest_difference", "spearman", "stability", "student", "undefined", "weighted_kendall",
+    "overlap", "pearson", "percentiles", "randomised_model", "rbo", "removal_curves", "repeatability", "runs_for_reliability", "runs_needed",
+    "shared_top", "sign_agreement", "signal_to_noise", "smallest_difference", "spearman", "stability", "student", "undefined", "weighted_kendall",
 ]  # fmt: skip

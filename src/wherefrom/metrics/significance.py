@@ -1,16 +1,16 @@
 """Many tests at once (Holm 1979; Benjamini & Hochberg 1995), and how many runs it takes to see an effect."""
 
 import math
-from typing import Any
 
 import numpy as np
 
 from wherefrom.errors import UsageError
+from wherefrom.types import Numbers
 
 MOST = 100_000  # runs
 
 
-def holm(p_values: Any) -> np.ndarray:
+def holm(p_values: Numbers) -> np.ndarray:
     """Adjusted p-values, max_{j ≤ i} min(1, (m - j + 1) p_(j)) in the order of p: reject where ≤ α for a chance α of any false one."""
     p = _checked(p_values)
     order = p.argsort(kind="stable")
@@ -18,7 +18,7 @@ def holm(p_values: Any) -> np.ndarray:
     return adjusted[order.argsort()].reshape(np.shape(p_values))
 
 
-def benjamini_hochberg(p_values: Any) -> np.ndarray:
+def benjamini_hochberg(p_values: Numbers) -> np.ndarray:
     """Adjusted p-values, min_{j ≥ i} m p_(j) / j: reject where at most α, and the share of false ones among rejections is α in expectation."""
     p = _checked(p_values)
     order = p.argsort(kind="stable")
@@ -86,7 +86,7 @@ def _power(shift: float, freedom: int, level: float) -> float:
     return float(found) if np.isfinite(found) else 1.0  # so far from 0 that the tail underflows
 
 
-def _checked(p_values: Any) -> np.ndarray:
+def _checked(p_values: Numbers) -> np.ndarray:
     p = np.asarray(p_values, dtype=float).reshape(-1)
     if not len(p) or not ((p >= 0) & (p <= 1)).all():
         raise UsageError("p-values must lie between 0 and 1; an undefined one has no place among them.")

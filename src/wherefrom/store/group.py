@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from wherefrom.errors import UsageError
 from wherefrom.former_name import NAME, manifest_of
+from wherefrom.types import Json
 
 if TYPE_CHECKING:
     import zarr
@@ -37,7 +39,7 @@ class ArrayWriter:
             self.target = self.path
         self.group = zarr.open_group(str(self.target), mode="w")
 
-    def create(self, name: str, shape: tuple[int, ...], dtype: Any) -> "zarr.Array[Any]":
+    def create(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> "zarr.Array[Any]":
         """An empty array to be filled block by block."""
         from zarr.codecs import Crc32cCodec, ZstdCodec
 
@@ -59,7 +61,7 @@ class ArrayWriter:
         array = self.create(name, values.shape, values.dtype)
         array[...] = values
 
-    def close(self, manifest: Mapping[str, Any]) -> None:
+    def close(self, manifest: Mapping[str, Json]) -> None:
         """Write the manifest last, with the chunks that each array has, and put the group in its place."""
         chunks = {} if self.remote else {"chunks": {name: array.nchunks_initialized for name, array in self.group.arrays()}}
         self.group.attrs[NAME] = {"kind": self.kind, "format": FORMAT, **chunks, **manifest}
@@ -77,7 +79,7 @@ class ArrayWriter:
             shutil.rmtree(self.target, ignore_errors=True)
 
 
-def write_group(path: str | Path, kind: str, arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> None:
+def write_group(path: str | Path, kind: str, arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Json]) -> None:
     """Write ``arrays`` and ``manifest`` to ``path`` as one group of the given kind, whole or not at all."""
     writer = ArrayWriter(path, kind)
     try:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-from wherefrom.cli.explain import fitted_ihvp
 from wherefrom.compare import TrainedRun
 from wherefrom.curvature import EKFAC
 from wherefrom.errors import UsageError, nearest
@@ -18,7 +17,7 @@ from wherefrom.methods import (
     RepresenterL2,
     TracIn,
 )  # fmt: skip
-from wherefrom.solvers import IHVP, Eigen
+from wherefrom.solvers import IHVP, Eigen, recommended
 
 Maker = Callable[[TrainedRun, int], Method]
 
@@ -30,10 +29,10 @@ def _tracin(run: TrainedRun, draw: int) -> Method:
 
 
 MAKERS: Mapping[str, Maker] = {
-    "influence": lambda run, draw: InfluenceFunction(fitted_ihvp(run.problem)[0]),
-    "leverage": lambda run, draw: InfluenceFunction(fitted_ihvp(run.problem)[0], leverage=True),
+    "influence": lambda run, draw: InfluenceFunction(recommended(run.problem)),
+    "leverage": lambda run, draw: InfluenceFunction(recommended(run.problem), leverage=True),
     "ekfac": lambda run, draw: InfluenceFunction(IHVP(EKFAC(seed=draw), Eigen())),
-    "relatif": lambda run, draw: RelatIF(fitted_ihvp(run.problem)[0]),
+    "relatif": lambda run, draw: RelatIF(recommended(run.problem)),
     "tracin": _tracin,
     "gradient-dot": lambda run, draw: GradientDot(),
     "gradient-cosine": lambda run, draw: GradientCosine(),

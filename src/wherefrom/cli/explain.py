@@ -16,20 +16,20 @@ from wherefrom.cli.guard import TrainerError
 from wherefrom.cli.result import Result, Settings
 from wherefrom.cli.show import show
 from wherefrom.cli.write import check_folder, write_run
-from wherefrom.curvature import KFAC, GaussNewton, Hessian
+from wherefrom.curvature import Hessian
 from wherefrom.errors import UsageError
 from wherefrom.methods import GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores, RelatIF
 from wherefrom.metrics import loo_correlation
 from wherefrom.problem import Problem
 from wherefrom.retraining import leave_one_out
 from wherefrom.scores import TopScores
-from wherefrom.solvers import CG, IHVP, Absolute, Exact, FittedIHVP, SolverWarning
+from wherefrom.solvers import IHVP, Absolute, FittedIHVP, SolverWarning, recommended
+from wherefrom.solvers.recommended import DENSE
 from wherefrom.uncertainty import LastLayerBootstrap, Trust, trust
 
 RANDOM_ROWS = 30  # left out beside the shown ones, so that the proof is not of extremes alone
 MANY, SOME = 100, 16  # runs of the fast error bars, where one is cheap and where not
 SMALL = 500  # parameters of a network whose Hessian is written out for every run, up to which that is cheap
-DENSE = 8000  # parameters up to which the curvature is written out
 
 
 def explain_case(case: ExplainedCase, settings: Settings, out: Path) -> None:
@@ -103,27 +103,10 @@ def _method(settings: Settings, problem: Problem) -> tuple[Method, tuple[str, ..
     plain = {"gradient-dot": GradientDot(), "gradient-cosine": GradientCosine(), "random": RandomScores(settings.seed)}
     if settings.method in plain:
         return plain[settings.method], ()
-    ihvp, notes = fitted_ihvp(problem)
+    ihvp = recommended(problem)
     if settings.method == "relatif":
-        return RelatIF(ihvp), notes
-    return InfluenceFunction(ihvp, leverage=settings.method == "leverage"), notes
-
-
-def fitted_ihvp(problem: Problem) -> tuple[FittedIHVP, tuple[str, ...]]:
-    """The Hessian itself where it is positive definite and can be written out, else Gauss-Newton; and what was done."""
-    if problem.size > DENSE:
-        rough = KFAC(samples=1 if problem.objective.sample else None)
-        ihvp = IHVP(GaussNewton(), CG(preconditioner=rough)).fit(problem)
-        how = f"Gauss-Newton curvature with damping {ihvp.damping:.3g}, solved by conjugate gradients preconditioned with K-FAC"
-        return ihvp, (f"{problem.size:,} parameters: {how}.",)
-    try:
-        return IHVP(Hessian(), Exact(), damping=0.0).fit(problem), ()
-    except UsageError as error:
-        if "positive definite" not in str(error):
-            raise
-    ihvp = IHVP(GaussNewton(), Exact()).fit(problem)
-    damped = f", with damping {ihvp.damping:.3g}" if ihvp.damping else ""
-    return ihvp, (f"The Hessian is not positive definite at these weights; scores use the Gauss-Newton curvature{damped}.",)
+        return RelatIF(ihvp), ihvp.notes
+    return InfluenceFunction(ihvp, leverage=settings.method == "leverage"), ihvp.notes
 
 
 def _left_out(problem: Problem, top: TopScores, seed: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Solvers of (curvature + damping I) x = v, and the pair of a curvature and a solver that every method shares."""
 
+from wherefrom.errors import NotPositiveDefinite
 from wherefrom.solvers.absolute import Absolute
 from wherefrom.solvers.arnoldi import Arnoldi
 from wherefrom.solvers.cg import CG
@@ -8,6 +9,7 @@ from wherefrom.solvers.eigen import Eigen
 from wherefrom.solvers.exact import Exact
 from wherefrom.solvers.ihvp import IHVP, FittedIHVP
 from wherefrom.solvers.lissa import LiSSA
+from wherefrom.solvers.recommended import recommended
 from wherefrom.solvers.solver import Inverse, Solution, Solver, SolverWarning
 
 __all__ = [
@@ -21,7 +23,9 @@ __all__ = [
     "FittedIHVP",
     "Inverse",
     "LiSSA",
+    "NotPositiveDefinite",
     "Solution",
     "Solver",
     "SolverWarning",
+    "recommended",
 ]

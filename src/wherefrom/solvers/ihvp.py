@@ -84,7 +84,8 @@ class IHVP:
         damping = tensors["damping"].to(problem.device) if tensors["damping"].dim() else float(tensors["damping"])
         inverse = settings.solver.restore(operator, damping, under("solver", tensors))
         curve = None if manifest["curve"] is None else DampingCurve(*map(tuple, manifest["curve"]))
-        return FittedIHVP(settings, problem.fingerprint(), operator, inverse, damping, curve)
+        notes = tuple(manifest.get("notes", ()))  # files of version 0.1.0 have none
+        return FittedIHVP(settings, problem.fingerprint(), operator, inverse, damping, curve, notes)
 
     def _manifest(self, problem: Problem) -> dict[str, Any]:
         """What a file is of."""
@@ -106,7 +107,10 @@ class IHVP:
 
 @dataclass(frozen=True, eq=False)
 class FittedIHVP:
-    """A prepared inverse; ``damping`` is the value used, ``fingerprint`` the problem it belongs to."""
+    """A prepared inverse; ``damping`` is the value used, ``fingerprint`` the problem it belongs to.
+
+    ``notes`` say why it is not the Hessian's own, where :func:`wherefrom.recommended` had to choose another.
+    """
 
     settings: IHVP
     fingerprint: str
@@ -114,6 +118,7 @@ class FittedIHVP:
     inverse: Inverse
     damping: float | Tensor  # a column (d, 1) where each layer has its own
     curve: DampingCurve | None = None  # of damping="auto"
+    notes: tuple[str, ...] = ()
 
     def fit(self, problem: Problem) -> "FittedIHVP":
         """Itself, for the problem it was fitted on; another is refused."""
@@ -145,7 +150,7 @@ class FittedIHVP:
         tensors = {"damping": torch.as_tensor(self.damping, dtype=torch.float64 if isinstance(self.damping, float) else None)}
         tensors |= beneath("curvature", self.operator.tensors()) | beneath("solver", self.inverse.tensors())
         curve = None if self.curve is None else (self.curve.multiples, self.curve.criterion, self.curve.agreement)
-        return write_tensors(path, KIND, tensors, {**self.settings._manifest(self.operator.problem), "curve": curve})
+        return write_tensors(path, KIND, tensors, {**self.settings._manifest(self.operator.problem), "curve": curve, "notes": self.notes})
 
     def solve(self, rows: Rows) -> Solution:
         """(C + damping I)⁻¹ of each row, with how it went; x is (d, k). Raises :class:`UsageError` where that overflows."""

@@ -10,7 +10,7 @@ from helpers.problems import problem
 
 import wherefrom as wf
 from wherefrom.solvers.serialization import made, plain
-from wherefrom.store import Keep
+from wherefrom.store import UnfinishedFit
 
 PAIRS = [
     wf.IHVP(),
@@ -82,33 +82,33 @@ class Killed(Exception):
 @pytest.mark.parametrize("batches", [1, 5, 9])
 def test_a_killed_fit_goes_on_where_it_was(curvature: Any, batches: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     p, path = replace(problem("mlp").problem, batch_size=4), tmp_path / "ihvp"  # six batches, twice with EK-FAC
-    monkeypatch.setattr("wherefrom.solvers.ihvp.Keep", lambda *given: Keep(*given, every=0.0))
+    monkeypatch.setattr("wherefrom.solvers.ihvp.UnfinishedFit", lambda *given: UnfinishedFit(*given, every=0.0))
     monkeypatch.setattr("wherefrom.store.resume.SHARE", 1e9)
     settings = wf.IHVP(curvature, wf.Eigen())
     whole = scores(settings.fit(p))
-    noted, note = [], Keep.note
+    noted, note = [], UnfinishedFit.note
 
-    def killed(keep: Keep, stage: str, done: int, tensors: Any) -> None:
+    def killed(keep: UnfinishedFit, stage: str, done: int, tensors: Any) -> None:
         note(keep, stage, done, tensors)
         noted.append((stage, done))
         if len(noted) == batches:
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Keep, "note", killed)
+        patch.setattr(UnfinishedFit, "note", killed)
         try:
             settings.fit(p, out=path)
         except Killed:
             assert Path(f"{path}.unfinished").exists() and not path.exists()
     seen: list[object] = []
-    monkeypatch.setattr(Keep, "note", lambda keep, stage, done, tensors: seen.append((stage, done)))
+    monkeypatch.setattr(UnfinishedFit, "note", lambda keep, stage, done, tensors: seen.append((stage, done)))
     torch.testing.assert_close(scores(settings.fit(p, out=path)), whole, rtol=1e-12, atol=1e-14)
     assert not set(seen) & set(noted) and path.exists() and not Path(f"{path}.unfinished").exists()
 
 
 def test_a_fit_that_was_something_else_starts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     p, path = problem("mlp").problem, tmp_path / "ihvp"
-    monkeypatch.setattr("wherefrom.solvers.ihvp.Keep", lambda *given: Keep(*given, every=0.0))
+    monkeypatch.setattr("wherefrom.solvers.ihvp.UnfinishedFit", lambda *given: UnfinishedFit(*given, every=0.0))
     Path(f"{path}.unfinished").write_bytes(b"nothing of use")
     settings = wf.IHVP(wf.EKFAC(), wf.Eigen())
     torch.testing.assert_close(scores(settings.fit(p, out=path)), scores(settings.fit(p)), rtol=1e-12, atol=1e-14)

@@ -12,7 +12,7 @@ from wherefrom.curvature.gauss_newton import GaussNewton
 from wherefrom.curvature.operator import Curvature, Operator
 from wherefrom.errors import UsageError, nearest
 from wherefrom.problem import Problem
-from wherefrom.store import beneath, under
+from wherefrom.store import UnfinishedFit, beneath, under
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class BlockDiagonal(Curvature):
     of: Curvature = GaussNewton()
     blocks: tuple[str | tuple[str, ...], ...] | None = None
 
-    def fit(self, problem: Problem) -> "Blocks":
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> "Blocks":
         """The operator at the problem's parameters."""
         return Blocks(problem, tuple(self.of.fit(part) for part in self._parts(problem)))
 

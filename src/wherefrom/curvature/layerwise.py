@@ -16,7 +16,7 @@ from wherefrom.gradients import Dense, Gradients, Layout, Rows
 from wherefrom.gradients.capture import Recorded
 from wherefrom.problem import Problem
 from wherefrom.progress import track
-from wherefrom.store import Keep, beneath, under
+from wherefrom.store import UnfinishedFit, beneath, under
 
 LAYER_DAMPING = 0.1  # of a layer's mean eigenvalue
 MEASURING = "fitting eigenvalues"
@@ -79,10 +79,10 @@ def _sides(eigen: EigenBlock) -> tuple[int, int]:
 
 
 class EigenCurvature(Curvature):
-    """Settings of a curvature that is known by its eigenvalues; a long fit can be taken up where it was killed."""
+    """Settings of a curvature that is known by its eigenvalues; a fit takes passes over the data and can be taken up where it was killed."""
 
     @abstractmethod
-    def fit(self, problem: Problem, keep: Keep | None = None) -> BlockEigen: ...
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> BlockEigen: ...
 
     def restore(self, problem: Problem, tensors: Mapping[str, Tensor]) -> BlockEigen:
         layout = Gradients(problem).layout
@@ -126,13 +126,13 @@ class Passes:
             self.kept[number] = taken
 
 
-def fit_eigenvalues(passes: Passes, blocks: tuple[EigenBlock, ...], keep: Keep | None = None) -> BlockEigen:
+def fit_eigenvalues(passes: Passes, blocks: tuple[EigenBlock, ...], resume: UnfinishedFit | None = None) -> BlockEigen:
     """The curvature whose eigenvalues are best in these bases: the mean of squared gradients there."""
     problem, layout = passes.problem, passes.gradients.layout
     values, done = [torch.zeros_like(block.values) for block in blocks], 0
-    found = keep.found() if keep else None
-    if found and found[0] == MEASURING:
-        blocks, done = restored(found[2], len(blocks), problem.device), found[1]
+    earlier = resume.read() if resume else None
+    if earlier and earlier[0] == MEASURING:
+        blocks, done = restored(earlier[2], len(blocks), problem.device), earlier[1]
         values = [block.values for block in blocks]
 
     def now() -> BlockEigen:
@@ -142,6 +142,6 @@ def fit_eigenvalues(passes: Passes, blocks: tuple[EigenBlock, ...], keep: Keep |
         for half in halves:
             for eigen, total, block in zip(blocks, values, half.rows().blocks, strict=True):
                 total += eigen.second_moments(block, weights)
-        if keep:
-            keep.note(MEASURING, number + 1, lambda: now().tensors())
+        if resume:
+            resume.note(MEASURING, number + 1, lambda: now().tensors())
     return now()

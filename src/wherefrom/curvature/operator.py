@@ -11,6 +11,7 @@ from torch import Tensor
 
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
+from wherefrom.store import UnfinishedFit
 
 PROBES = 32  # random vectors of a trace estimate
 
@@ -71,10 +72,15 @@ class Curvature(ABC):
     """Settings of a curvature; :meth:`fit` makes its operator at a problem's parameters."""
 
     @abstractmethod
-    def fit(self, problem: Problem) -> Operator: ...
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> Operator:
+        """Make the operator; one that takes passes over the data writes to ``resume`` how far it has come, and goes on from what stands there."""
 
     def restore(self, problem: Problem, tensors: Mapping[str, Tensor]) -> Operator:
-        """The operator from its saved tensors."""
+        """Make the operator from its saved tensors."""
+        return self.fit(problem)
+
+    def refit(self, problem: Problem) -> Operator:
+        """Make the operator of another problem with these parameters. Raises :class:`UsageError` where it cannot follow the data."""
         return self.fit(problem)
 
 
@@ -115,6 +121,24 @@ class External(Operator):
 
     def mean_eigenvalue(self) -> float:
         return estimated_trace(self) / self.size
+
+
+@dataclass(frozen=True, eq=False)
+class ExternalCurvature(Curvature):
+    """Somebody else's matrix as a curvature: the same whatever the data are."""
+
+    matrix: Matrix
+
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> Operator:
+        return External(self.matrix, problem)
+
+    def refit(self, problem: Problem) -> Operator:
+        raise UsageError("A curvature given from outside cannot be fitted to other data; use one of wherefrom's, such as GaussNewton().")
+
+
+def as_curvature(given: Curvature | Matrix) -> Curvature:
+    """Return a curvature as it is, and a matrix from outside as one."""
+    return given if isinstance(given, Curvature) else ExternalCurvature(given)
 
 
 def written_out(operator: Operator, step: int = 256) -> Tensor:

@@ -8,9 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from wherefrom.curvature import Curvature, External, GaussNewton, Operator
-from wherefrom.curvature.layerwise import EigenCurvature
-from wherefrom.curvature.operator import Matrix
+from wherefrom.curvature import Curvature, GaussNewton, Matrix, Operator, as_curvature
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Rows
@@ -19,7 +17,7 @@ from wherefrom.solvers.damping import DampingCurve, chosen_damping, damping_of
 from wherefrom.solvers.exact import Exact
 from wherefrom.solvers.serialization import made, plain
 from wherefrom.solvers.solver import Inverse, Solution, Solver
-from wherefrom.store import Keep, beneath, read_tensors, under, write_tensors
+from wherefrom.store import UnfinishedFit, beneath, read_tensors, under, write_tensors
 
 KIND = "fitted IHVP"
 
@@ -52,20 +50,18 @@ class IHVP:
         """
         if out is not None and Path(out).exists():
             return self._checked(IHVP.load(out, problem), out)
-        keep = None if out is None else Keep(f"{out}.unfinished", {**self._manifest(problem), "batch": Gradients(problem).size})
-        if isinstance(self.curvature, EigenCurvature):
-            operator = self.curvature.fit(problem, keep)
-        else:
-            operator = self.curvature.fit(problem) if isinstance(self.curvature, Curvature) else External(self.curvature, problem)
-        curve = chosen_damping(self.curvature, self.solver, problem) if self.damping == "auto" else None
+        resume = None if out is None else UnfinishedFit(f"{out}.unfinished", {**self._manifest(problem), "batch": Gradients(problem).size})
+        curvature = as_curvature(self.curvature)
+        operator = curvature.fit(problem, resume)
+        curve = chosen_damping(curvature, self.solver, problem) if self.damping == "auto" else None
         if curve is not None:
             damping = damping_of(operator, curve.chosen)
         else:
             damping = operator.default_damping() if self.damping is None else float(self.damping)
         fitted = FittedIHVP(self, problem.fingerprint(), operator, self.solver.fit(operator, damping), damping, curve)
-        if out is not None and keep is not None:
+        if out is not None and resume is not None:
             fitted.save(out)
-            keep.finish()
+            resume.finish()
         return fitted
 
     @classmethod
@@ -80,7 +76,7 @@ class IHVP:
         if differ:
             raise UsageError(f"{path} was fitted on another {' and another '.join(differ)}; fit it again, or give the problem it belongs to.")
         settings = cls(*(made(manifest[name]) for name in ("curvature", "solver", "damping")))
-        operator = settings.curvature.restore(problem, under("curvature", tensors))  # pyright: ignore[reportAttributeAccessIssue]
+        operator = as_curvature(settings.curvature).restore(problem, under("curvature", tensors))
         damping = tensors["damping"].to(problem.device) if tensors["damping"].dim() else float(tensors["damping"])
         inverse = settings.solver.restore(operator, damping, under("solver", tensors))
         curve = None if manifest["curve"] is None else DampingCurve(*map(tuple, manifest["curve"]))
@@ -128,9 +124,7 @@ class FittedIHVP:
 
     def refitted(self, problem: Problem) -> "FittedIHVP":
         """The same curvature, solver and value of the damping on other data; a curvature from outside is refused."""
-        if not isinstance(self.settings.curvature, Curvature):
-            raise UsageError("A curvature given from outside cannot be fitted to other data; use one of wherefrom's, such as GaussNewton().")
-        operator = self.settings.curvature.fit(problem)
+        operator = as_curvature(self.settings.curvature).refit(problem)
         return replace(self, fingerprint=problem.fingerprint(), operator=operator, inverse=self.settings.solver.fit(operator, self.damping))
 
     def work(self, problem: Problem) -> tuple[str, int]:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from wherefrom.curvature.eigenbasis import EigenBlock
+from wherefrom.curvature.eigen_inverse import EigenInverse
+from wherefrom.curvature.eigenbasis import EigenBlock, weighed
 from wherefrom.curvature.operator import Curvature, Operator, written_out
 from wherefrom.curvature.outputs import OutputCurvature
 from wherefrom.data.batches import Batch
@@ -31,13 +32,11 @@ class BlockEigen(Operator):
         self.problem, self.layout, self.blocks = problem, layout, blocks
 
     def apply(self, vectors: Tensor) -> Tensor:
-        return self.weighed(self.layout.rows(vectors.T), [block.values for block in self.blocks]).flat().T
+        return weighed(self.layout.rows(vectors.T), self.layout, self.blocks, [block.values for block in self.blocks]).flat().T
 
-    def weighed(self, rows: Rows, weights: list[Tensor]) -> Rows:
-        """Rows whose parts along each eigenvector are multiplied by a weight (g, o, i)."""
-        rows.check(self.layout)
-        found = (Dense(eigen.scaled(block, weight)) for eigen, block, weight in zip(self.blocks, rows.blocks, weights, strict=True))
-        return Rows(tuple(found), self.layout)
+    def own_inverse(self, damping: float | Tensor, tolerance: float) -> EigenInverse:
+        undamped = not bool((torch.as_tensor(damping) > 0).all())
+        return EigenInverse.of(self.layout, self.blocks, self.damped(damping), tolerance, undamped=undamped)
 
     def penalised(self) -> "BlockEigen":
         """The same plus diag(l2), of which each layer keeps the diagonal in its basis."""

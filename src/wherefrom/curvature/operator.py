@@ -1,7 +1,7 @@
 """What a curvature is: settings that, fitted to a problem, give a symmetric linear map on flat parameter vectors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wherefrom.curvature.inverse import Inverse
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.store import UnfinishedFit
 
 PROBES = 32  # random vectors of a trace estimate
+
+Prepare = Callable[["Operator", float | Tensor, Mapping[str, Tensor]], Inverse]  # (operator, damping, saved tensors)
 
 
 class Operator(ABC):
@@ -53,6 +56,14 @@ class Operator(ABC):
         if not 0 < mean < float("inf"):
             raise UsageError(f"The curvature's mean eigenvalue is {mean:.2g}, so no damping follows from it; give damping= yourself.")
         return 0.1 * mean
+
+    def inverse(self, damping: float | Tensor, prepare: Prepare, tensors: Mapping[str, Tensor]) -> Inverse:
+        """(C + damping I)⁻¹ by ``prepare``, a solver's, from the tensors that it saved, if any; where groups are apart, of each on its own."""
+        return prepare(self, damping, tensors)
+
+    def own_inverse(self, damping: float | Tensor, tolerance: float) -> Inverse | None:
+        """(C + damping I)⁻¹ from what the operator is made of, in scores as close as ``tolerance``; None where it takes a solver's work."""
+        return None
 
     def __matmul__(self, vectors: Tensor) -> Tensor:
         return self.apply(vectors) if vectors.dim() == 2 else self.apply(vectors[:, None])[:, 0]

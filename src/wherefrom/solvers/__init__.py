@@ -1,5 +1,6 @@
 """Solvers of (curvature + damping I) x = v, and the pair of a curvature and a solver that every method shares."""
 
+from wherefrom.curvature.inverse import Inverse, Solution
 from wherefrom.errors import NotPositiveDefinite
 from wherefrom.solvers.absolute import Absolute
 from wherefrom.solvers.arnoldi import Arnoldi
@@ -10,7 +11,7 @@ from wherefrom.solvers.exact import Exact
 from wherefrom.solvers.ihvp import IHVP, FittedIHVP
 from wherefrom.solvers.lissa import LiSSA
 from wherefrom.solvers.recommended import recommended
-from wherefrom.solvers.solver import Inverse, Solution, Solver, SolverWarning
+from wherefrom.solvers.solver import Solver, SolverWarning
 
 __all__ = [
     "CG",

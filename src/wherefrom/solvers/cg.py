@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wherefrom.curvature import BlockEigen, Curvature, Operator
+from wherefrom.curvature import Curvature, Operator
+from wherefrom.curvature.inverse import Inverse, Solution, relative_residual
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import NotPositiveDefinite, UsageError
 from wherefrom.problem import Problem
-from wherefrom.solvers.eigen import Eigen
 from wherefrom.solvers.exact import Exact
-from wherefrom.solvers.solver import Inverse, Solution, Solver, SolverWarning, relative_residual, remedy
+from wherefrom.solvers.solver import Solver, SolverWarning, remedy
 
 BLOCK = 128  # right-hand sides that share one space
 
@@ -116,7 +116,7 @@ class BlockCG(Inverse):
 
 
 def _rough(operator: Operator, damping: float | Tensor) -> Inverse:
-    return Eigen().fit(operator, damping) if isinstance(operator, BlockEigen) else Exact().fit(operator, damping)
+    return operator.own_inverse(damping, 0.0) or Exact().fit(operator, damping)
 
 
 def _orthonormal(vectors: Tensor) -> Tensor:

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from wherefrom.curvature import Operator
+from wherefrom.curvature.inverse import Inverse, Solution, relative_residual
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import NotPositiveDefinite, UsageError
 from wherefrom.problem import Problem
-from wherefrom.solvers.solver import Inverse, Solution, Solver, relative_residual, remedy
+from wherefrom.solvers.solver import Solver, remedy
 
 ROUNDING = 4  # times the floating type's resolution: what is left of a diagonal entry, by the entries before it, that rounding alone may leave
 SPECTRUM = 4000  # the largest dimension whose smallest eigenvalue is looked up for an error message

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from wherefrom.curvature import Curvature, GaussNewton, Matrix, Operator, as_curvature
+from wherefrom.curvature.inverse import Inverse, Solution
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Rows
@@ -16,7 +17,7 @@ from wherefrom.problem import Problem
 from wherefrom.solvers.damping import DampingCurve, chosen_damping, damping_of
 from wherefrom.solvers.exact import Exact
 from wherefrom.solvers.serialization import made, plain
-from wherefrom.solvers.solver import Inverse, Solution, Solver
+from wherefrom.solvers.solver import Solver
 from wherefrom.store import UnfinishedFit, beneath, read_tensors, under, write_tensors
 
 KIND = "fitted IHVP"

@@ -16,7 +16,7 @@ from wherefrom.gradients import Gradients, Rows
 from wherefrom.problem import Problem
 from wherefrom.solvers.damping import DampingCurve, chosen_damping, damping_of
 from wherefrom.solvers.exact import Exact
-from wherefrom.solvers.serialization import made, plain
+from wherefrom.solvers.serialization import from_plain, to_plain
 from wherefrom.solvers.solver import Solver
 from wherefrom.store import UnfinishedFit, beneath, read_tensors, under, write_tensors
 
@@ -76,7 +76,7 @@ class IHVP:
         differ = [name for name, seal in manifest["problem"].items() if now.get(name) != seal]
         if differ:
             raise UsageError(f"{path} was fitted on another {' and another '.join(differ)}; fit it again, or give the problem it belongs to.")
-        settings = cls(*(made(manifest[name]) for name in ("curvature", "solver", "damping")))
+        settings = cls(*(from_plain(manifest[name]) for name in ("curvature", "solver", "damping")))
         operator = as_curvature(settings.curvature).restore(problem, under("curvature", tensors))
         damping = tensors["damping"].to(problem.device) if tensors["damping"].dim() else float(tensors["damping"])
         inverse = settings.solver.restore(operator, damping, under("solver", tensors))
@@ -86,7 +86,7 @@ class IHVP:
 
     def _manifest(self, problem: Problem) -> dict[str, Any]:
         """What a file is of."""
-        return {**{name: plain(getattr(self, name)) for name in ("curvature", "solver", "damping")}, "problem": problem.fingerprints()}
+        return {**{name: to_plain(getattr(self, name)) for name in ("curvature", "solver", "damping")}, "problem": problem.fingerprints()}
 
     def _checked(self, found: "FittedIHVP", path: str | Path) -> "FittedIHVP":
         if found.settings != self:

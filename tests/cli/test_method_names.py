@@ -51,9 +51,9 @@ def test_every_method_is_made_and_scores(name: str) -> None:
 def test_the_curvature_is_fitted_where_it_is_needed_and_once() -> None:
     made = parts()
     METHODS["gradient-dot"].make(made)
-    assert "curvature" not in vars(made) and made.notes == ()
+    assert "ihvp" not in vars(made) and made.notes == ()
     METHODS["influence"].make(made)
-    assert made.ihvp is made.ihvp and "curvature" in vars(made)
+    assert made.ihvp is made.ihvp and "ihvp" in vars(made)
 
 
 def test_a_draw_is_the_seed_and_a_regression_is_asked_for_its_output() -> None:

@@ -19,8 +19,8 @@ TurnedLabelResults = ExperimentResults[pd.DataFrame]
 
 
 def contrast_name(ranking: str, other: str, length: int) -> str:
-    """Return the name of the difference of two rankings."""
-    return f"contrast/{PREFIX}, {ranking} less {other}, first {length}"
+    """Return the name of the difference of two rankings, of which the first is the last layer's or a combination."""
+    return f"contrast/{PREFIX}, {ranking.removesuffix(', last layer')} less {other}, first {length}"
 
 
 def number_names(study: Study) -> set[str]:

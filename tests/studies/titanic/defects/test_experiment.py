@@ -8,7 +8,7 @@ import torch
 
 import wherefrom as wf
 from wherefrom_studies.titanic.data import PassengerTable, read_passengers
-from wherefrom_studies.titanic.defects import delete_by_position, double_sigmoid, everything_in_common, repeat_for_seed, value_of
+from wherefrom_studies.titanic.defects.experiment import delete_by_position, double_sigmoid, everything_in_common, repeat_for_seed, value_of
 
 
 def test_positional_deletion_misses_what_was_meant(data_folder: Path) -> None:

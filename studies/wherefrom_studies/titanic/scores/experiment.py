@@ -125,11 +125,11 @@ def compare_methods(scores: SeedScores, passengers: PassengerTable, seeds: tuple
         for place, seed in enumerate(wf.progress.track(seeds, f"{a} beside {b}", len(seeds))):
             x = select_queries(scores.each[a][place], asked)
             y = draw_scores(x, seed) if b == RANDOM else select_queries(scores.each[b][place], asked)
-            found = wf.metrics.agreement(x, y, k=K, progress=False)
-            of_query = [value for value in found.per_query["kendall"] if value is not None]
+            result = wf.metrics.agreement(x, y, k=K, progress=False)
+            of_query = [value for value in result.per_query["kendall"] if value is not None]
             rows.append({
-                "method": a, "other": b, "seed": seed, "between queries": float(np.std(of_query, ddof=1)), "jaccard chance": found.jaccard.chance,
-                "fagin chance": found.fagin.chance, **{name: getattr(found, name).value for name in FIGURES},
+                "method": a, "other": b, "seed": seed, "between queries": float(np.std(of_query, ddof=1)), "jaccard chance": result.jaccard.chance,
+                "fagin chance": result.fagin.chance, **{name: getattr(result, name).value for name in FIGURES},
             })  # fmt: skip
     return rows
 
@@ -137,12 +137,12 @@ def compare_methods(scores: SeedScores, passengers: PassengerTable, seeds: tuple
 def compare_seeds(scores: SeedScores, passengers: PassengerTable) -> list[dict[str, Any]]:
     """Compare each method with itself over the seeds, for a ninth of the held-out rows; random scores show chance."""
     asked = passengers.ids[passengers.held_out][::9]
-    runs = {name: [select_queries(found, asked) for found in each] for name, each in scores.each.items()}
-    runs[RANDOM] = [draw_scores(found, seed) for seed, found in enumerate(next(iter(runs.values())))]
+    runs = {name: [select_queries(result, asked) for result in each] for name, each in scores.each.items()}
+    runs[RANDOM] = [draw_scores(result, seed) for seed, result in enumerate(next(iter(runs.values())))]
     rows = []
     for name, each in wf.progress.track(runs.items(), "stability", len(runs)):
-        found = wf.metrics.stability(each, k=K, progress=False)
-        figures = {figure: getattr(found, figure) for figure in STEADY}
+        result = wf.metrics.stability(each, k=K, progress=False)
+        figures = {figure: getattr(result, figure) for figure in STEADY}
         rows += [
             {"method": name, "figure": figure, "value": it.value, "low": it.low, "high": it.high, "runs": len(each)} for figure, it in figures.items()
         ]
@@ -172,8 +172,8 @@ def overlap_methods(scores: SeedScores, passengers: PassengerTable, seeds: tuple
             a, b = (select_queries(scores.each[f"{method}, {layers}"][place], asked) for method in ("influence", "TracIn"))
             n = len(a.train_ids)
             for k in grid(n - 1):
-                found = wf.metrics.overlap(a, b, k=int(k))
-                rows.append({"layers": layers, "seed": seed, "k": int(k), "overlap": found.value, "chance": found.chance})
+                result = wf.metrics.overlap(a, b, k=int(k))
+                rows.append({"layers": layers, "seed": seed, "k": int(k), "overlap": result.value, "chance": result.chance})
     return rows
 
 

@@ -18,9 +18,9 @@ def falls(scores: Mapping[str, list[wf.Scores]]) -> list[dict[str, Any]]:
     Medians and 10 to 90 % bands over queries and seeds at some forty ranks; ``random`` are normal scores, whose sorted magnitudes fall too.
     """
     rows = []
-    for name, each in {**scores, NOISE: [gaussian(found, seed) for seed, found in enumerate(next(iter(scores.values())))]}.items():
+    for name, each in {**scores, NOISE: [gaussian(result, seed) for seed, result in enumerate(next(iter(scores.values())))]}.items():
         for points in ("drawn", "all"):
-            values = np.concatenate([ordered(found, points) for found in each])
+            values = np.concatenate([ordered(result, points) for result in each])
             ranks = grid(values.shape[1])
             curves = {"magnitude": values / values[:, :1], "held": values.cumsum(1) / values.sum(1, keepdims=True)}
             curves["rest"] = 1 - curves["held"]
@@ -38,9 +38,9 @@ def falls(scores: Mapping[str, list[wf.Scores]]) -> list[dict[str, Any]]:
 def shapes(scores: Mapping[str, list[wf.Scores]], seeds: tuple[int, ...]) -> list[dict[str, Any]]:
     """Return means over queries by method and seed: what the top ten and all beyond the top 50 hold, the rank at half the largest, the largest."""
     rows = []
-    for name, each in {**scores, NOISE: [gaussian(found, seed) for seed, found in enumerate(next(iter(scores.values())))]}.items():
-        for seed, found in zip(seeds, each, strict=True):
-            values = ordered(found, "all")
+    for name, each in {**scores, NOISE: [gaussian(result, seed) for seed, result in enumerate(next(iter(scores.values())))]}.items():
+        for seed, result in zip(seeds, each, strict=True):
+            values = ordered(result, "all")
             share, largest = values / values.sum(1, keepdims=True), values[:, :1]
             early, late = (largest[:, 0] - values[:, 9]) / 9, (values[:, 99] - values[:, 199]) / 100
             rows.append({

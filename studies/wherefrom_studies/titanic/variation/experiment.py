@@ -66,12 +66,12 @@ def vary_for_seed(passengers: PassengerTable, seed: int, after: int, changes: tu
     rows = []
     for method in MAIN:
         scores = {name: score(run, METHODS[method], asked)[0] for name, run in runs.items()}
-        pairs = {name: (scores[BASE], found) for name, found in scores.items() if name != BASE and not name.startswith(SPLIT)}
+        pairs = {name: (scores[BASE], result) for name, result in scores.items() if name != BASE and not name.startswith(SPLIT)}
         pairs[SPLIT] = (scores[f"{SPLIT} 0"], scores[f"{SPLIT} 1"])
         for name, (a, b) in pairs.items():
-            found = wf.metrics.agreement(a, b, k=K, progress=False)
+            result = wf.metrics.agreement(a, b, k=K, progress=False)
             rows.append(
-                {"change": name, "method": method, "seed": seed, "kendall": found.kendall.value, "kuncheva": found.kuncheva.value, "n": found.n}
+                {"change": name, "method": method, "seed": seed, "kendall": result.kendall.value, "kuncheva": result.kuncheva.value, "n": result.n}
             )
     return rows
 

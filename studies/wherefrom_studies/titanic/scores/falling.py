@@ -13,14 +13,14 @@ NOISE = "random"
 
 
 def falls(scores: Mapping[str, list[wf.Scores]]) -> list[dict[str, Any]]:
-    """For each method, on the drawn rows and on all: magnitude over the query's largest, share held so far, and fall for each tenfold rank.
+    """Return for each method, on the drawn rows and on all: magnitude over the query's largest, share held so far, and fall for each tenfold rank.
 
     Medians and 10 to 90 % bands over queries and seeds at some forty ranks; ``random`` are normal scores, whose sorted magnitudes fall too.
     """
     rows = []
-    for name, each in {**scores, NOISE: [gaussian(found, seed) for seed, found in enumerate(next(iter(scores.values())))]}.items():
+    for name, each in {**scores, NOISE: [gaussian(result, seed) for seed, result in enumerate(next(iter(scores.values())))]}.items():
         for points in ("drawn", "all"):
-            values = np.concatenate([ordered(found, points) for found in each])
+            values = np.concatenate([ordered(result, points) for result in each])
             ranks = grid(values.shape[1])
             curves = {"magnitude": values / values[:, :1], "held": values.cumsum(1) / values.sum(1, keepdims=True)}
             curves["rest"] = 1 - curves["held"]
@@ -36,11 +36,11 @@ def falls(scores: Mapping[str, list[wf.Scores]]) -> list[dict[str, Any]]:
 
 
 def shapes(scores: Mapping[str, list[wf.Scores]], seeds: tuple[int, ...]) -> list[dict[str, Any]]:
-    """For each method and seed, means over queries: what the top ten and all beyond the top 50 hold, the rank at half the largest, the largest."""
+    """Return means over queries by method and seed: what the top ten and all beyond the top 50 hold, the rank at half the largest, the largest."""
     rows = []
-    for name, each in {**scores, NOISE: [gaussian(found, seed) for seed, found in enumerate(next(iter(scores.values())))]}.items():
-        for seed, found in zip(seeds, each, strict=True):
-            values = ordered(found, "all")
+    for name, each in {**scores, NOISE: [gaussian(result, seed) for seed, result in enumerate(next(iter(scores.values())))]}.items():
+        for seed, result in zip(seeds, each, strict=True):
+            values = ordered(result, "all")
             share, largest = values / values.sum(1, keepdims=True), values[:, :1]
             early, late = (largest[:, 0] - values[:, 9]) / 9, (values[:, 99] - values[:, 199]) / 100
             rows.append({
@@ -52,7 +52,7 @@ def shapes(scores: Mapping[str, list[wf.Scores]], seeds: tuple[int, ...]) -> lis
 
 
 def ordered(scores: wf.Scores, points: str) -> np.ndarray:
-    """Magnitudes (queries, train) in falling order, of all rows or of as many at random as the original drew."""
+    """Return magnitudes (queries, train) in falling order, of all rows or of as many at random as the original drew."""
     values = scores.values.abs().numpy()
     if points == "drawn":
         random = np.random.default_rng(0)
@@ -62,11 +62,11 @@ def ordered(scores: wf.Scores, points: str) -> np.ndarray:
 
 
 def grid(n: int) -> np.ndarray:
-    """Ranks from 1 to n, evenly on a logarithmic axis."""
+    """Return ranks from 1 to n, evenly on a logarithmic axis."""
     return np.unique(np.geomspace(1, n, 40).round().astype(int))
 
 
 def gaussian(like: wf.Scores, seed: int) -> wf.Scores:
-    """Normal scores in place of these."""
+    """Draw normal scores in place of these."""
     values = np.random.default_rng([seed, 2]).normal(size=tuple(like.values.shape))
     return wf.Scores(like.values.new_tensor(values), like.query_ids, like.train_ids, "arbitrary", NOISE)

@@ -4,25 +4,24 @@ import numpy as np
 import pytest
 
 import wherefrom as wf
-from wherefrom_studies.titanic.data import Case
-from wherefrom_studies.titanic.models import MAIN, METHODS, scored, trained
-from wherefrom_studies.titanic.scoring import K
-from wherefrom_studies.titanic.variation import BASE, CHANGES, CONFIGURATIONS, SEED, SHARE, SPLIT, of_seed, resplit
+from wherefrom_studies.titanic.data import PassengerTable
+from wherefrom_studies.titanic.models import MAIN, METHODS, K, score, train_network
+from wherefrom_studies.titanic.variation.experiment import BASE, CHANGES, CONFIGURATIONS, SEED, SHARE, SPLIT, resplit, vary_for_seed
 
 
-def test_a_split_has_four_fifths_and_is_another_for_each_part(small: Case) -> None:
+def test_a_split_has_four_fifths_and_is_another_for_each_part(small: PassengerTable) -> None:
     one, other = resplit(small, 0, 0), resplit(small, 0, 1)
     assert len(one.train) == len(np.unique(one.train)) == round(SHARE * len(small.train)) and set(one.train) < set(small.train)
     assert set(one.train) != set(other.train) and set(one.train) != set(resplit(small, 1, 0).train)
     assert one.test is small.test and (resplit(small, 0, 0).train == one.train).all()
 
 
-def test_each_change_is_compared_with_the_base_of_the_same_seed(small: Case) -> None:
-    rows = {(row["change"], row["method"]): row for row in of_seed(small, 0, 1, ("SGD",))}
+def test_each_change_is_compared_with_the_base_of_the_same_seed(small: PassengerTable) -> None:
+    rows = {(row["change"], row["method"]): row for row in vary_for_seed(small, 0, 1, ("SGD",))}
     assert set(rows) == {(change, method) for change in ("SGD", SEED, SPLIT) for method in MAIN}
     asked, method = small.rows(small.held_out[::6]), "TracIn, last layer"
     base, changed, after = (
-        scored(trained(small, CONFIGURATIONS[name], seed), METHODS[method], asked)[0] for name, seed in ((BASE, 0), ("SGD", 0), (BASE, 1))
+        score(train_network(small, CONFIGURATIONS[name], seed), METHODS[method], asked)[0] for name, seed in ((BASE, 0), ("SGD", 0), (BASE, 1))
     )
     for change, scores in (("SGD", changed), (SEED, after)):
         expected = wf.metrics.agreement(base, scores, k=K, progress=False)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import wherefrom as wf
-from wherefrom_studies.titanic.falling import NOISE, QUERIES, TRAIN, falls, gaussian, grid, ordered, shapes
+from wherefrom_studies.titanic.scores.falling import NOISE, QUERIES, TRAIN, falls, gaussian, grid, ordered, shapes
 
 N, M = 400, 120
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 import wherefrom as wf
-from wherefrom_studies.mislabel.sets import FLIPPED, VALIDATION, Labelled, images, rows, with_flips
+from wherefrom_studies.mislabel.flips import FLIPPED, VALIDATION, FlippedData, draw_images, draw_rows, flip_labels
 
 
-def test_a_tenth_of_the_labels_is_flipped_to_another_class(table: Path, data: Labelled) -> None:
+def test_a_tenth_of_the_labels_is_flipped_to_another_class(table: Path, data: FlippedData) -> None:
     clean = wf.datasets.read_table(str(table), "y")
     true = wf.datasets.encode_target(clean, clean.frame)
     train, held = wf.datasets.split(400, seed=0, stratify=true.numpy())
@@ -21,8 +21,8 @@ def test_a_tenth_of_the_labels_is_flipped_to_another_class(table: Path, data: La
 
 def test_each_other_class_is_as_likely() -> None:
     y = torch.arange(4).repeat(10_000)
-    clean = Labelled("made up", y[:, None].float(), y, np.zeros(len(y), bool), y[:1, None].float(), y[:1], tuple("abcd"))
-    found = with_flips(clean, np.random.default_rng(0))
+    clean = FlippedData("made up", y[:, None].float(), y, np.zeros(len(y), bool), y[:1, None].float(), y[:1], tuple("abcd"))
+    found = flip_labels(clean, np.random.default_rng(0))
     counts = np.zeros((4, 4))
     np.add.at(counts, (y[found.flipped].numpy(), found.y[found.flipped].numpy()), 1)
     assert counts.sum() == 4000 and (counts.diagonal() == 0).all()
@@ -41,17 +41,17 @@ def test_each_other_class_is_as_likely() -> None:
 )
 def test_networks_of_rows_and_of_images(shape: tuple[int, ...], last: str, size: int) -> None:
     X, y = torch.zeros(2, *shape), torch.zeros(2).long()
-    one = Labelled("made up", X, y, np.zeros(2, bool), X, y, tuple("abc"))
-    model = one.network()
-    assert one.last == last and sum(p.numel() for p in model.parameters()) == size and model(X).shape == (2, 3)
+    one = FlippedData("made up", X, y, np.zeros(2, bool), X, y, tuple("abc"))
+    model = one.build()
+    assert one.last_layer == last and sum(p.numel() for p in model.parameters()) == size and model(X).shape == (2, 3)
     assert {name for name, _ in model.named_parameters() if name.startswith(last[:-1])} == {last.replace("*", part) for part in ("weight", "bias")}
 
 
 @pytest.mark.parametrize("name", ["MNIST", "CIFAR-10"])
 def test_images_are_drawn_with_their_flips(name: str, data_folder: Path) -> None:
-    one = images(name, 50, 300, 0)
-    assert one.X.shape[0] == 50 and one.flipped.sum() == 5 and len(one.y_true) == VALIDATION and one.network()(one.X[:2]).shape == (2, 10)
-    again, other = images(name, 50, 300, 0), images(name, 50, 300, 1)
+    one = draw_images(name, 50, 300, 0)
+    assert one.X.shape[0] == 50 and one.flipped.sum() == 5 and len(one.y_true) == VALIDATION and one.build()(one.X[:2]).shape == (2, 10)
+    again, other = draw_images(name, 50, 300, 0), draw_images(name, 50, 300, 1)
     assert torch.equal(one.X, again.X) and torch.equal(one.y, again.y) and not torch.equal(one.X, other.X)
 
 
@@ -59,6 +59,6 @@ def test_tables_that_cannot_be_asked_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     pd.DataFrame({"x": np.arange(60.0) ** 2, "y": ["a", "b"] * 30, "z": np.arange(60) / 7}).to_csv(path, index=False)
     with pytest.raises(wf.UsageError, match="60 rows are too few"):
-        rows(path, "y", 0)
+        draw_rows(path, "y", 0)
     with pytest.raises(wf.UsageError, match="The target z is a number"):
-        rows(path, "z", 0)
+        draw_rows(path, "z", 0)

@@ -1,8 +1,9 @@
-"""What the networks' part says in its quick form."""
+"""What the networks' part says and shows in its quick form."""
 
 from wherefrom_studies.findings import Findings
 from wherefrom_studies.relatif.lists import DIVINE, INFLUENCE, THETA
-from wherefrom_studies.relatif.networks import EFFICIENT, RESNET, SHALLOW, SMALL
+from wherefrom_studies.relatif.networks.architectures import EFFICIENT, RESNET, SHALLOW
+from wherefrom_studies.relatif.networks.experiment import SMALL
 
 
 def test_every_network_is_trained_attributed_and_told(quick: Findings) -> None:

@@ -1,8 +1,8 @@
-"""What the digits' part says in its quick form."""
+"""What the digits' part says and shows in its quick form."""
 
 from wherefrom_studies.findings import Findings
-from wherefrom_studies.relatif.digits import DECAYED, FLIPPED, PLAIN, SMALL
 from wherefrom_studies.relatif.lists import INFLUENCE, RANDOM, THETA, L
+from wherefrom_studies.relatif.softmax import DECAYED, FLIPPED, PLAIN, SMALL
 
 
 def of(quick: Findings, name: str) -> float:

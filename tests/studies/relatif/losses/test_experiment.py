@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from wherefrom_studies.findings import Findings
-from wherefrom_studies.relatif.losses import BCE, DECAYS, HINGE, NLL, SMOOTHED, tied
+from wherefrom_studies.relatif.losses.experiment import BCE, DECAYS, HINGE, NLL, SMOOTHED, tied_share
 
 
 def test_tied_pairs_by_counting() -> None:
     values = np.array([0.0, 0, 0, 1, 2, 2])
     pairs = [(a, b) for place, a in enumerate(values) for b in values[:place]]
-    assert tied(values) == pytest.approx(sum(a == b for a, b in pairs) / len(pairs)) and tied(np.arange(5.0)) == 0
+    assert tied_share(values) == pytest.approx(sum(a == b for a, b in pairs) / len(pairs)) and tied_share(np.arange(5.0)) == 0
 
 
 @pytest.mark.parametrize("decay", DECAYS)

@@ -5,7 +5,7 @@ from wherefrom_studies.findings import Bar, Figure, Findings, Number, joined, me
 from wherefrom_studies.fragility import Fragility
 from wherefrom_studies.koh_liang import KohLiang
 from wherefrom_studies.mislabel import Mislabel
-from wherefrom_studies.relatif import RelatIF
+from wherefrom_studies.relatif import RelatIFStudy
 from wherefrom_studies.study import Study, Times
 from wherefrom_studies.titanic import Titanic
 from wherefrom_studies.write import bar_lines, file_of, write_findings
@@ -16,7 +16,7 @@ STUDIES: dict[str, type[Study]] = {
         Fragility,
         KohLiang,
         Mislabel,
-        RelatIF,
+        RelatIFStudy,
         Titanic,
     )
 }

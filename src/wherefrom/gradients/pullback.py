@@ -1,0 +1,75 @@
+"""Gradients at functions of parameters, carried back to the parameters: as factors where that is a transpose or a cast, else written out."""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+
+from wherefrom.gradients.blocks import Block, Dense, Factored, Indexed
+from wherefrom.gradients.origins import Pure
+from wherefrom.gradients.uses import natural_shape
+
+SAME = {"to", "float", "double", "half", "bfloat16", "type", "type_as", "contiguous", "clone"}
+TURNED = {"t", "T", "mT", "adjoint", "H", "mH"}
+RESHAPED = {"view", "reshape", "flatten", "squeeze", "unsqueeze", "unflatten", "view_as", "reshape_as"}
+
+
+def pull_back(pure: Pure, block: Block, parameters: Mapping[str, Tensor]) -> Iterator[tuple[str, Block]]:
+    """Yield (parameter, block of its natural shape) for the block of something made of parameters."""
+    while pure.function is not None and len(pure.parents) == 1 and pure.place is None:
+        parent = pure.parents[0]
+        turned = pure.name in TURNED or (pure.name in ("transpose", "swapaxes", "permute") and _swaps(pure))
+        if turned and pure.tensor.dim() == 2:
+            block = transposed(block)
+        elif pure.name in SAME and pure.tensor.shape == parent.tensor.shape:
+            pass
+        elif pure.name in RESHAPED:
+            block = block if natural_shape(pure.tensor.shape) == natural_shape(parent.tensor.shape) else _reshaped(block, parent.tensor)
+        else:
+            break
+        pure = parent
+    if pure.function is None:
+        yield pure.roots[0], _cast(block, parameters[pure.roots[0]].dtype)
+    else:
+        yield from _written(pure, block, parameters)
+
+
+def transposed(block: Block) -> Block:
+    """Return the block of the transposed matrix."""
+    return Factored(block.outputs, block.inputs) if isinstance(block, Factored) else Dense(block.dense().mT)
+
+
+def _swaps(pure: Pure) -> bool:
+    dims = pure.arguments[1:] if not (len(pure.arguments) == 2 and isinstance(pure.arguments[1], (tuple, list))) else tuple(pure.arguments[1])
+    given = tuple(dim % 2 for dim in dims) if pure.tensor.dim() == 2 and all(isinstance(dim, int) for dim in dims) else ()
+    return given == (1, 0) or (given == (0, 1) and pure.name != "permute")
+
+
+def _reshaped(block: Block, parent: Tensor) -> Dense:
+    return Dense(block.dense().reshape(len(block), *natural_shape(parent.shape)))
+
+
+def _cast(block: Block, dtype: torch.dtype) -> Block:
+    if isinstance(block, Dense):
+        return Dense(block.values.to(dtype))
+    if isinstance(block, Factored):
+        return Factored(block.inputs.to(dtype), block.outputs.to(dtype))
+    return Indexed(block.tokens, block.values.to(dtype), block.rows) if isinstance(block, Indexed) else block
+
+
+def _written(pure: Pure, block: Block, parameters: Mapping[str, Tensor]) -> Iterator[tuple[str, Block]]:
+    """Write the rows out and take each through the function's derivative."""
+    rows = block.dense().reshape(len(block), *pure.tensor.shape).to(pure.tensor.dtype)
+    leaves = {name: parameters[name].detach().clone().requires_grad_() for name in pure.roots}
+    with torch.enable_grad():
+        made = pure.remade(leaves)
+    if not made.requires_grad:
+        return
+    try:
+        found = torch.autograd.grad(made, list(leaves.values()), rows, is_grads_batched=True, allow_unused=True, retain_graph=True)
+    except RuntimeError:  # a function whose derivative cannot be mapped
+        each = [torch.autograd.grad(made, list(leaves.values()), row, allow_unused=True, retain_graph=True) for row in rows]
+        found = tuple(None if parts[0] is None else torch.stack(parts) for parts in zip(*each, strict=True))
+    for (name, leaf), values in zip(leaves.items(), found, strict=True):
+        if values is not None:
+            yield name, Dense(values.reshape(len(block), *natural_shape(leaf.shape)))

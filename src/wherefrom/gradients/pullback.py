@@ -18,8 +18,7 @@ def pull_back(pure: Pure, block: Block, parameters: Mapping[str, Tensor]) -> Ite
     """Yield (parameter, block of its natural shape) for the block of something made of parameters."""
     while pure.function is not None and len(pure.parents) == 1 and pure.place is None:
         parent = pure.parents[0]
-        turned = pure.name in TURNED or (pure.name in ("transpose", "swapaxes", "permute") and _swaps(pure))
-        if turned and pure.tensor.dim() == 2:
+        if turns(pure):
             block = transposed(block)
         elif pure.name in SAME and pure.tensor.shape == parent.tensor.shape:
             pass
@@ -39,9 +38,14 @@ def transposed(block: Block) -> Block:
     return Factored(block.outputs, block.inputs) if isinstance(block, Factored) else Dense(block.dense().mT)
 
 
-def _swaps(pure: Pure) -> bool:
+def turns(pure: Pure) -> bool:
+    """Return whether something made of a matrix is its transpose."""
+    if pure.tensor.dim() != 2 or pure.name in TURNED:
+        return pure.tensor.dim() == 2
+    if pure.name not in ("transpose", "swapaxes", "permute"):
+        return False
     dims = pure.arguments[1:] if not (len(pure.arguments) == 2 and isinstance(pure.arguments[1], (tuple, list))) else tuple(pure.arguments[1])
-    given = tuple(dim % 2 for dim in dims) if pure.tensor.dim() == 2 and all(isinstance(dim, int) for dim in dims) else ()
+    given = tuple(dim % 2 for dim in dims) if all(isinstance(dim, int) for dim in dims) else ()
     return given == (1, 0) or (given == (0, 1) and pure.name != "permute")
 
 

@@ -65,7 +65,11 @@ class Recorder(TorchFunctionMode):
 
     def origin(self, tensor: Tensor) -> Pure | Data | None:
         """Return where a tensor comes from; None for a constant."""
-        return getattr(tensor, ORIGIN, None) or self.fixed.get(id(tensor))
+        origin = getattr(tensor, ORIGIN, None) or self.fixed.get(id(tensor))
+        if origin is None and tensor.requires_grad:  # made where no torch function is seen, such as an autograd.Function
+            rows = tensor.dim() and len(tensor) == self.size
+            return Data(first_owner(self.size, tensor.dim(), tensor.device) if rows else None)
+        return origin
 
     def owners(self, tensor: Tensor) -> Tensor | None:
         """Return the owners of data; None for others, and where they are not known."""
@@ -183,11 +187,6 @@ class Recorder(TorchFunctionMode):
         copies = [use.saved[0] for use in self.uses if use.kind == "copies"]
         if total.requires_grad:
             torch.autograd.grad(total, [self.anchor, *copies], retain_graph=keep, allow_unused=True)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all that is held."""
-        return sum(leaf.nbytes for use in self.uses for leaf in use.saved) + sum(change.nbytes for change in self.changes if change is not None)
 
 
 def _model_line() -> str:

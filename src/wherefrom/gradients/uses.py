@@ -65,6 +65,16 @@ class Packing:
         return torch.cat([values, values.new_zeros(1, *values.shape[1:])])[self.rows]
 
 
+TITLES = dict.fromkeys(("linear", "addmm", "matmul", "__matmul__", "__rmatmul__", "mm", "bmm"), "Linear") | {
+    "embedding": "Embedding", "embedding_bag": "EmbeddingBag", "__getitem__": "Embedding", "index_select": "Embedding", "norm": "Norm",
+    "attention": "Attention", "prelu": "PReLU",
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), "Convolution"),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), "TransposedConvolution"),
+    **dict.fromkeys(("add", "__add__", "__radd__", "__iadd__", "add_", "sub", "__sub__", "__rsub__"), "Sum"),
+    **dict.fromkeys(("mul", "__mul__", "__rmul__", "__imul__", "mul_"), "Product"),
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Part:
     """What a use contributes to the gradient of something made of parameters: a block of its natural shape."""
@@ -79,6 +89,11 @@ class Use(ABC):
     operation: str
     kind: str
     pures: tuple[Pure, ...]
+
+    @property
+    def title(self) -> str:
+        """What serves its parameters, in words."""
+        return TITLES.get(self.operation, self.operation)
 
     @property
     @abstractmethod

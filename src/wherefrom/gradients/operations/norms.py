@@ -60,5 +60,10 @@ def take_instance_norm(call: Call) -> Any:
 
 def take_prelu(call: Call) -> Any:
     x, slope = call.get(0, "input"), call.get(1, "weight")
-    with call.recorder:
-        return torch.where(x >= 0, x, x * (slope.view(_channels(x)) if slope.numel() > 1 else slope))
+    recorder = call.recorder
+    before, recorder.label = recorder.label, "prelu"
+    try:
+        with recorder:
+            return torch.where(x >= 0, x, x * (slope.view(_channels(x)) if slope.numel() > 1 else slope))
+    finally:
+        recorder.label = before

@@ -129,7 +129,8 @@ def _alone(problem: Problem, name: str, uses: list[Use]) -> BlockShape:
     kinds = {use.kind for use in uses for pure in use.pures if (leaf := leaf_of(pure)) and leaf[0] == name}
     if kinds == {"copies"}:
         return BlockShape((name,), 1, (shape.numel(),))
-    o, i = (shape[:-1].numel(), shape[-1]) if kinds == {"stack"} or (len(shape) > 2 and not kinds) else natural_shape(shape)
+    stack = len(shape) == 3 and kinds <= {"stack"}  # matrices one below the other, such as experts
+    o, i = (shape[:-1].numel(), shape[-1]) if stack else natural_shape(shape)
     biases = any(pure is use.pures[-1] and use.kind != "copies" and len(shape) == 1 for use in uses for pure in use.pures if pure.roots == (name,))
     if biases:
         return BlockShape((name,), i, (1,))

@@ -4,7 +4,7 @@ Owners have the rank of their tensor and size 1 along dimensions that do not tel
 next to nothing. Where a rule here is wrong or missing for a function, the proof against autograd finds it; nothing rests on it alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -103,7 +103,7 @@ def _default(known: list[Tensor], output: Tensor) -> Owners:
     return None
 
 
-def _broadcast(found: list[Owners], shape: torch.Size) -> Owners:
+def _broadcast(found: Sequence[Owners], shape: torch.Size) -> Owners:
     """Return the one set of owners that these agree on, at the rank of ``shape``."""
     chosen: Owners = None
     for owners in found:
@@ -129,7 +129,6 @@ def regroup(owners: Tensor, before: torch.Size, after: torch.Size) -> Tensor:
     """Return owners after a reshape: dimensions are merged and split in the smallest groups that go together."""
     if before == after:
         return owners
-    pieces: list[Tensor] = []  # owners of each group, by its own dimensions
     shape: list[int] = []
     i = j = 0
     while i < len(before) or j < len(after):

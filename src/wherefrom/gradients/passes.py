@@ -10,6 +10,7 @@ from torch import Tensor
 from wherefrom.data.batches import Batch
 from wherefrom.gradients.blocks import Block, Dense, Factored, total
 from wherefrom.gradients.coverage import Signature, paired_names
+from wherefrom.gradients.grouped import Stack, stacked
 from wherefrom.gradients.operations import RULES, take_any
 from wherefrom.gradients.pullback import pull_back, transposed
 from wherefrom.gradients.recorder import Recorder, Unknown
@@ -57,7 +58,7 @@ class Record:
                 for name, block in pull_back(part.pure, part.block, problem.state):
                     if name in shapes and name not in leaving:
                         found.setdefault(shapes[name], []).append(placed(block, shapes[name], name))
-        return {shape: total(parts) for shape, parts in found.items()}
+        return {shape: _total(parts) for shape, parts in found.items()}
 
     def weighted_sums(self, problem: Problem, layout: Layout, weights: Tensor) -> dict[str, Tensor]:
         """Return parameter -> the sum of its rows times a weight each."""
@@ -66,6 +67,11 @@ class Record:
             for name, piece in zip(shape.names, shape.pieces(block.scale(weights).sum()), strict=True):
                 sums[name] = piece[0]
         return sums
+
+
+def _total(parts: list[Block]) -> Block:
+    stacks = [part for part in parts if isinstance(part, Stack)]
+    return stacked(stacks) if len(stacks) == len(parts) else total(parts)
 
 
 def record_of(recorder: Recorder) -> Record:

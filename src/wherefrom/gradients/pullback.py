@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from wherefrom.gradients.blocks import Block, Dense, Factored, Indexed
+from wherefrom.gradients.grouped import Stack
 from wherefrom.gradients.origins import Pure
 from wherefrom.gradients.uses import natural_shape
 
@@ -29,8 +30,23 @@ def pull_back(pure: Pure, block: Block, parameters: Mapping[str, Tensor]) -> Ite
         pure = parent
     if pure.function is None:
         yield pure.roots[0], _cast(block, parameters[pure.roots[0]].dtype)
+    elif (number := _member(pure)) is not None:
+        root = pure.parents[0].roots[0]
+        yield root, Stack({number: _cast(block, parameters[root].dtype)}, len(parameters[root]))
     else:
         yield from _written(pure, block, parameters)
+
+
+def _member(pure: Pure) -> int | None:
+    """Return which matrix of a stack of parameters this is; None for others."""
+    parent = pure.parents[0]
+    if len(pure.parents) != 1 or parent.function is not None or parent.tensor.dim() != 3 or pure.tensor.dim() != 2 or pure.place is not None:
+        return None
+    if pure.name == "select" and pure.arguments[1] == 0:
+        return int(pure.arguments[2]) % len(parent.tensor)
+    if pure.name == "__getitem__" and isinstance(pure.arguments[1], (int, Tensor)):
+        return int(pure.arguments[1]) % len(parent.tensor)
+    return None
 
 
 def transposed(block: Block) -> Block:

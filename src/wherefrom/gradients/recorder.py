@@ -60,6 +60,8 @@ class Recorder(TorchFunctionMode):
         self.unknown: list[Unknown] = []
         self.last: tuple[Tensor, int, Use] | None = None  # the last watched output, its version and its use
         self.label = ""  # of a composite operation that is taken apart
+        self.single: dict[int, Tensor] = {}  # owners of tensors of each rank in a batch of one
+        self.rows: dict[tuple[int, torch.Size], tuple[Tensor | None, Tensor]] = {}
 
     # what a tensor is
 
@@ -77,8 +79,18 @@ class Recorder(TorchFunctionMode):
         if not isinstance(origin, Data):
             return None
         if self.size == 1:
-            return torch.zeros((1,) * tensor.dim(), dtype=torch.long, device=tensor.device)
+            return self.single.setdefault(tensor.dim(), torch.zeros((1,) * tensor.dim(), dtype=torch.long, device=self.device))
         return origin.owners
+
+    def row_owners(self, tensor: Tensor) -> Tensor | None:
+        """Return the owner of each row (R,) of data whose last dimension tells no examples apart; None where they are not known."""
+        owners = self.owners(tensor)
+        if owners is None or owners.shape[-1] != 1:
+            return None
+        key = id(owners), tensor.shape[:-1]
+        if key not in self.rows:  # kept with the owners, so that their id stays theirs
+            self.rows[key] = owners[..., 0].expand(tensor.shape[:-1]).reshape(-1), owners
+        return self.rows[key][0]
 
     def pure(self, tensor: Tensor | None) -> Pure | None:
         """Return how a tensor is made of parameters; None for data and constants."""

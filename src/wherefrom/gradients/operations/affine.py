@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -58,18 +57,11 @@ class AffineUse(Use):
         return shared.made[key], packing.of_rows(gradient.reshape(-1, gradient.shape[-1]))
 
 
-def rows_of(owners: Tensor, shape: torch.Size) -> Tensor | None:
-    """Return the owner of each row (R,) of a tensor whose last dimension tells no examples apart."""
-    if owners.shape[-1] != 1:
-        return None
-    return owners[..., 0].expand(shape[:-1]).reshape(-1)
-
-
 def take_linear(call: Call) -> Any:
+    """Take ``F.linear``."""
     x, weight, bias = call.get(0, "input"), call.get(1, "weight"), call.get(2, "bias")
     recorder = call.recorder
-    owners = recorder.owners(x) if recorder.is_data(x) else None
-    rows = None if owners is None or recorder.is_data(weight) or recorder.is_data(bias) else rows_of(owners, x.shape)
+    rows = None if recorder.is_data(weight) or recorder.is_data(bias) else recorder.row_owners(x)
     if rows is None:
         return call.give_up()
     use = AffineUse(call.operation, recorder.pure(weight), recorder.pure(bias), x.detach(), rows)
@@ -77,10 +69,10 @@ def take_linear(call: Call) -> Any:
 
 
 def take_addmm(call: Call) -> Any:
+    """Take ``torch.addmm``, in which GPT-2's layers keep their weight the other way round."""
     bias, x, weight = call.get(0, "input"), call.get(1, "mat1"), call.get(2, "mat2")
     recorder, scaled = call.recorder, any(call.keywords.get(name, 1) != 1 for name in ("alpha", "beta"))
-    owners = recorder.owners(x) if recorder.is_data(x) and not scaled else None
-    rows = None if owners is None or recorder.is_data(weight) or recorder.is_data(bias) or bias.dim() != 1 else rows_of(owners, x.shape)
+    rows = None if scaled or recorder.is_data(weight) or recorder.is_data(bias) or bias.dim() != 1 else recorder.row_owners(x)
     if rows is None:
         return call.give_up()
     use = AffineUse(call.operation, recorder.pure(weight), recorder.pure(bias), x.detach(), rows, transposed=True)
@@ -88,24 +80,25 @@ def take_addmm(call: Call) -> Any:
 
 
 def take_matmul(call: Call) -> Any:
+    """Take a product with a matrix on either side, or with a stack of them on the right."""
     left, right = call.get(0, "input"), call.get(1, "other")
     if call.name == "__rmatmul__":
         left, right = right, left
     recorder = call.recorder
-    pure, x = (recorder.pure(right), left) if recorder.is_data(left) else (recorder.pure(left), right)
+    on_right = recorder.is_data(left)
+    pure, x = (recorder.pure(right), left) if on_right else (recorder.pure(left), right)
     owners = recorder.owners(x)
-    if pure is None or owners is None or not recorder.is_data(x):
+    if pure is None or owners is None:
         return call.give_up()
-    on_right, matrix = x is left, pure.tensor
+    matrix = pure.tensor
     if matrix.dim() == 2 and x.dim() >= 2:
-        owners, inputs = (owners, x.detach()) if on_right else (owners.mT, x.detach().mT)
-        rows = rows_of(owners, inputs.shape)
+        if not on_right:  # W x = (xᵀ Wᵀ)ᵀ
+            with recorder:
+                return F.linear(x.mT, matrix).mT
+        rows = recorder.row_owners(x)
         if rows is None:
             return call.give_up()
-        if on_right:
-            return call.finish(recorder.watch(call.run(), AffineUse(call.operation, pure, None, inputs, rows, transposed=True)))
-        with recorder:  # (W x)ᵀ = xᵀ Wᵀ
-            return F.linear(x.mT, matrix).mT
+        return call.finish(recorder.watch(call.run(), AffineUse(call.operation, pure, None, x.detach(), rows, transposed=True)))
     if matrix.dim() == 3 and x.dim() == 3 and len(matrix) == len(x) and on_right and owners.shape[2] == 1 and recorder.size > 1:
         rows = owners[..., 0].expand(x.shape[:2])
         return call.finish(recorder.watch(call.run(), StackUse(call.operation, pure, x.detach(), rows)))

@@ -30,7 +30,7 @@ def take_attention(call: Call) -> Any:
 
 def _attend(a: dict[str, Any]) -> tuple[Tensor, Tensor | None]:
     query, heads = a["query"], a["num_heads"]
-    (length, size, width), scale = query.shape, (query.shape[2] // heads) ** -0.5
+    size, scale = query.shape[1], (query.shape[2] // heads) ** -0.5
     q, k, v = _projected(a)
     if a["bias_k"] is not None:
         k = torch.cat([k, a["bias_k"].expand(1, size, -1)])

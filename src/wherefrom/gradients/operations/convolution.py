@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -10,12 +11,10 @@ from torch.nn import functional as F
 from wherefrom.gradients.blocks import Block, Dense, Factored
 from wherefrom.gradients.grouped import Grouped
 from wherefrom.gradients.origins import Pure
+from wherefrom.gradients.recorder import Call
 from wherefrom.gradients.uses import Part, Pass, Use
 
 CACHED = 8 * 2**20  # bytes of patches held at a time on CPU: about its caches, twice as fast as all at once
-from typing import Any
-
-from wherefrom.gradients.recorder import Call
 
 
 @dataclass(frozen=True)
@@ -157,12 +156,14 @@ class TransposedConvolutionUse(Use):
 
 
 def take_convolution(call: Call) -> Any:
+    """Take ``F.conv1d``, ``conv2d`` and ``conv3d``."""
     x, weight, bias = call.get(0, "input"), call.get(1, "weight"), call.get(2, "bias")
     kernel = Kernel.of(weight, call.get(3, "stride", 1), call.get(4, "padding", 0), call.get(5, "dilation", 1), call.get(6, "groups", 1))
     return _moved(call, ConvolutionUse, x, weight, bias, kernel)
 
 
 def take_transposed_convolution(call: Call) -> Any:
+    """Take ``F.conv_transpose1d``, ``2d`` and ``3d``."""
     x, weight, bias = call.get(0, "input"), call.get(1, "weight"), call.get(2, "bias")
     kernel = Kernel.of(weight, call.get(3, "stride", 1), call.get(4, "padding", 0), call.get(7, "dilation", 1), call.get(6, "groups", 1))
     return _moved(call, TransposedConvolutionUse, x, weight, bias, kernel)

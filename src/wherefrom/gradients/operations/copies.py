@@ -167,6 +167,7 @@ def take_mapped(call: Call) -> Any:
         result = call.run(table)
         return result.squeeze(0)
 
+    result: Any = None
     try:
         result = torch.func.vmap(single)(data, list(copies.values()))
         with torch.no_grad():

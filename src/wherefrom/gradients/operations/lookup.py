@@ -54,6 +54,7 @@ class LookupUse(Use):
 
 
 def take_embedding(call: Call) -> Any:
+    """Take ``F.embedding``; settings that mix examples or change weights are refused."""
     tokens, table, padding = call.get(0, "input"), call.get(1, "weight"), call.get(2, "padding_idx")
     recorder = call.recorder
     pure = recorder.pure(table)
@@ -71,6 +72,7 @@ def take_embedding(call: Call) -> Any:
 
 
 def take_embedding_bag(call: Call) -> Any:
+    """Take ``F.embedding_bag`` of bags (B, T), in modes sum and mean."""
     names = ("input", "weight", "offsets", "max_norm", "norm_type", "scale_grad_by_freq", "mode", "sparse", "per_sample_weights")
     given = {name: call.get(place, name) for place, name in enumerate((*names, "include_last_offset", "padding_idx"))}
     recorder, tokens, mode = call.recorder, given["input"], given["mode"] or "mean"
@@ -94,7 +96,8 @@ def take_embedding_bag(call: Call) -> Any:
 
 def take_picked(call: Call) -> Any:
     """Rows of a table picked by an index that is data."""
-    table, index = call.get(0, "input"), call.arguments[1] if call.name == "__getitem__" else call.get(2, "index")
+    table = call.get(0, "input")
+    index: Any = call.arguments[1] if call.name == "__getitem__" else call.get(2, "index")
     recorder = call.recorder
     if call.name == "index_select" and call.get(1, "dim") != 0:
         return call.give_up()

@@ -31,13 +31,17 @@ ORDERED = {"sort", "argsort", "topk", "msort"}
 PRODUCTS = {"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "mv", "dot", "baddbmm", "addmm", "addbmm"}
 
 
+class Mixed(Exception):
+    """Entries of several examples meet in one."""
+
+
 def follow(name: str, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any], result: Any, of: Lookup) -> list[Owners]:
     """Return the owners of each tensor of a result, in order; None where they are not known."""
     outputs = [tensor for _, tensor in results_of(result)]
     with torch.no_grad():
         try:
             found = _follow(name, function, arguments, keywords, outputs, of)
-        except (RuntimeError, IndexError, TypeError, ValueError):
+        except (Mixed, RuntimeError, IndexError, TypeError, ValueError):
             found = [None] * len(outputs)
     return [owners if owners is not None and _fits(owners, output) else None for owners, output in zip(found, outputs, strict=True)]
 
@@ -119,9 +123,9 @@ def _broadcast(found: Sequence[Owners], shape: torch.Size) -> Owners:
             chosen = owners
         elif chosen.shape == owners.shape:
             if not torch.equal(chosen, owners):
-                return None
+                raise Mixed
         elif not bool((chosen == owners).all()):
-            return None
+            raise Mixed
     return chosen
 
 

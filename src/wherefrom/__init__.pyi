@@ -4,11 +4,14 @@ from . import checkpoints as checkpoints
 from . import compare as compare
 from . import curvature as curvature
 from . import datasets as datasets
+from . import errors as errors
 from . import gradients as gradients
 from . import methods as methods
 from . import metrics as metrics
 from . import planning as planning
 from . import plot as plot
+from . import progress as progress
+from . import reporting as reporting
 from . import retraining as retraining
 from . import select as select
 from . import solvers as solvers
@@ -61,6 +64,7 @@ from .solvers import Arnoldi as Arnoldi
 from .solvers import Eigen as Eigen
 from .solvers import Exact as Exact
 from .solvers import LiSSA as LiSSA
+from .solvers import recommended as recommended
 from .uncertainty import noise as noise
 from .uncertainty import trust as trust
 

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
-from wherefrom.curvature import Curvature, External, GaussNewton, Operator
+from wherefrom.curvature import Curvature, GaussNewton, Operator
 from wherefrom.curvature.layerwise import LAYER_DAMPING
-from wherefrom.curvature.operator import Matrix
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients
 from wherefrom.problem import Problem
@@ -49,13 +47,13 @@ class DampingCurve:
         return "\n".join(lines)
 
 
-def chosen_damping(curvature: Curvature | Matrix, solver: Solver, problem: Problem) -> DampingCurve:
+def chosen_damping(curvature: Curvature, solver: Solver, problem: Problem) -> DampingCurve:
     """The curve of a curvature and a solver on a problem; it takes a fit on half the data and a solve of 32 gradients for each damping."""
     if len(problem) < 4:
         raise UsageError(f"damping='auto' halves the data, and {len(problem)} examples are too few; give damping= a number.")
     order = np.random.default_rng(0).permutation(len(problem))
     seen, held = (problem.subset(problem.ids[np.sort(half)]) for half in np.array_split(order, 2))
-    operator = curvature.fit(seen) if isinstance(curvature, Curvature) else External(curvature, seen)
+    operator = curvature.fit(seen)
     vectors, truth = _gradients(held), GaussNewton().fit(held)
     values, scores, refused = [], [], ""
     for multiple in track(MULTIPLES, "choosing the damping", len(MULTIPLES)):
@@ -101,6 +99,8 @@ def _agreements(scores: Sequence[Tensor | None], best: int) -> list[float]:
 
 def _ranks(scores: Tensor) -> np.ndarray:
     """Ranks within each row, centred and of length 1, so that products of rows are Spearman correlations; 0 where all are equal."""
+    from scipy.stats import rankdata
+
     ranks = rankdata(scores.cpu().numpy(), axis=1)
     ranks -= ranks.mean(1, keepdims=True)
     sizes = np.linalg.norm(ranks, axis=1, keepdims=True)

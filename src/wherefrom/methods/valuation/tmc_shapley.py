@@ -5,17 +5,18 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
-from joblib import Parallel, delayed
 from torch import Tensor
 
 from wherefrom.errors import UsageError
 from wherefrom.progress import track
-from wherefrom.store import Keep
+from wherefrom.store import UnfinishedFit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Utility = Callable[[np.ndarray], float]
 ROUND = 20  # draws between two looks at the standard errors
@@ -39,8 +40,10 @@ class DataValues:
     evaluations: int
     converged: bool
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """One row per example in the order of the data: ``id``, ``value``, ``standard_error``."""
+        import pandas as pd
+
         return pd.DataFrame({"id": self.ids, "value": self.values.numpy(), "standard_error": self.standard_errors.numpy()})
 
 
@@ -87,6 +90,8 @@ def loo_values(utility: Utility, ids: Any, *, jobs: int | None = None, progress:
 
     ``utility``, ``ids`` and ``jobs`` as for :func:`tmc_shapley`; the values are exact for the utility as it is, with standard errors of 0.
     """
+    from joblib import Parallel, delayed
+
     names = _named(ids)
     empty, full = _value(utility, names[:0]), _value(utility, names)
     work = Parallel(n_jobs=jobs or 1, return_as="generator")(delayed(_value)(utility, np.delete(names, i)) for i in range(len(names)))
@@ -161,22 +166,24 @@ class _Sums:
 
 def _summed(game: _Game, last: int, jobs: int | None, out: str | Path | None, enough: Callable[[_Sums], bool], progress: bool) -> _Sums:
     """Draws until there are enough, and not more than ``last``, after those that ``out`` keeps."""
-    keep = None if out is None else Keep(out, game.manifest(), every=0.0)
-    found = None if keep is None else keep.found()
-    sums = _Sums(len(game.names), {} if found is None else found[2])
+    resume = None if out is None else UnfinishedFit(out, game.manifest(), every=0.0)
+    earlier = None if resume is None else resume.read()
+    sums = _Sums(len(game.names), {} if earlier is None else earlier[2])
     try:
         for gains, spent in track(_rounds(game, sums, last, jobs, enough), "orders of the data", max(0, last - sums.count), progress):
             sums.add(gains, spent)
-            if keep is not None:
-                keep.note("orders", sums.count, sums.tensors)
+            if resume is not None:
+                resume.note("orders", sums.count, sums.tensors)
     finally:
         if out is not None:  # by one that has not just written
-            Keep(out, game.manifest(), every=0.0).note("orders", sums.count, sums.tensors)
+            UnfinishedFit(out, game.manifest(), every=0.0).note("orders", sums.count, sums.tensors)
     return sums
 
 
 def _rounds(game: _Game, sums: _Sums, last: int, jobs: int | None, enough: Callable[[_Sums], bool]) -> Iterator[tuple[np.ndarray, int]]:
     """Draws in order, looked at after the 20th, 40th, ... whatever run began them; a round is done before the look, so nothing runs on."""
+    from joblib import Parallel, delayed
+
     with Parallel(n_jobs=jobs or 1, return_as="generator") as pool:
         while sums.count < last and not (sums.count and sums.count % ROUND == 0 and enough(sums)):
             end = min(last, (sums.count // ROUND + 1) * ROUND)

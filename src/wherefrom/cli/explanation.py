@@ -1,4 +1,4 @@
-"""What a run was asked, and what it found."""
+"""What an explanation is asked for, and what it computes."""
 
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ from wherefrom.uncertainty import Trust
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What the person chose, whatever the data."""
+class ExplanationSettings:
+    """What the person chooses, whatever the data."""
 
     method: str = "influence"
     top: int = 5
@@ -22,8 +22,8 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
-    """What a run found."""
+class ExplanationResult:
+    """What a run computes."""
 
     scores: Scores
     top: TopScores
@@ -35,4 +35,4 @@ class Result:
     no_trust: str
     seconds: dict[str, float]
     notes: tuple[str, ...]
-    failed: str = ""  # what a person's own trainer did, where it did not train
+    failed: str = ""  # how a person's own trainer failed, where it did

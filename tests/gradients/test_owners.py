@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from wherefrom.gradients.origins import Data, first_owner
 from wherefrom.gradients.operations import RULES, take_any
+from wherefrom.gradients.origins import Data, first_owner
 from wherefrom.gradients.owners import compress, regroup
 from wherefrom.gradients.recorder import Recorder
 

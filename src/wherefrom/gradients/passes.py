@@ -27,6 +27,12 @@ class Record:
     uses: tuple[Use, ...]
     changes: tuple[Tensor | None, ...]
     unknown: tuple[Unknown, ...]
+    types: frozenset[torch.dtype]
+
+    @property
+    def precision(self) -> float:
+        """The rounding of the coarsest floating type that the pass went through."""
+        return max(torch.finfo(kind).eps for kind in self.types)
 
     @property
     def nbytes(self) -> int:
@@ -76,7 +82,7 @@ def _total(parts: list[Block]) -> Block:
 
 def record_of(recorder: Recorder) -> Record:
     """Return what a recorder holds now, without the graph that it came from."""
-    return Record(recorder.size, tuple(recorder.uses), tuple(recorder.changes), tuple(recorder.unknown))
+    return Record(recorder.size, tuple(recorder.uses), tuple(recorder.changes), tuple(recorder.unknown), frozenset(recorder.types))
 
 
 def placed(block: Block, shape: BlockShape, name: str) -> Block:

@@ -60,6 +60,7 @@ class Recorder(TorchFunctionMode):
         self.unknown: list[Unknown] = []
         self.last: tuple[Tensor, int, Use] | None = None  # the last watched output, its version and its use
         self.label = ""  # of a composite operation that is taken apart
+        self.types = {any_chosen.dtype}  # floating types that the pass went through
         self.single: dict[int, Tensor] = {}  # owners of tensors of each rank in a batch of one
         self.rows: dict[tuple[int, torch.Size], tuple[Tensor | None, Tensor]] = {}
 
@@ -147,6 +148,8 @@ class Recorder(TorchFunctionMode):
         found = [None] * len(outputs) if self.size == 1 else follow(name, function, arguments, keywords, result, self.owners)
         for (_, output), owners in zip(outputs, found, strict=True):
             self.mark(output, Data(owners))
+            if output.is_floating_point():
+                self.types.add(output.dtype)
 
     def _derive(self, function: Function, name: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any], pures: list[Tensor]) -> Any:
         """Call a function of pure tensors, whose results are pure again."""

@@ -20,6 +20,7 @@ from wherefrom.problem import Problem
 
 PROBE = 5  # examples on which everything is proved
 NOISE = 0.1  # of a parameter's root mean square, by which it is moved for the proof
+COARSEST = 0.1  # the most that rounding of a coarse type may be taken for
 STARTS = 0.02  # the same of a parameter that is all zeros
 
 
@@ -74,9 +75,14 @@ def _unlike_autograd(problem: Problem, coverage: Coverage, batch: Batch) -> tupl
     record, _ = _recorded(problem, batch)
     sums = record.weighted_sums(problem, coverage.layout(problem), weights)
     failed = {root for one in record.unknown for root in one.parameters}
+    largest = max((float(value.abs().max()) for value in true.values() if value.numel()), default=0.0)
     for name, value in true.items():
-        noise = float((value - again[name]).abs().max()) if value.numel() else 0.0
-        if not close(sums.get(name, torch.zeros_like(value)).reshape(value.shape), value, float(value.abs().max()) if value.numel() else 0.0, noise):
+        if not value.numel():
+            continue
+        # What is zero but for rounding, such as a key's bias, is as exact as its noise or as the rounding of all others.
+        noise = max(10 * float((value - again[name]).abs().max()), 30 * record.precision * largest)
+        rows = sums.get(name, torch.zeros_like(value)).reshape(value.shape)
+        if not close(rows, value, float(value.abs().max()), noise, record.precision):
             failed.add(name)
     return failed & set(problem.names), true, weights
 
@@ -120,7 +126,7 @@ def _goes_forward(problem: Problem, names: tuple[str, ...], batch: Batch, weight
     """Return whether forward mode gives the product of the gradient with itself, in one direction for each parameter."""
     directions = {name: torch.stack([true[name] * (name == along) for along in names]) for name in names}
     try:
-        found = forward_products(problem, directions, batch, problem.objective.loss) @ weights
+        found = forward_products(problem, directions, batch, problem.objective.loss).to(weights.dtype) @ weights
     except Unmappable:
         return False
     squares = torch.stack([true[name].square().sum() for name in names])
@@ -143,8 +149,8 @@ def _check_apart(problem: Problem, batch: Batch, losses: Tensor) -> None:
         )
 
 
-def close(found: Tensor, true: Tensor, scale: float, noise: float = 0.0) -> bool:
-    """Return whether both are equal to what the floating type allows, beside ``scale``, or differ by no more than some times the noise."""
-    tolerance = 100 * torch.finfo(true.dtype).eps ** 0.75
-    limit = max(tolerance * max(scale, torch.finfo(true.dtype).tiny), 10 * noise)
+def close(found: Tensor, true: Tensor, scale: float, noise: float = 0.0, precision: float = 0.0) -> bool:
+    """Return whether both are equal to what rounding (of the type, or as coarse as told) allows beside ``scale``, or differ by no more than noise."""
+    tolerance = min(COARSEST, 100 * max(precision, torch.finfo(true.dtype).eps) ** 0.75)
+    limit = max(tolerance * max(scale, torch.finfo(true.dtype).tiny), noise)
     return bool((found - true).abs().max() <= limit) if true.numel() else True

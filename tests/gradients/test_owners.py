@@ -80,3 +80,11 @@ def test_regroup_goes_by_the_smallest_groups() -> None:
     assert regroup(owners, torch.Size((B, T, H)), torch.Size((B, T * H))).shape == (B, 1)
     assert regroup(owners, torch.Size((B, T, H)), torch.Size((1, B, T, H))).shape == (1, B, 1, 1)
     assert isinstance(Data(owners).owners, Tensor)
+
+
+def test_new_constants_of_a_shape_that_begins_alike_belong_to_the_same_examples() -> None:
+    square = torch.zeros(B, B)
+    recorder = Recorder({"p": torch.zeros(1)}, square, B, RULES, take_any)
+    with recorder:
+        made = square.new_zeros(B, B, 5)
+    assert torch.equal(recorder.owners(made), torch.arange(B).view(B, 1, 1))  # type: ignore[arg-type]

@@ -112,9 +112,9 @@ class Gradients:
         """The parameters whose uses in this pass have not been proved yet, and are found unlike autograd's now."""
         used = record.signatures()
         unknown = {name for one in record.unknown for name in one.parameters}
-        new = {name: kinds for name, kinds in used.items() if (name, kinds) not in self.coverage.proved}
+        new = {name: kinds for name, kinds in used.items() if not self.coverage.is_proved(name, kinds, record.size)}
         failed = prove_again(self.problem, self.coverage, batch, new) if new else ()
-        self.coverage.proved.update((name, kinds) for name, kinds in new.items() if name not in failed)
+        self.coverage.add_proved({name: kinds for name, kinds in new.items() if name not in failed}, record.size)
         return frozenset({*failed, *unknown})
 
     def _written(self, name: str, blocks: dict[BlockShape, Block], batch: Batch, plain: PerExample) -> dict[BlockShape, Block]:

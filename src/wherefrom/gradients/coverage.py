@@ -13,7 +13,7 @@ from wherefrom.gradients.rows import BlockShape, Layout
 from wherefrom.gradients.uses import Use, natural_shape
 from wherefrom.problem import Problem
 
-Signature = tuple[str, str, str, bool]
+Signature = frozenset[tuple[str, str, str]]  # of a parameter: operation, kind and function of the parameter of each use
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Coverage:
     looped: tuple[str, ...] = ()
     forward: bool = False  # whether mapped or looped parameters can be taken in forward mode
     bytes_each: int = 0  # what a pass and the rules keep of one example
-    proved: set[tuple[str, frozenset[Signature]]] = field(default_factory=set)  # what has been compared with autograd so far
+    proved: set[tuple[str, Signature, bool]] = field(default_factory=set)  # compared with autograd so far; True: on a single example alone
 
     @property
     def rest(self) -> tuple[str, ...]:
@@ -39,6 +39,14 @@ class Coverage:
         """Whether all chosen parameters are one linear layer, weight included."""
         names = self.blocks[0].names
         return len(self.blocks) == 1 and not self.rest and all(self.kinds.get(name) == ("Linear",) for name in names) and len(names) <= 2
+
+    def is_proved(self, name: str, signature: Signature, size: int) -> bool:
+        """Return whether such a use has been compared with autograd, on several examples unless there is one."""
+        return (name, signature, False) in self.proved or (size == 1 and (name, signature, True) in self.proved)
+
+    def add_proved(self, signatures: Mapping[str, Signature], size: int) -> None:
+        """Note what has been compared with autograd on so many examples."""
+        self.proved.update((name, signature, size == 1) for name, signature in signatures.items())
 
     def layout(self, problem: Problem) -> Layout:
         """Return where each parameter lies."""

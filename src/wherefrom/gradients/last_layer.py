@@ -74,7 +74,7 @@ class LastLayer:
 
 def _last_layer(problem: Problem, batch: Batch) -> tuple[str, ...]:
     """Weight and bias of the linear layer whose output is what the model says; none where there is no such layer."""
-    every = replace(problem, names=tuple(name for name, value in problem.model.named_parameters() if value.dtype == problem.dtype))
+    every = replace(problem, names=tuple(name for name, _ in problem.model.named_parameters() if problem.state[name].dtype == problem.dtype))
     recorder, outputs = record_pass(every, batch)
     if last_inputs(recorder, outputs) is None or recorder.last is None:
         return ()

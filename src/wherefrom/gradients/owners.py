@@ -70,6 +70,9 @@ def _follow(
         if name in REDUCED and outputs[0].dim() < first.dim():
             reduced = _reduced(source, first, arguments, keywords)
             return [reduced] * len(outputs)
+        if name.startswith("new_"):
+            whole = outputs[0].shape[: first.dim()] == first.shape
+            return [source.view(*source.shape, *(1,) * (outputs[0].dim() - first.dim()))] if whole else _first_dimension(source, outputs[0])
         if name in ("one_hot", "embedding"):
             return [source[..., None]]
         if name == "nonzero" or (name == "where" and len(arguments) == 1):
@@ -101,10 +104,14 @@ def _default(known: list[Tensor], output: Tensor) -> Owners:
     spread = _broadcast(known, output.shape)
     if spread is not None:
         return spread
-    first = max(known, key=Tensor.dim)
-    if output.dim() and all(size == 1 for size in first.shape[1:]) and len(output) == len(first):
-        return first.reshape(-1, *(1,) * (output.dim() - 1))
-    return None
+    return _first_dimension(max(known, key=Tensor.dim), output)[0]
+
+
+def _first_dimension(owners: Tensor, output: Tensor) -> list[Owners]:
+    """Return the owners of the first dimension, where they are told apart there alone and the output is as long."""
+    if output.dim() and all(size == 1 for size in owners.shape[1:]) and len(output) == len(owners):
+        return [owners.reshape(-1, *(1,) * (output.dim() - 1))]
+    return [None]
 
 
 def _broadcast(found: Sequence[Owners], shape: torch.Size) -> Owners:

@@ -39,13 +39,13 @@ class Record:
         """Bytes held."""
         return sum(leaf.nbytes for use in self.uses for leaf in use.saved) + sum(change.nbytes for change in self.changes if change is not None)
 
-    def signatures(self) -> dict[str, frozenset[Signature]]:
+    def signatures(self) -> dict[str, Signature]:
         """Return parameter -> how it was used."""
-        found: dict[str, set[Signature]] = {}
+        found: dict[str, set[tuple[str, str, str]]] = {}
         for use in self.uses:
             for pure in use.pures:
                 for root in pure.roots:
-                    found.setdefault(root, set()).add((use.operation, use.kind, pure.name, self.size == 1))
+                    found.setdefault(root, set()).add((use.operation, use.kind, pure.name))
         return {name: frozenset(kinds) for name, kinds in found.items()}
 
     def blocks(self, problem: Problem, layout: Layout, *, factors: bool = False, leaving: frozenset[str] = frozenset()) -> dict[BlockShape, Block]:
@@ -56,6 +56,7 @@ class Record:
             if change is None:
                 continue
             pair = paired_names(use)
+            pair = None if pair and leaving & set(pair[:2]) else pair
             shape = shapes.get(pair[0]) if pair else None
             if pair and shape and shape.names == pair[:2] and shape.transposed == pair[2] and (block := use.paired(change, shared)) is not None:
                 found.setdefault(shape, []).append(block)
@@ -66,10 +67,10 @@ class Record:
                         found.setdefault(shapes[name], []).append(placed(block, shapes[name], name))
         return {shape: _total(parts) for shape, parts in found.items()}
 
-    def weighted_sums(self, problem: Problem, layout: Layout, weights: Tensor) -> dict[str, Tensor]:
-        """Return parameter -> the sum of its rows times a weight each."""
+    def weighted_sums(self, problem: Problem, layout: Layout, weights: Tensor, leaving: frozenset[str]) -> dict[str, Tensor]:
+        """Return parameter -> the sum of its rows times a weight each, some parameters left out."""
         sums: dict[str, Tensor] = {}
-        for shape, block in self.blocks(problem, layout).items():
+        for shape, block in self.blocks(problem, layout, leaving=leaving).items():
             for name, piece in zip(shape.names, shape.pieces(block.scale(weights).sum()), strict=True):
                 sums[name] = piece[0]
         return sums

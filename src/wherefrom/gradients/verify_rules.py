@@ -36,7 +36,7 @@ def proved(problem: Problem) -> Coverage:
     if failed:
         coverage = coverage_of(problem, record.uses, record.unknown, tuple(name for name in problem.names if name in failed))
         coverage = _without_rules(moved, coverage, batch, weights, true)
-    coverage.proved.update(record.signatures().items())
+    coverage.add_proved(record.signatures(), len(batch))
     return replace(coverage, bytes_each=bytes_each)
 
 
@@ -73,18 +73,19 @@ def _unlike_autograd(problem: Problem, coverage: Coverage, batch: Batch) -> tupl
     order = np.arange(len(batch))[::-1].copy()
     again = total_gradient(problem, batch.take(order), problem.objective.loss, weights.flip(0))
     record, _ = _recorded(problem, batch)
-    sums = record.weighted_sums(problem, coverage.layout(problem), weights)
+    rest = frozenset(coverage.rest)
+    sums = record.weighted_sums(problem, coverage.layout(problem), weights, rest)
     failed = {root for one in record.unknown for root in one.parameters}
     largest = max((float(value.abs().max()) for value in true.values() if value.numel()), default=0.0)
     for name, value in true.items():
-        if not value.numel():
+        if name in rest or not value.numel():
             continue
         # What is zero but for rounding, such as a key's bias, is as exact as its noise or as the rounding of all others.
         noise = max(10 * float((value - again[name]).abs().max()), 30 * record.precision * largest)
         rows = sums.get(name, torch.zeros_like(value)).reshape(value.shape)
         if not close(rows, value, float(value.abs().max()), noise, record.precision):
             failed.add(name)
-    return failed & set(problem.names), true, weights
+    return (failed & set(problem.names)) - rest, true, weights
 
 
 def _without_rules(problem: Problem, coverage: Coverage, batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> Coverage:

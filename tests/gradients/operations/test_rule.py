@@ -1,4 +1,4 @@
-"""Every layer rule against autograd, one example at a time."""
+"""Every rule against autograd, one example at a time."""
 
 import pytest
 import torch

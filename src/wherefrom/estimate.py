@@ -40,7 +40,7 @@ class Estimate:
 
 
 def undefined(name: str, reason: str, n: int = 0) -> Estimate:
-    """The estimate of a statistic that has no value here."""
+    """Return the estimate of a statistic that has no value here, with the reason."""
     return Estimate(name, None, n=n, status="undefined", reason=reason)
 
 

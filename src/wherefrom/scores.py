@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from wherefrom.errors import UsageError
 from wherefrom.store import read_group, whole, write_group
 from wherefrom.types import Id, Ids, SupportsArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 By = Literal["proponents", "opponents", "magnitude"]
 Groups = Mapping[str, Ids] | Sequence[object] | np.ndarray | Tensor | SupportsArray  # name -> ids, or one name per example
@@ -37,8 +39,10 @@ class TopScores:
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """One row per (query, rank): ``query_id``, ``train_id``, ``rank`` from 1, ``score``."""
+        import pandas as pd
+
         q, k = self.values.shape
         return pd.DataFrame(
             {
@@ -121,8 +125,10 @@ class Scores:
         columns = [self.select(ids).sum(1) for ids in named.values()]
         return Scores(torch.stack(columns, 1), self.query_ids, np.array(list(named)), self.unit, self.method, self.fingerprint, self.notes)
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """A frame with queries as rows and training examples as columns."""
+        import pandas as pd
+
         return pd.DataFrame(self.values.numpy(), index=pd.Index(self.query_ids, name="query_id"), columns=self.train_ids)
 
     def save(self, path: str | Path) -> None:

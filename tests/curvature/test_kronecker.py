@@ -113,7 +113,7 @@ def test_measured_eigenvalues_are_no_further_from_the_fisher_than_products(seed:
     true = reference.gradients(drawn_problem(p))
     fisher = true.T @ true / len(p)
     errors = [(of_blocks(operator, fisher) - operator.dense()).norm() for operator in (fitted(wf.EKFAC(), p), fitted(wf.KFAC(), p))]
-    assert errors[0] <= errors[1] * (1 + 1e-9)
+    assert errors[0] <= errors[1] * (1 + 1e-9) + 1e-12 * fisher.norm()  # where both are exact, rounding decides
 
 
 def test_exact_where_the_gradient_has_one_row_or_one_output() -> None:

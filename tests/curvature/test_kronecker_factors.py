@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 import wherefrom as wf
 from wherefrom.curvature import BlockEigen
-from wherefrom.curvature import moments as module
+from wherefrom.curvature import kronecker_factors as module
 from wherefrom.curvature.kronecker_factors import Grams, MomentSum, eigen_blocks, moments
 from wherefrom.gradients.blocks import Factored
 

@@ -194,12 +194,9 @@ def study(
     out: OutOption = None,
 ) -> None:
     """Run an experiment of the field, with tables, figures and a report; the same command goes on after an interruption."""
-    from wherefrom.cli.study import list_studies, run_study, study_called
+    from wherefrom.cli.study import run_study
 
-    if name is None:
-        list_studies()
-        return
-    run_study(study_called(name)(out or Path(f"wherefrom-{name}"), quick, seeds, data, target, device))
+    run_study(name, out, quick, seeds, data, target, device)
 
 
 def main() -> None:

@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
-from scipy.stats import binom
 
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate, undefined
@@ -60,6 +58,8 @@ class SignalToNoise:
 
 def inclusion(runs: Runs, *, k: int, by: By = "proponents") -> Inclusion:
     """How often each training example is in the top ``k`` of R runs: :class:`Scores`, or arrays (R, q, n)."""
+    from scipy.special import ndtri
+
     scores = aligned(list(runs))
     count, n = len(scores.values), scores.values.shape[2]
     found, z = top_of(scores, k, by), float(ndtri((1 + LEVEL) / 2))
@@ -88,6 +88,8 @@ def shared_top(runs: Runs, *, k: int, share: float = 1.0, by: By = "proponents")
 
     Scores are brought onto the queries and training examples that all have, by id, before the top is taken. Vacuous at k = n.
     """
+    from scipy.stats import binom
+
     if not 0 < share <= 1:
         raise UsageError(f"share={share} is not above 0 and at most 1; 1 asks for what all lists hold.")
     found = inclusion(runs, k=k, by=by)
@@ -108,6 +110,8 @@ def signal_to_noise(runs: Runs) -> SignalToNoise:
     ``same_sign`` is the share of pairs of runs that give a score the same sign. Chance is what normal noise about 0 gives: the median of |t| / √R
     with R - 1 degrees of freedom, and ½.
     """
+    from scipy.special import stdtrit
+
     scores = aligned(list(runs))
     values, count = scores.values, len(scores.values)
     if count < 2:

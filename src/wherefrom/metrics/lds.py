@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
 from wherefrom.estimate import Estimate, undefined
 from wherefrom.metrics.anova import Squares
@@ -114,6 +113,8 @@ class _Sorted:
     """A table (q, m), its rows sorted: where in the order each entry's ties begin and end."""
 
     def __init__(self, x: np.ndarray) -> None:
+        from scipy.stats import rankdata
+
         self.order = x.argsort(axis=1, kind="stable")
         self.first, self.last = (rankdata(x, method, axis=1).astype(np.int64) for method in ("min", "max"))
 

@@ -6,7 +6,6 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from scipy.stats import hypergeom
 
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate
@@ -152,15 +151,21 @@ class ListChance:
 
     def at_least(self, common: int) -> float:
         """P(common or more)."""
+        from scipy.stats import hypergeom
+
         return float(hypergeom.sf(common - 1, self.n, self.k, self.k))
 
     def at_most(self, common: int) -> float:
         """P(common or fewer)."""
+        from scipy.stats import hypergeom
+
         return float(hypergeom.cdf(common, self.n, self.k, self.k))
 
 
 def list_chance(n: int, k: int) -> ListChance:
     """What two lists of k, drawn from n at random, have in common."""
+    from scipy.stats import hypergeom
+
     check(k, n)
     common, weights = _hypergeometric(n, k)
     low, high = hypergeom.interval(0.95, n, k, k)
@@ -246,5 +251,7 @@ def _fagin_chance(n: int, k: int, p: float) -> float:
 
 
 def _hypergeometric(n: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.stats import hypergeom
+
     common = np.arange(max(0, 2 * k - n), k + 1)
     return common, hypergeom.pmf(common, n, k, k)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.stats import kendalltau, rankdata, weightedtau
 
 from wherefrom.estimate import Estimate
 from wherefrom.metrics.aligned import ScoresLike, aligned
@@ -59,6 +58,8 @@ def spearman_each(x: np.ndarray, y: np.ndarray) -> PerQuery:
 
 def weighted_kendall_each(x: np.ndarray, y: np.ndarray, progress: bool = True) -> PerQuery:
     """:func:`weighted_kendall` of each row."""
+    from scipy.stats import weightedtau
+
     values = _each(lambda a, b: _statistic(weightedtau(a, b)), x, y, progress)
     return PerQuery("weighted tau", values, CONSTANT, 0.0)
 
@@ -80,11 +81,15 @@ def sign_each(x: np.ndarray, y: np.ndarray) -> PerQuery:
 
 def kendall_rows(x: np.ndarray, y: np.ndarray, progress: bool = True) -> np.ndarray:
     """τ-b of each row (q,), NaN where one of the two is constant."""
+    from scipy.stats import kendalltau
+
     return _each(lambda a, b: _statistic(kendalltau(a, b, method="asymptotic")), x, y, progress)
 
 
 def spearman_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """ρ of each row (q,), NaN where one of the two is constant."""
+    from scipy.stats import rankdata
+
     return pearson_rows(rankdata(x, axis=1), rankdata(y, axis=1))
 
 

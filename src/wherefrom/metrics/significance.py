@@ -3,8 +3,6 @@
 import math
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
-from scipy.stats import nct
 
 from wherefrom.errors import UsageError
 from wherefrom.types import Numbers
@@ -72,12 +70,17 @@ def smallest_difference(deviation: float, runs: int, *, power: float = 0.8, leve
 
 def t_test(value: float, error: float, freedom: float) -> float:
     """The two-sided p-value of value / error by Student's t; 1 where both are 0."""
+    from scipy.special import stdtr
+
     if error == 0:
         return 1.0 if value == 0 else 0.0
     return 2 * float(stdtr(freedom, -abs(value) / error))
 
 
 def _power(shift: float, freedom: int, level: float) -> float:
+    from scipy.special import stdtrit
+    from scipy.stats import nct
+
     edge = float(stdtrit(freedom, 1 - level / 2))
     found = nct.sf(edge, freedom, shift) + nct.cdf(-edge, freedom, shift)
     return float(found) if np.isfinite(found) else 1.0  # so far from 0 that the tail underflows

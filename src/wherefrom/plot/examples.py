@@ -55,7 +55,7 @@ def said(score: float) -> str:
 
 
 def picture_url(image: Numbers) -> str:
-    """A PNG as a data address, of (h, w), (c, h, w) or (h, w, c) numbers in [0, 1] or bytes; small ones are enlarged."""
+    """Return a PNG as a data address, of (h, w), (c, h, w) or (h, w, c) numbers in [0, 1] or bytes; small ones are enlarged."""
     pixels = np.asarray(image)
     if pixels.ndim == 3 and pixels.shape[0] in (1, 3):
         pixels = np.moveaxis(pixels, 0, -1)

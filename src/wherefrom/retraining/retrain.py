@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 from torch import Tensor
 
 from wherefrom.data.examples import Examples, Queries
@@ -111,6 +110,8 @@ def _stacks(changes: Sequence[Change], kept: bool) -> list[Sequence[Change]]:
 
 def _one_by_one(problem: Problem, changes: Sequence[Change], train: Train, seed: int, jobs: int | None, progress: bool) -> Iterable[object]:
     """What training gives under each change, as it is done."""
+    from joblib import Parallel, delayed
+
     changed = (change.of(problem) for change in changes)
     work = Parallel(n_jobs=jobs, return_as="generator")(delayed(train)(other, seed) for other in changed)
     return track(work, f"retraining, seed {seed}", len(changes), progress)

@@ -5,8 +5,7 @@ from typing import Any
 import pandas as pd
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.findings import Bar, Figure, Found, Number, mean_of
+from wherefrom_studies.findings import Bar, Figure, Findings, Number, mean_of
 from wherefrom_studies.koh_liang.flipping import RADIUS, TOP, Digits, Flipped, Model, pictured
 from wherefrom_studies.pictures import curves
 from wherefrom_studies.study import Study
@@ -41,16 +40,16 @@ def attacked(l2: float, seed: int, images: int, pool: int, asked: int, few: int,
     return rows
 
 
-def attack(study: Study) -> Found:
+def attack(study: Study) -> Findings:
     """The share flipped by how many images are changed, beside random signs, by weight decay, over draws of the training images."""
     size: dict[str, Any] = study.either(
         {"images": 1000, "pool": 1, "asked": 20, "few": 3, "most": 10}, {"images": 200, "pool": 2, "asked": 4, "few": 2, "most": 3}
     )
     cells = [(l2, seed) for l2 in DECAYS for seed in study.count(5, 2)]
     parts = []
-    for l2, seed in track(cells, "attacks on images", len(cells)):
+    for l2, seed in wf.progress.track(cells, "attacks on images", len(cells)):
         asked = {"l2": l2, "seed": seed, **size}
-        parts.append(study.kept.rows("attack", asked, lambda asked=asked: attacked(**asked)))
+        parts.append(study.cache.rows("attack", asked, lambda asked=asked: attacked(**asked)))
     table = pd.concat(parts, ignore_index=True).astype({"flipped by": float, "flipped by random signs": float})
     counts = [count for count in COUNTS if count <= size["most"]]
     numbers = {name: number for l2, rows in table.groupby("l2") for name, number in numbered(f"attack/{l2:g}", rows, counts, size["few"]).items()}
@@ -67,7 +66,7 @@ def attack(study: Study) -> Found:
             "Four of those digits, the training image that was changed, what it became, and five times the difference.",
         ),
     }  # fmt: skip
-    return Found({"attack, each digit": table}, figures, numbers, findings(counts, size["few"]), bars(counts), ORIGINALS, REPLACED)
+    return Findings({"attack, each digit": table}, figures, numbers, findings(counts, size["few"]), bars(counts), ORIGINALS, REPLACED)
 
 
 def numbered(name: str, table: pd.DataFrame, counts: list[int], few: int) -> dict[str, Number]:

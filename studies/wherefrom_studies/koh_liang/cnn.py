@@ -13,8 +13,7 @@ from torch import nn
 from torch.nn.functional import avg_pool2d, cross_entropy
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.findings import Bar, Figure, Found, Number, median_of, single
+from wherefrom_studies.findings import Bar, Figure, Findings, Number, median_of, single
 from wherefrom_studies.minimum import settled
 from wherefrom_studies.pictures import against
 from wherefrom_studies.study import Study
@@ -73,14 +72,14 @@ def compared(seed: int, decay: float, images: int, hard: int, top: int, random: 
     return rows
 
 
-def cnn(study: Study) -> Found:
+def cnn(study: Study) -> Findings:
     """Correlation and slope of each form by weight decay, over seeds of the initialisation."""
     settings: dict[str, Any] = study.either({"images": 1000, "hard": 5, "top": 15, "random": 20}, {"images": 200, "hard": 2, "top": 5, "random": 5})
     cells = [(decay, seed) for decay in study.either((FIRST, LESS), (FIRST,)) for seed in study.count(SEEDS[decay], 2)]
     parts = []
-    for decay, seed in track(cells, "networks with convolutions", len(cells)):
+    for decay, seed in wf.progress.track(cells, "networks with convolutions", len(cells)):
         asked = {"seed": seed, "decay": decay, **settings}
-        parts.append(study.kept.rows("cnn", asked, lambda asked=asked: compared(**asked)))
+        parts.append(study.cache.rows("cnn", asked, lambda asked=asked: compared(**asked)))
     table = pd.concat(parts, ignore_index=True)
     numbers = {name: number for decay, rows in table.groupby("decay") for name, number in numbered(f"cnn/{decay:g}", rows).items()}
     first = f"cnn/{FIRST:g}"
@@ -108,7 +107,7 @@ def cnn(study: Study) -> Found:
             f"{{{less}/no minimum}} of its trainings came to no minimum, {{{first}/no minimum}} at {FIRST:g}."
         )
     bars = (Bar(f"{first}/{EXACT}/pearson", at_least=0.88, source="the paper: 0.86"),)
-    return Found({"cnn, predicted and retrained changes": table}, {"cnn": figure}, numbers, tuple(said), bars, ORIGINALS)
+    return Findings({"cnn, predicted and retrained changes": table}, {"cnn": figure}, numbers, tuple(said), bars, ORIGINALS)
 
 
 ORIGINALS = (

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 import wherefrom as wf
-from wherefrom_studies.findings import Bar, Figure, Found, Number, median_of, share_of, single
+from wherefrom_studies.findings import Bar, Figure, Findings, Number, median_of, share_of, single
 from wherefrom_studies.pictures import bars
 from wherefrom_studies.study import Study
 
@@ -121,15 +121,15 @@ def asked(case: Mismatch, seed: int) -> list[dict[str, float]]:
     ]
 
 
-def domain(study: Study) -> Found:
+def domain(study: Study) -> Findings:
     """The hospital's structure over seeds, the Titanic, and a person's own table."""
     seeds, rows = study.count(10, 2), 20_000
     tables = {
         "hospital": pd.concat(
-            [study.kept.rows("hospital", {"rows": rows, "drawn": DRAWN, "seed": s}, lambda s=s: asked(hospital(rows, s), s)) for s in seeds]
+            [study.cache.rows("hospital", {"rows": rows, "drawn": DRAWN, "seed": s}, lambda s=s: asked(hospital(rows, s), s)) for s in seeds]
         )
     }
-    tables["titanic"] = pd.concat([study.kept.rows("titanic", {"seed": s}, lambda s=s: asked(titanic(s, None), s)) for s in seeds])
+    tables["titanic"] = pd.concat([study.cache.rows("titanic", {"seed": s}, lambda s=s: asked(titanic(s, None), s)) for s in seeds])
     if study.data is not None:
         tables["own"] = pd.DataFrame(asked(own(study), 0))
     numbers: dict[str, Number] = {}
@@ -158,7 +158,7 @@ def domain(study: Study) -> Found:
         Bar("mismatch/hospital/ratio", at_least=20, source="the paper: 30 to 40 times"),
     )
     replaced = "The hospital data (Diabetes 130-US hospitals) are not at hand: a table with their structure, 20,000 rows and 127 features, is drawn."
-    return Found({f"mismatch, {name}": table for name, table in tables.items()}, {"mismatch": figure}, numbers, said, held, replaced=(replaced,))
+    return Findings({f"mismatch, {name}": table for name, table in tables.items()}, {"mismatch": figure}, numbers, said, held, replaced=(replaced,))
 
 
 def _numbers(name: str, table: pd.DataFrame) -> dict[str, Number]:

@@ -8,7 +8,7 @@ import torch
 from sklearn.svm import LinearSVC
 
 import wherefrom as wf
-from wherefrom_studies.findings import Bar, Figure, Found, Number, median_of
+from wherefrom_studies.findings import Bar, Figure, Findings, Number, median_of
 from wherefrom_studies.pictures import against
 from wherefrom_studies.study import Study
 
@@ -58,10 +58,10 @@ def compared(images: int, points: int, queries: int) -> list[dict[str, Any]]:
     return rows
 
 
-def hinge(study: Study) -> Found:
+def hinge(study: Study) -> Findings:
     """Correlation and slope by temperature and by how many images the machine was trained on, over queries."""
     sizes, asked = study.either((5000, 1500), (5000,)), {"points": study.either(60, 20), "queries": study.either(10, 3)}
-    tables = {size: study.kept.rows("hinge", {"images": size, **asked}, lambda size=size: compared(size, **asked)) for size in sizes}
+    tables = {size: study.cache.rows("hinge", {"images": size, **asked}, lambda size=size: compared(size, **asked)) for size in sizes}
     numbers = {name: number for images, table in tables.items() for name, number in _numbers(images, table).items()}
     first = tables[sizes[0]]
     long = first.melt(["query", "left out", "actual"], [f"t = {t:g}" for t in TEMPERATURES], "temperature", "predicted")
@@ -89,7 +89,7 @@ def hinge(study: Study) -> Found:
     )
     original = "The paper's hinge figures are of one test image and 100 training images; here they are medians over ten, each with its own images."
     listed = pd.concat([table.assign(images=images) for images, table in tables.items()], ignore_index=True)
-    return Found({"hinge, predicted and retrained changes": listed}, {"hinge": figure}, numbers, said, bars, (original,))
+    return Findings({"hinge, predicted and retrained changes": listed}, {"hinge": figure}, numbers, said, bars, (original,))
 
 
 def _numbers(images: int, table: pd.DataFrame) -> dict[str, Number]:

@@ -11,9 +11,8 @@ from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.cache import Kept
-from wherefrom_studies.findings import Bar, Figure, Found, Number, mean_of
+from wherefrom_studies.cache import Cache
+from wherefrom_studies.findings import Bar, Figure, Findings, Number, mean_of
 from wherefrom_studies.pictures import curves
 from wherefrom_studies.study import Study
 
@@ -92,12 +91,12 @@ def one_seed(mails: Mails, narrow: np.ndarray, seed: int) -> list[dict[str, Any]
     return rows
 
 
-def measured(kept: Kept, form: str, limit: int | None, seeds: tuple[int, ...]) -> pd.DataFrame:
+def measured(cache: Cache, form: str, limit: int | None, seeds: tuple[int, ...]) -> pd.DataFrame:
     """Every seed of one form of the words."""
     data: Mails | None = None
     narrow: np.ndarray | None = None
     tables = []
-    for seed in track(seeds, f"labels, {form}", len(seeds)):
+    for seed in wf.progress.track(seeds, f"labels, {form}", len(seeds)):
 
         def work(seed: int = seed) -> list[dict[str, Any]]:
             nonlocal data, narrow
@@ -106,14 +105,14 @@ def measured(kept: Kept, form: str, limit: int | None, seeds: tuple[int, ...]) -
                 narrow = narrowed(data.X)
             return one_seed(data, narrow, seed)
 
-        tables.append(kept.rows("labels", {"form": form, "mails": limit, "seed": seed}, work))
+        tables.append(cache.rows("labels", {"form": form, "mails": limit, "seed": seed}, work))
     return pd.concat(tables, ignore_index=True).assign(words=form)
 
 
-def labels(study: Study) -> Found:
+def labels(study: Study) -> Findings:
     """Both forms of the words, by influence, loss and chance."""
     seeds, limit = study.count(10, 2), study.either(None, 1200)
-    tables = {form: measured(study.kept, form, limit, seeds) for form in ("presence", "counts")}
+    tables = {form: measured(study.cache, form, limit, seeds) for form in ("presence", "counts")}
     numbers = {name: number for form, table in tables.items() for name, number in _numbers(form, table).items()}
     drawn = pd.concat([_drawn(table, form) for form, table in tables.items()], ignore_index=True)
     axes = {"panels": "words", "x_title": "mails looked at (%)", "width": 190}
@@ -145,7 +144,7 @@ def labels(study: Study) -> Found:
         for form in tables
     )
     everything = pd.concat(tables.values(), ignore_index=True)
-    return Found({"labels, each seed": everything, "labels, means over seeds": drawn}, figures, numbers, said, bars, replaced=(REPLACED,))
+    return Findings({"labels, each seed": everything, "labels, means over seeds": drawn}, figures, numbers, said, bars, replaced=(REPLACED,))
 
 
 REPLACED = (

@@ -7,7 +7,7 @@ import pandas as pd
 import torch
 
 import wherefrom as wf
-from wherefrom_studies.findings import Bar, Figure, Found, Number, median_of, single
+from wherefrom_studies.findings import Bar, Figure, Findings, Number, median_of, single
 from wherefrom_studies.pictures import against
 from wherefrom_studies.study import Study
 
@@ -56,13 +56,13 @@ def compared(images: int, pooled: bool, count: int, depth: int, repeats: int) ->
     return rows
 
 
-def loo(study: Study) -> Found:
+def loo(study: Study) -> Findings:
     """Correlation, slope and signs of each form over the queries."""
     settings = study.either(
         {"images": 5000, "pooled": False, "count": 100, "depth": 5000, "repeats": 10},
         {"images": 500, "pooled": True, "count": 20, "depth": 2000, "repeats": 5},
     )
-    table = study.kept.rows("leave-one-out", settings, lambda: compared(**settings))
+    table = study.cache.rows("leave-one-out", settings, lambda: compared(**settings))
     forms = (LINEAR, SOLVED, LISSA, LEVERAGE)
     numbers = {name: number for form in forms for name, number in _numbers(form, table).items()}
     one = table[table["query"] == table["query"].iloc[0]].melt(["query", "left out", "kind", "actual"], list(forms), "form", "predicted")
@@ -87,7 +87,7 @@ def loo(study: Study) -> Found:
         Bar("loo/LiSSA/least pearson", at_least=0.98, source="a replication: 0.998 on its 500 largest"),
     )
     original = "The paper correlates over the 500 training images of largest predicted influence, which flatters r; here random ones are too."
-    return Found({"leave-one-out, predicted and retrained changes": table}, {"leave-one-out": figure}, numbers, said, bars, (original,))
+    return Findings({"leave-one-out, predicted and retrained changes": table}, {"leave-one-out": figure}, numbers, said, bars, (original,))
 
 
 def _numbers(form: str, table: pd.DataFrame) -> dict[str, Number]:

@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.findings import Figure, Found, Number, mean_of, median_of, single
+from wherefrom_studies.findings import Figure, Findings, Number, mean_of, median_of, single
 from wherefrom_studies.koh_liang import starts_attack, starts_labels
 from wherefrom_studies.koh_liang.flipping import TOP
 from wherefrom_studies.koh_liang.starts_ranked import CELLS, DEEP, EARLY, MINIMUM, agreeing
@@ -15,25 +14,25 @@ from wherefrom_studies.panels import dots
 from wherefrom_studies.study import Study
 
 
-def starts(study: Study) -> Found:
+def starts(study: Study) -> Findings:
     """Each part over starts that differ in nothing else."""
     parts = [ranked(study), flips(study), fixed(study)]
     tables = {name: table for part in parts for name, table in part.tables.items()}
     figures = {name: figure for part in parts for name, figure in part.figures.items()}
     numbers = {name: number for part in parts for name, number in part.numbers.items()}
-    return Found(tables, figures, numbers, tuple(sentence for part in parts for sentence in part.findings))
+    return Findings(tables, figures, numbers, tuple(sentence for part in parts for sentence in part.sentences))
 
 
-def ranked(study: Study) -> Found:
+def ranked(study: Study) -> Findings:
     """(a) and (b): how far the rankings of two starts agree."""
     seeds, images = tuple(range(max(2, len(study.count(5, 2))))), study.either(1000, 200)  # it takes two to agree
     tables: dict[str, pd.DataFrame] = {}
     numbers: dict[str, Number] = {}
     rows = []
     for name, work in CELLS.items():
-        told = track(seeds, f"starts, {name}", len(seeds))
+        told = wf.progress.track(seeds, f"starts, {name}", len(seeds))
         each = [
-            study.kept.rows("starts", {"cell": name, "seed": s, "images": images}, lambda s=s, work=work: work(s, images)) for s in told
+            study.cache.rows("starts", {"cell": name, "seed": s, "images": images}, lambda s=s, work=work: work(s, images)) for s in told
         ]  # fmt: skip
         scored = pd.concat(each, ignore_index=True).query("query >= 0")
         table, there = agreeing(scored), scored["seed"].unique().tolist()
@@ -57,18 +56,18 @@ def ranked(study: Study) -> Found:
         f"{{starts/{DEEP}/no minimum}} starts came to no minimum.",
     )
     agreed = pd.concat([table.assign(model=name) for name, table in tables.items()], ignore_index=True)
-    return Found({"starts, agreement of rankings": agreed}, {"starts": figure}, numbers, said)
+    return Findings({"starts, agreement of rankings": agreed}, {"starts": figure}, numbers, said)
 
 
 SAID = {"spearman": "rank correlation", "shared": "share of the ten largest that both name"}
 
 
-def flips(study: Study) -> Found:
+def flips(study: Study) -> Findings:
     """(f): the attack on the last layer of a network, by start."""
     seeds = study.count(5, 2)
     size: dict[str, Any] = study.either({"images": 1000, "pool": 1, "asked": 20, "count": 3}, {"images": 200, "pool": 2, "asked": 4, "count": 2})
-    told = track(seeds, "starts, attacks", len(seeds))
-    parts = [study.kept.rows("starts_attack", {**size, "seed": s}, lambda s=s: starts_attack.attacked(s, **size)) for s in told]
+    told = wf.progress.track(seeds, "starts, attacks", len(seeds))
+    parts = [study.cache.rows("starts_attack", {**size, "seed": s}, lambda s=s: starts_attack.attacked(s, **size)) for s in told]
     table = pd.concat(parts, ignore_index=True).astype({"flipped by": float})
     each = [rows for _, rows in table.groupby("seed", sort=False)]
     numbers: dict[str, Number] = {}
@@ -86,17 +85,17 @@ def flips(study: Study) -> Found:
         f"There the ten most influential images hold {{starts/attack/top {TOP} share}} of all influence; the rank correlation of that share with the "
         f"rise of the loss is {{starts/attack/top {TOP} share and gain}}, the margin's {{starts/attack/margin and gain}}.",
     )
-    return Found({"starts, attack on the last layer": table}, {}, numbers, said)
+    return Findings({"starts, attack on the last layer": table}, {}, numbers, said)
 
 
-def fixed(study: Study) -> Found:
+def fixed(study: Study) -> Findings:
     """(h): wrong labels found by a network, by start and by which labels are wrong."""
     seeds, limit = study.count(5, 2), study.either(None, 600)
     cells = [(start, 0) for start in seeds] + [(0, draw) for draw in seeds if draw]
     parts: list[pd.DataFrame] = []
-    for start, draw in track(cells, "starts, labels", len(cells)):
+    for start, draw in wf.progress.track(cells, "starts, labels", len(cells)):
         asked = {"start": start, "flips": draw, "limit": limit}
-        parts.append(study.kept.rows("starts_labels", asked, lambda asked=asked: starts_labels.found(**asked)))
+        parts.append(study.cache.rows("starts_labels", asked, lambda asked=asked: starts_labels.found(**asked)))
     table = pd.concat(parts, ignore_index=True)
     numbers: dict[str, Number] = {}
     for what, held, moved in (("start", "flips", "start"), ("flips", "start", "flips")):
@@ -108,7 +107,7 @@ def fixed(study: Study) -> Found:
         "start alone and from {starts/labels/influence/by flips, least} to {starts/labels/influence/by flips, most} by which labels are wrong; its "
         "loss finds {starts/labels/loss/by start}.",
     )
-    return Found({"starts, labels found by a network": table}, {}, numbers, said)
+    return Findings({"starts, labels found by a network": table}, {}, numbers, said)
 
 
 def spread(name: str, values: Iterable[float], seeds: Iterable[int]) -> dict[str, Number]:

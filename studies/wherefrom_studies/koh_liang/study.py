@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from wherefrom.errors import UsageError
-from wherefrom_studies.findings import Found, joined
+import wherefrom as wf
+from wherefrom_studies.findings import Findings, joined
 from wherefrom_studies.koh_liang.attack import attack
 from wherefrom_studies.koh_liang.cnn import cnn
 from wherefrom_studies.koh_liang.domain import domain, own
@@ -30,8 +30,8 @@ class KohLiang(Study):
         super().__post_init__()
         if self.data is not None:
             if self.target is None:
-                raise UsageError("--data needs --target, the column with two classes.")
+                raise wf.UsageError("--data needs --target, the column with two classes.")
             own(self)  # refused before an hour's work where it cannot be asked
 
-    def run(self) -> Found:
+    def run(self) -> Findings:
         return joined(part(self) for part in (loo, cnn, hinge, terms, twins, attack, domain, labels, starts))

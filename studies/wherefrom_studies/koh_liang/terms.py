@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 import wherefrom as wf
-from wherefrom_studies.findings import Figure, Found, Number, median_of
+from wherefrom_studies.findings import Figure, Findings, Number, median_of
 from wherefrom_studies.koh_liang.hinge import ones_and_sevens
 from wherefrom_studies.panels import swarms
 from wherefrom_studies.study import Study
@@ -63,11 +63,11 @@ def compared(images: int | None, hard: int, top: int, random: int) -> list[dict[
     ]  # fmt: skip
 
 
-def terms(study: Study) -> Found:
+def terms(study: Study) -> Findings:
     """How far each form foretells retraining, over queries."""
     full, quick = {"images": None, "hard": 10, "top": 10, "random": 50}, {"images": 800, "hard": 3, "top": 5, "random": 20}
     settings: dict[str, Any] = study.either(full, quick)
-    table = study.kept.rows("terms", settings, lambda: compared(**settings))
+    table = study.cache.rows("terms", settings, lambda: compared(**settings))
     numbers = {name: number for form in FORMS for name, number in _numbers(form, table).items()}
     one = table[table["query"] == table["query"].iloc[0]].melt(["query", "left out", "alike", WHOLE], list(FORMS[1:]), "panel", "score")
     one = one.assign(series=np.where(one["alike"], "same digit as the one asked about", "the other digit"))
@@ -84,7 +84,7 @@ def terms(study: Study) -> Found:
         "never negative; its sign is right for {terms/inner product, signed/sign} of the images, influence's for {terms/influence/sign}.",
     )
     original = "The paper compares the terms with influence itself, by one picture; here each is held against retraining, over queries."
-    return Found({"terms, scores and retrained changes": table}, {"terms": figure}, numbers, said, originals=(original,))
+    return Findings({"terms, scores and retrained changes": table}, {"terms": figure}, numbers, said, originals=(original,))
 
 
 def _numbers(form: str, table: pd.DataFrame) -> dict[str, Number]:

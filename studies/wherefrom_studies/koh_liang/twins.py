@@ -18,8 +18,7 @@ from sklearn.metrics.pairwise import euclidean_distances, rbf_kernel
 from torch import nn
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.findings import Figure, Found, mean_of
+from wherefrom_studies.findings import Figure, Findings, mean_of
 from wherefrom_studies.panels import swarms
 from wherefrom_studies.study import Study
 
@@ -124,7 +123,7 @@ def summed(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def twins(study: Study) -> Found:
+def twins(study: Study) -> Findings:
     """What sets them apart, over seeds that draw the images and the network."""
     seeds = study.count(5, 2)
     asked: dict[str, Any] = {
@@ -133,8 +132,8 @@ def twins(study: Study) -> Found:
         "queries": study.either(50, 10),
         "epochs": study.either(12, 6),
     }
-    told, read = track(seeds, "two models that agree", len(seeds)), cache(wf.datasets.cifar10)
-    parts = [study.kept.rows("twins", {**asked, "seed": seed}, lambda seed=seed: compared(read, seed, **asked)) for seed in told]
+    told, read = wf.progress.track(seeds, "two models that agree", len(seeds)), cache(wf.datasets.cifar10)
+    parts = [study.cache.rows("twins", {**asked, "seed": seed}, lambda seed=seed: compared(read, seed, **asked)) for seed in told]
     table = summed(pd.concat(parts, ignore_index=True))
     numbers = {}
     for model, rows in table.groupby("model", sort=False):
@@ -158,4 +157,4 @@ def twins(study: Study) -> Found:
         f"{{{at[NETWORK]}/other class among the first}} in the network.",
     )
     replaced = ("Dogs and fish of ImageNet under Inception are replaced by dogs and ships of CIFAR-10 under a network of three convolutions.",)
-    return Found({"twins, each seed": table}, {"twins": figure}, numbers, said, replaced=replaced)
+    return Findings({"twins, each seed": table}, {"twins": figure}, numbers, said, replaced=replaced)

@@ -15,8 +15,7 @@ from torch import nn
 from torch.nn.functional import avg_pool2d
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.cache import Kept
+from wherefrom_studies.cache import Cache
 
 SHARE, RATE, MOMENTUM, BATCH = 0.2, 0.1, 0.9, 128
 
@@ -46,10 +45,10 @@ def network(size: Size) -> nn.Module:
     return nn.Sequential(*convolutions, nn.Flatten(), nn.Linear(second * (side // 4) ** 2, size.hidden), nn.ReLU(), nn.Linear(size.hidden, 10)).eval()
 
 
-def heldout(seeds: tuple[int, ...], size: Size, kept: Kept) -> pd.DataFrame:
+def heldout(seeds: tuple[int, ...], size: Size, cache: Cache) -> pd.DataFrame:
     """AUC and average precision of self-influence and the loss, a row for each seed."""
-    told, facts = track(seeds, "held-out images", len(seeds)), {**vars(size), "channels": list(size.channels)}
-    return pd.concat([kept.rows("heldout", {**facts, "seed": seed}, lambda seed=seed: [of_seed(size, seed)]) for seed in told], ignore_index=True)
+    told, facts = wf.progress.track(seeds, "held-out images", len(seeds)), {**vars(size), "channels": list(size.channels)}
+    return pd.concat([cache.rows("heldout", {**facts, "seed": seed}, lambda seed=seed: [of_seed(size, seed)]) for seed in told], ignore_index=True)
 
 
 def of_seed(size: Size, seed: int) -> dict[str, Any]:

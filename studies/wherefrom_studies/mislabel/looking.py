@@ -8,8 +8,7 @@ import pandas as pd
 import torch
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.cache import Kept
+from wherefrom_studies.cache import Cache
 from wherefrom_studies.mislabel.rankings import RANKINGS, suspects, trained
 from wherefrom_studies.mislabel.sets import Labelled
 
@@ -17,10 +16,10 @@ FRACTIONS = (0.05, 0.1, 0.2)
 POINTS = 41  # of a curve
 
 
-def looked(draw: Callable[[int], Labelled], name: str, seeds: tuple[int, ...], kept: Kept, facts: dict[str, Any]) -> pd.DataFrame:
+def looked(draw: Callable[[int], Labelled], name: str, seeds: tuple[int, ...], cache: Cache, facts: dict[str, Any]) -> pd.DataFrame:
     """A row for each seed and ranking; ``curve`` is the share of flipped labels found at each of 41 shares of the data looked at."""
-    told = track(seeds, f"{name}, networks", len(seeds))
-    parts = [kept.rows(f"looked {name}", {**facts, "seed": seed}, lambda seed=seed: of_seed(draw(seed), seed)) for seed in told]
+    told = wf.progress.track(seeds, f"{name}, networks", len(seeds))
+    parts = [cache.rows(f"looked {name}", {**facts, "seed": seed}, lambda seed=seed: of_seed(draw(seed), seed)) for seed in told]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -31,7 +30,7 @@ def of_seed(data: Labelled, seed: int) -> list[dict[str, Any]]:
         right = float((net.problem.outputs(data.X_true).argmax(1) == data.y_true).double().mean())
     suspects(net, "loss")  # what a process pays once is no ranking's cost
     rows = []
-    for name in track(RANKINGS, f"{data.name}, rankings of seed {seed}", len(RANKINGS)):
+    for name in wf.progress.track(RANKINGS, f"{data.name}, rankings of seed {seed}", len(RANKINGS)):
         values, seconds = suspects(net, name)
         found = wf.metrics.mislabel_detection(values.numpy(), data.flipped, progress=False)
         order = values.argsort(descending=True, stable=True).numpy()

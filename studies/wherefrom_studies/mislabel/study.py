@@ -7,8 +7,8 @@ from pathlib import Path
 import altair as alt
 import pandas as pd
 
-from wherefrom.errors import UsageError
-from wherefrom_studies.findings import Bar, Figure, Found, Number, mean_of
+import wherefrom as wf
+from wherefrom_studies.findings import Bar, Figure, Findings, Number, mean_of
 from wherefrom_studies.mislabel.grids import grids
 from wherefrom_studies.mislabel.heldout import SMALL, Size, heldout
 from wherefrom_studies.mislabel.looking import FRACTIONS, curves, looked
@@ -45,19 +45,19 @@ class Mislabel(Study):
         super().__post_init__()
         if self.data is not None:
             if self.target is None:
-                raise UsageError("--data needs --target, the column of classes.")
+                raise wf.UsageError("--data needs --target, the column of classes.")
             rows(self.data, self.target, 0)  # refused before any work where it cannot be asked
 
-    def run(self) -> Found:
+    def run(self) -> Findings:
         seeds, facts = self.count(5, 2), {"data": str(self.data), "target": self.target, "images": self.either(2000, 200)}
-        tables = {name: looked(draw, name, seeds, self.kept, facts) for name, draw in self.sets().items()}
+        tables = {name: looked(draw, name, seeds, self.cache, facts) for name, draw in self.sets().items()}
         found = {name: number for key, table in tables.items() for name, number in numbers(key, table).items()}
         pictures = figures(tables)
         bars: tuple[Bar, ...] = ()
         said = tuple(sentence for name in tables for sentence in findings(name, found))
         listed = {f"{name}, means over seeds": summed(name, found) for name in tables}
         if self.data is None:
-            held = heldout(self.count(3, 1), self.either(Size(), SMALL), self.kept)
+            held = heldout(self.count(3, 1), self.either(Size(), SMALL), self.cache)
             for column in held.columns.drop("seed"):
                 found[f"held-out/{column}"] = mean_of(f"held-out/{column}", held[column], held["seed"], bounds=(0.0, 1.0))
             bars, said = (Bar("held-out/self-influence, AUC", 0.99, source="Schioppa et al. 2022, by Arnoldi"),), (*said, HELD)
@@ -65,7 +65,7 @@ class Mislabel(Study):
             for draw in self.sets().values():
                 pictures |= grids(trained(draw(0), 0), self.either(3, 1))
         each = {f"{name}, each seed": table.drop(columns="curve") for name, table in tables.items()}
-        return Found(listed | each, pictures, found, said, bars, ORIGINALS, REPLACED if self.data is None else ())
+        return Findings(listed | each, pictures, found, said, bars, ORIGINALS, REPLACED if self.data is None else ())
 
     def sets(self) -> dict[str, Draw]:
         """What is looked through, drawn by seed."""

@@ -14,7 +14,6 @@ import torch
 from torch.nn.functional import avg_pool2d
 
 import wherefrom as wf
-from wherefrom.progress import track
 from wherefrom_studies.relatif.lists import DIVINE, METHODS, TOP, Lists, Marks, chances, cost, described, diverse, listed, outlying
 from wherefrom_studies.study import Study
 
@@ -131,9 +130,9 @@ def measured(study: Study, size: Size) -> pd.DataFrame:
     """Every cell and seed."""
     cells = [(cell, seed) for cell in CELLS for seed in study.count(5, 2)]
     parts = []
-    for cell, seed in track(cells, "softmax regressions", len(cells)):
+    for cell, seed in wf.progress.track(cells, "softmax regressions", len(cells)):
         facts = {"cell": cell, "seed": seed, **sized(size), "rate": RATE, "epochs": EPOCHS}
-        parts.append(study.kept.rows("digits", facts, lambda cell=cell, seed=seed: looked(cell, seed, size)))
+        parts.append(study.cache.rows("digits", facts, lambda cell=cell, seed=seed: looked(cell, seed, size)))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -149,7 +148,7 @@ def grown(study: Study, size: Size) -> pd.DataFrame:
     """Every number of images and seed."""
     cells = [(images, seed) for images in size.grown for seed in study.count(5, 2)]
     parts = []
-    for images, seed in track(cells, "numbers of images", len(cells)):
+    for images, seed in wf.progress.track(cells, "numbers of images", len(cells)):
         facts = {"images": images, "seed": seed, "queries": size.queries, "pool": size.pool, "rate": RATE, "epochs": EPOCHS}
-        parts.append(study.kept.rows("grown", facts, lambda images=images, seed=seed: counted(seed, images, size)))
+        parts.append(study.cache.rows("grown", facts, lambda images=images, seed=seed: counted(seed, images, size)))
     return pd.concat(parts, ignore_index=True)

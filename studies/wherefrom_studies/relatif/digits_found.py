@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 import wherefrom as wf
-from wherefrom_studies.findings import Bar, Figure, Found, Number, mean_of, single
+from wherefrom_studies.findings import Bar, Figure, Findings, Number, mean_of, single
 from wherefrom_studies.gallery import gallery
 from wherefrom_studies.relatif.digits import ASKED, CELLS, DECAYED, FLIPPED, PLAIN, SMALL, Size, grown, measured
 from wherefrom_studies.relatif.lists import DIVINE, INFLUENCE, METHODS, NTH, RANDOM, THETA, L
@@ -15,7 +15,7 @@ ORDER = (INFLUENCE, THETA, L, RANDOM)
 EXTRA = ("agreement", "shared with exact")
 
 
-def digits(study: Study) -> Found:
+def digits(study: Study) -> Findings:
     """Every cell over its seeds."""
     size = study.either(Size(), SMALL)
     table, more = measured(study, size), grown(study, size)
@@ -29,7 +29,7 @@ def digits(study: Study) -> Found:
         **{f"digits, {cell}": shown(table, cell) for cell in (PLAIN, DECAYED)},
     }
     each = table.drop(columns="shown")
-    return Found(
+    return Findings(
         {"digits, each seed": each, "digits, cost": costs(each), "digits, by number of images": more},
         charts,
         numbers,

@@ -15,8 +15,7 @@ import torch
 from torch import nn
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.findings import Figure, Found, Number, mean_of
+from wherefrom_studies.findings import Figure, Findings, Number, mean_of
 from wherefrom_studies.panels import dots
 from wherefrom_studies.study import Study
 
@@ -97,13 +96,13 @@ def measured(study: Study) -> pd.DataFrame:
     size = study.either({"each": 1000, "queries": 100}, {"each": 100, "queries": 20})
     cells = [(decay, seed) for decay in DECAYS for seed in study.count(5, 2)]
     parts = []
-    for decay, seed in track(cells, "losses", len(cells)):
+    for decay, seed in wf.progress.track(cells, "losses", len(cells)):
         facts = {"seed": seed, "decay": decay, **size}
-        parts.append(study.kept.rows("losses", facts, lambda facts=facts: asked(**facts)))
+        parts.append(study.cache.rows("losses", facts, lambda facts=facts: asked(**facts)))
     return pd.concat(parts, ignore_index=True)
 
 
-def losses(study: Study) -> Found:
+def losses(study: Study) -> Findings:
     """Zeros, ties and agreement by loss and weight decay."""
     table, rows = measured(study), []
     numbers: dict[str, Number] = {}
@@ -129,4 +128,4 @@ def losses(study: Study) -> Found:
     )
     replaced = (f"Motorcycles and apples of the thesis are replaced by {CLASSES[0]}s and {CLASSES[1]}s of CIFAR-10.",)
     original = ("It takes hinge's influences of 0 for a failure of the method and reports no ties.",)
-    return Found({"losses, each seed": table}, {"losses": figure}, numbers, said, originals=original, replaced=replaced)
+    return Findings({"losses, each seed": table}, {"losses": figure}, numbers, said, originals=original, replaced=replaced)

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.cache import Kept
+from wherefrom_studies.cache import Cache
 from wherefrom_studies.relatif.lists import DIVINE, Marks, chances, cost, described, diverse, listed, outlying, timed
 from wherefrom_studies.study import Study
 
@@ -156,12 +155,12 @@ def looked(name: str, activation: str, optimiser: str, size: Size, device: str) 
     return rows
 
 
-def measured(study: Study, size: Size, kept: Kept) -> pd.DataFrame:
+def measured(study: Study, size: Size, cache: Cache) -> pd.DataFrame:
     """Every network, activation and optimiser."""
     cells = list(product((SHALLOW, EFFICIENT, RESNET), ACTIVATIONS, OPTIMISERS))
     cells = study.either(cells, [cells[0], cells[5], cells[10]])
     parts = []
-    for cell in track(cells, "networks", len(cells)):
+    for cell in wf.progress.track(cells, "networks", len(cells)):
         facts = {"cell": list(cell), **vars(size), "device": study.device, "rate": RATES[cell[0], cell[2]], "batch": BATCH}
-        parts.append(kept.rows("networks", facts, lambda cell=cell: looked(*cell, size, study.device)))
+        parts.append(cache.rows("networks", facts, lambda cell=cell: looked(*cell, size, study.device)))
     return pd.concat(parts, ignore_index=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 import wherefrom as wf
-from wherefrom_studies.findings import Bar, Figure, Found, Number, mean_of, single
+from wherefrom_studies.findings import Bar, Figure, Findings, Number, mean_of, single
 from wherefrom_studies.gallery import gallery
 from wherefrom_studies.relatif.lists import DIVINE, INFLUENCE, METHODS, NTH, RANDOM, THETA, L
 from wherefrom_studies.relatif.networks import EFFICIENT, RESNET, SHALLOW, SHOWN, SMALL, Size, measured
@@ -16,10 +16,10 @@ NETWORKS = (SHALLOW, EFFICIENT, RESNET)
 CELL = ["network", "activation", "optimiser"]
 
 
-def networks(study: Study) -> Found:
+def networks(study: Study) -> Findings:
     """Every network, activation and optimiser."""
     size = study.either(Size(), SMALL)
-    table = measured(study, size, study.kept)
+    table = measured(study, size, study.cache)
     numbers = numbers_of(table)
     front = {name: f"networks/{name}" for name in NETWORKS}
     charts = {
@@ -32,7 +32,7 @@ def networks(study: Study) -> Found:
     }
     each = table.drop(columns=["shown", "said", "flipped", "chance, flipped"])
     tables = {"networks, accuracies": accuracies(table), "networks, cost": costs(table), "networks, each": each}
-    return Found(tables, charts, numbers, findings(), (Bar("networks/most cost", at_most=2, source="the thesis: 20 to 40 times"),), ORIGINALS)
+    return Findings(tables, charts, numbers, findings(), (Bar("networks/most cost", at_most=2, source="the thesis: 20 to 40 times"),), ORIGINALS)
 
 
 def numbers_of(table: pd.DataFrame) -> dict[str, Number]:

@@ -11,8 +11,7 @@ import pandas as pd
 import torch
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.findings import Figure, Found, Number, mean_of, single
+from wherefrom_studies.findings import Figure, Findings, Number, mean_of, single
 from wherefrom_studies.panels import dots, lines
 from wherefrom_studies.relatif.digits import DECAYED, SMALL, Size, Trained, sized, trained, trainer
 from wherefrom_studies.relatif.lists import DIVINE, INFLUENCE, METHODS, RANDOM, THETA, L
@@ -50,9 +49,9 @@ def retrained(seed: int, size: Size, count: int) -> list[dict[str, Any]]:
 
 def measured(study: Study, size: Size, count: int) -> pd.DataFrame:
     """Every seed."""
-    told = track(study.count(5, 2), "trained without the first", len(study.count(5, 2)))
+    told = wf.progress.track(study.count(5, 2), "trained without the first", len(study.count(5, 2)))
     facts = {**sized(size), "count": count}
-    parts = [study.kept.rows("removed", {**facts, "seed": seed}, lambda seed=seed: retrained(seed, size, count)) for seed in told]
+    parts = [study.cache.rows("removed", {**facts, "seed": seed}, lambda seed=seed: retrained(seed, size, count)) for seed in told]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -65,7 +64,7 @@ def agreeing(table: pd.DataFrame) -> dict[str, list[float]]:
     return found
 
 
-def removed(study: Study) -> Found:
+def removed(study: Study) -> Findings:
     """Loss without the first of each method, beside random ones, and DIVINE's trade-off and stability."""
     size, count = study.either((Size(), 100), (SMALL, 20))
     table = measured(study, size, count)
@@ -99,7 +98,7 @@ def removed(study: Study) -> Found:
     }
     each = table[table["method"] != "curve"].drop(columns=["gamma", "influence", "diversity", "distance"], errors="ignore")
     tables = {"removed, each seed": each.drop(columns="chosen"), "DIVINE, trade-off": curve}
-    return Found(tables, figures, numbers, findings(count), originals=ORIGINALS)
+    return Findings(tables, figures, numbers, findings(count), originals=ORIGINALS)
 
 
 def points(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from wherefrom_studies.findings import Found, joined
+from wherefrom_studies.findings import Findings, joined
 from wherefrom_studies.relatif.digits_found import digits
 from wherefrom_studies.relatif.losses import losses
 from wherefrom_studies.relatif.networks_found import networks
@@ -19,5 +19,5 @@ class RelatIF(Study):
     paper = "a thesis of 2022 that compares influence with RelatIF (Barshan, Brunet & Dziugaite 2020) and plans DIVINE (Bhatt et al. 2021)"
     times = Times(quick=20, full=37, measured=False)
 
-    def run(self) -> Found:
+    def run(self) -> Findings:
         return joined(part(self) for part in (digits, losses, networks, removed))

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.cache import Kept
+from wherefrom_studies.cache import Cache
 from wherefrom_studies.titanic.data import Case
 from wherefrom_studies.titanic.models import METHODS, PAIR, Setting, scored, trained
 from wherefrom_studies.titanic.scoring import K
@@ -19,12 +18,12 @@ from wherefrom_studies.titanic.scoring import K
 INFLUENCE, TRACIN = PAIR
 
 
-def defects(one: Case, seeds: tuple[int, ...], kept: Kept, facts: Mapping[str, Any]) -> pd.DataFrame:
+def defects(one: Case, seeds: tuple[int, ...], cache: Cache, facts: Mapping[str, Any]) -> pd.DataFrame:
     """A row for each seed, each defect in a column."""
     pairs = list(zip(seeds, (*seeds[1:], seeds[0]), strict=True))
     found = [
-        kept.rows("defects", {**facts, "seed": seed, "next": after}, lambda seed=seed, after=after: [of_seed(one, seed, after)])
-        for seed, after in track(pairs, "defects", len(pairs))
+        cache.rows("defects", {**facts, "seed": seed, "next": after}, lambda seed=seed, after=after: [of_seed(one, seed, after)])
+        for seed, after in wf.progress.track(pairs, "defects", len(pairs))
     ]
     return pd.concat(found, ignore_index=True)
 

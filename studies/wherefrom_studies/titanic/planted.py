@@ -9,8 +9,7 @@ import pandas as pd
 import torch
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.cache import Kept
+from wherefrom_studies.cache import Cache
 from wherefrom_studies.titanic.data import Case, flipped
 from wherefrom_studies.titanic.models import MAIN, METHODS, Setting, trained
 
@@ -19,10 +18,10 @@ HYBRID, CHECKED, LOSS = "TracIn, then influence", "named by both", "loss"
 FIRST = 50  # that TracIn hands on to influence
 
 
-def planted(one: Case, seeds: tuple[int, ...], kept: Kept, facts: Mapping[str, Any]) -> pd.DataFrame:
+def planted(one: Case, seeds: tuple[int, ...], cache: Cache, facts: Mapping[str, Any]) -> pd.DataFrame:
     """A row for each seed, ranking and length: the share of turned labels among its first."""
-    told = track(seeds, "turned labels", len(seeds))
-    return pd.concat([kept.rows("planted", {**facts, "seed": seed}, lambda seed=seed: of_seed(one, seed)) for seed in told], ignore_index=True)
+    told = wf.progress.track(seeds, "turned labels", len(seeds))
+    return pd.concat([cache.rows("planted", {**facts, "seed": seed}, lambda seed=seed: of_seed(one, seed)) for seed in told], ignore_index=True)
 
 
 def of_seed(one: Case, seed: int) -> list[dict[str, Any]]:

@@ -10,8 +10,7 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.cache import Kept
+from wherefrom_studies.cache import Cache
 from wherefrom_studies.titanic.data import Case
 from wherefrom_studies.titanic.models import MAIN, Setting, methods_of, scored, trained
 
@@ -24,11 +23,11 @@ def logit(outputs: Tensor, targets: Tensor) -> Tensor:
     return outputs.reshape(-1)
 
 
-def removed(one: Case, setting: Setting, seeds: tuple[int, ...], sizes: tuple[int, ...], kept: Kept, facts: Mapping[str, Any]) -> pd.DataFrame:
+def removed(one: Case, setting: Setting, seeds: tuple[int, ...], sizes: tuple[int, ...], cache: Cache, facts: Mapping[str, Any]) -> pd.DataFrame:
     """A row for each seed, arm and size: the change of each figure on the test rows against the same seed without removal, and that baseline."""
     settings = {**facts, **setting.facts(), "sizes": list(sizes)}
-    told = track(seeds, f"{setting.name}, removal", len(seeds))
-    parts = [kept.rows("removal", {**settings, "seed": seed}, lambda seed=seed: of_seed(one, setting, seed, sizes)) for seed in told]
+    told = wf.progress.track(seeds, f"{setting.name}, removal", len(seeds))
+    parts = [cache.rows("removal", {**settings, "seed": seed}, lambda seed=seed: of_seed(one, setting, seed, sizes)) for seed in told]
     return pd.concat(parts, ignore_index=True)
 
 

@@ -1,9 +1,9 @@
 """Every method on every seed's network of one setting: agreement, stability, how influence falls with rank, cost and who is named."""
 
+import functools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,7 @@ import pandas as pd
 import torch
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.cache import Kept
+from wherefrom_studies.cache import Cache
 from wherefrom_studies.titanic.data import Case
 from wherefrom_studies.titanic.falling import falls, grid, shapes
 from wherefrom_studies.titanic.models import MAIN, Setting, accuracy, bytes_of, methods_of, scored, trained
@@ -56,18 +55,18 @@ class Measured:
     costs: pd.DataFrame
 
 
-def measured(one: Case, setting: Setting, seeds: tuple[int, ...], kept: Kept, facts: Mapping[str, Any]) -> Measured:
+def measured(one: Case, setting: Setting, seeds: tuple[int, ...], cache: Cache, facts: Mapping[str, Any]) -> Measured:
     """What is kept is read; otherwise all methods score once and serve every table."""
-    settings, scores = {**facts, **setting.facts(), "seeds": list(seeds)}, cache(lambda: all_scores(one, setting, seeds))
+    settings, scores = {**facts, **setting.facts(), "seeds": list(seeds)}, functools.cache(lambda: all_scores(one, setting, seeds))
     return Measured(
-        kept.rows("agreement", settings, lambda: agreement(scores(), one, seeds)),
-        kept.rows("stability", settings, lambda: stability(scores(), one)),
-        kept.rows("falls", settings, lambda: falls({name: scores().each[name] for name in main(scores())})),
-        kept.rows("shapes", settings, lambda: shapes({name: scores().each[name] for name in main(scores())}, seeds)),
-        kept.rows("named", settings, lambda: named(scores(), one)),
-        kept.rows("overlaps", settings, lambda: overlaps(scores(), one, seeds)),
-        kept.rows("ranks", settings, lambda: ranks(scores())),
-        kept.rows("costs", settings, lambda: scores().rows),
+        cache.rows("agreement", settings, lambda: agreement(scores(), one, seeds)),
+        cache.rows("stability", settings, lambda: stability(scores(), one)),
+        cache.rows("falls", settings, lambda: falls({name: scores().each[name] for name in main(scores())})),
+        cache.rows("shapes", settings, lambda: shapes({name: scores().each[name] for name in main(scores())}, seeds)),
+        cache.rows("named", settings, lambda: named(scores(), one)),
+        cache.rows("overlaps", settings, lambda: overlaps(scores(), one, seeds)),
+        cache.rows("ranks", settings, lambda: ranks(scores())),
+        cache.rows("costs", settings, lambda: scores().rows),
     )
 
 
@@ -83,7 +82,7 @@ def all_scores(one: Case, setting: Setting, seeds: tuple[int, ...]) -> Scored:
     whole: dict[str, list[wf.Scores]] = {name: [] for name in methods}
     for scorer in methods.values():
         scored(trained(one, setting, seeds[0]), scorer, queries)  # what a process pays once is no method's cost
-    for seed in track(seeds, f"{setting.name}, scores", len(seeds)):
+    for seed in wf.progress.track(seeds, f"{setting.name}, scores", len(seeds)):
         run = trained(one, setting, seed)
         for name, scorer in methods.items():
             scores, seconds = scored(run, scorer, queries)
@@ -100,7 +99,7 @@ def agreement(scores: Scored, one: Case, seeds: tuple[int, ...]) -> list[dict[st
     for a, b in PAIRS:
         if a not in scores.each or (b not in scores.each and b != RANDOM):
             continue
-        for place, seed in enumerate(track(seeds, f"{a} beside {b}", len(seeds))):
+        for place, seed in enumerate(wf.progress.track(seeds, f"{a} beside {b}", len(seeds))):
             x = of(scores.each[a][place], asked)
             y = drawn(x, seed) if b == RANDOM else of(scores.each[b][place], asked)
             found = wf.metrics.agreement(x, y, k=K, progress=False)
@@ -118,7 +117,7 @@ def stability(scores: Scored, one: Case) -> list[dict[str, Any]]:
     runs = {name: [of(found, asked) for found in each] for name, each in scores.each.items()}
     runs[RANDOM] = [drawn(found, seed) for seed, found in enumerate(next(iter(runs.values())))]
     rows = []
-    for name, each in track(runs.items(), "stability", len(runs)):
+    for name, each in wf.progress.track(runs.items(), "stability", len(runs)):
         found = wf.metrics.stability(each, k=K, progress=False)
         figures = {figure: getattr(found, figure) for figure in STEADY}
         rows += [

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from wherefrom.errors import UsageError
-from wherefrom_studies.findings import Bar, Found
+import wherefrom as wf
+from wherefrom_studies.findings import Bar, Findings
 from wherefrom_studies.study import Study, Times
 from wherefrom_studies.titanic.data import case
 from wherefrom_studies.titanic.defects import defects
@@ -33,16 +33,16 @@ class Titanic(Study):
         super().__post_init__()
         if self.data is not None:
             if self.target is None:
-                raise UsageError("--data needs --target, the column with two classes.")
+                raise wf.UsageError("--data needs --target, the column with two classes.")
             case(self.data, self.target)  # refused before any work where it cannot be asked
         if self.seeds == 1:
-            raise UsageError("--seeds 1 shows no stability; give 2 or more.")
+            raise wf.UsageError("--seeds 1 shows no stability; give 2 or more.")
 
-    def run(self) -> Found:
+    def run(self) -> Findings:
         tables = self.tables()
         found = numbers(tables) | contrasts(tables)
         told = verdicts(found)
-        return Found(
+        return Findings(
             {"Verdicts": tabled(told, found), **shown(tables, found)},
             figures(tables, found),
             found,
@@ -60,11 +60,11 @@ class Titanic(Study):
         logistic = [Setting((), batch, rate=1e-2) for batch in self.either(BATCHES, (32,))]
         settings = {setting.name: setting for setting in (*networks, *logistic)}
         return Tables(
-            {name: measured(one, setting, seeds, self.kept, facts) for name, setting in settings.items()},
-            {setting.name: removed(one, setting, seeds, self.either(SIZES, (1, 5, 50, 200)), self.kept, facts) for setting in networks},
-            varied(one, self.either(seeds, seeds[:2]), self.either(CHANGES, CHANGES[:1]), self.kept, facts),
-            planted(one, seeds, self.kept, facts),
-            defects(one, seeds, self.kept, facts),
+            {name: measured(one, setting, seeds, self.cache, facts) for name, setting in settings.items()},
+            {setting.name: removed(one, setting, seeds, self.either(SIZES, (1, 5, 50, 200)), self.cache, facts) for setting in networks},
+            varied(one, self.either(seeds, seeds[:2]), self.either(CHANGES, CHANGES[:1]), self.cache, facts),
+            planted(one, seeds, self.cache, facts),
+            defects(one, seeds, self.cache, facts),
         )
 
 

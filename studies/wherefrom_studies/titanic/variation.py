@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 import wherefrom as wf
-from wherefrom.progress import track
-from wherefrom_studies.cache import Kept
+from wherefrom_studies.cache import Cache
 from wherefrom_studies.titanic.data import Case
 from wherefrom_studies.titanic.models import MAIN, METHODS, Setting, scored, trained
 from wherefrom_studies.titanic.scoring import K
@@ -30,13 +29,13 @@ CHANGES = tuple(CONFIGURATIONS)[1:]
 SEED, SPLIT = "another seed", "another split"
 
 
-def varied(one: Case, seeds: tuple[int, ...], changes: tuple[str, ...], kept: Kept, facts: Mapping[str, Any]) -> pd.DataFrame:
+def varied(one: Case, seeds: tuple[int, ...], changes: tuple[str, ...], cache: Cache, facts: Mapping[str, Any]) -> pd.DataFrame:
     """A row for each change, method and seed: tau and Kuncheva's index between scores before and after the change, everything else alike."""
     rows = [
-        kept.rows(
+        cache.rows(
             "varied", {**facts, "seed": seed, "next": after, "changes": changes}, lambda seed=seed, after=after: of_seed(one, seed, after, changes)
         )
-        for seed, after in track(list(zip(seeds, (*seeds[1:], seeds[0]), strict=True)), "other configurations", len(seeds))
+        for seed, after in wf.progress.track(list(zip(seeds, (*seeds[1:], seeds[0]), strict=True)), "other configurations", len(seeds))
     ]
     return pd.concat(rows, ignore_index=True)
 

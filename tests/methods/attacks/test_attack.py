@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import wherefrom as wf
 from wherefrom.methods.attacks.attack import decided
 from wherefrom.methods.attacks.ball import Ball
-from wherefrom.retraining.retrain import measured, parameters_of
+from wherefrom.retraining.retrain import measure_queries, parameters_of
 
 RADIUS = 0.1
 
@@ -38,7 +38,7 @@ def test_effects_are_those_of_training_again_with_the_inputs_it_gives() -> None:
     for row, one in enumerate(found.attacked):
         asked = p.examples(queries).take(np.array([row]))
         run = wf.train.newton(1e-12)(p.replaced(one.ids, one.inputs), 0)
-        assert float(measured(p, parameters_of(run), asked)) == pytest.approx(one.aimed.measurements[-1], rel=1e-6)
+        assert float(measure_queries(p, parameters_of(run), asked)) == pytest.approx(one.aimed.measurements[-1], rel=1e-6)
         torch.testing.assert_close(one.originals, original[one.ids])
         assert ((one.inputs - one.originals).abs() <= RADIUS + 1e-12).all() and (one.inputs >= 0).all() and (one.inputs <= 1).all()
         assert len(set(one.ids.tolist())) == 3 and len(one.steps) == 3 and len(one.random.measurements) == 4
@@ -56,7 +56,7 @@ def test_the_first_example_is_the_one_whose_ball_reaches_furthest() -> None:
         for key in p.ids:
             x = Ball(RADIUS).project(reference.whole(p).inputs[[key]] + RADIUS * slopes[row, key].sign(), reference.whole(p).inputs[[key]])
             run = wf.train.newton()(p.replaced([key], x), 0)
-            true.append(float(measured(p, run.parameters, p.examples(queries))[row]))
+            true.append(float(measure_queries(p, run.parameters, p.examples(queries))[row]))
         assert one.aimed.measurements[1] >= sorted(true)[-5] - 1e-6  # curvature may put a few before it
 
 

@@ -10,7 +10,7 @@ from helpers.problems import named, problem, trained
 from torch import Tensor, nn
 
 import wherefrom as wf
-from wherefrom.retraining.retrain import measured, parameters_of
+from wherefrom.retraining.retrain import measure_queries, parameters_of
 
 STEP = 2e-4
 IDS = [3, 17]
@@ -20,7 +20,7 @@ def retrained(p: wf.Problem, ids: Any, inputs: Tensor, queries: Any) -> Tensor:
     """Each query's measurement after training with other inputs (q,)."""
     changed = p.replaced(ids, inputs)
     run = wf.train.newton(1e-13)(changed, 0)
-    return measured(p, parameters_of(run), p.examples(queries))
+    return measure_queries(p, parameters_of(run), p.examples(queries))
 
 
 @pytest.mark.parametrize("name", ["softmax", "logistic", "ridge", "ridge with weights", "ridge, l2 on the weight alone"])
@@ -55,7 +55,7 @@ def test_finite_changes_of_one_example_are_foretold_and_those_of_its_gradient_be
     case = trained(named(nn.Linear(4, 3).double(), wf.cross_entropy(l2=0.02), (X, y), (X[:3] + 0.1, y[:3])))
     p = case.problem
     changes = 0.3 * torch.randn(len(p), 4, dtype=torch.float64)
-    baseline = measured(p, p.parameters, p.examples(case.queries))
+    baseline = measure_queries(p, p.parameters, p.examples(case.queries))
     true = torch.stack([retrained(p, [key], (X + changes)[key : key + 1], case.queries) - baseline for key in range(len(p))], 1)
     linear = wf.methods.perturbation_influence(p, case.queries, p.ids, progress=False).effect(changes)
     whole = wf.methods.replacement_influence(p, case.queries, p.ids, X + changes)
@@ -74,7 +74,7 @@ def test_discrete_inputs_can_be_replaced() -> None:
     p = p.at(wf.train.newton(1e-12)(p, 0).parameters)
     new = (tokens[:5] + 1) % 9
     found = wf.methods.replacement_influence(p, (tokens[:3], y[:3]), range(5), new)
-    baseline = measured(p, p.parameters, p.examples((tokens[:3], y[:3])))
+    baseline = measure_queries(p, p.parameters, p.examples((tokens[:3], y[:3])))
     true = torch.stack([retrained(p, [key], new[key : key + 1], (tokens[:3], y[:3])) - baseline for key in range(5)], 1)
     assert found.shape == (3, 5) and np.corrcoef(found.flatten(), true.flatten())[0, 1] > 0.98
     with pytest.raises(wf.UsageError, match="give the model embeddings"):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from wherefrom_studies import Kept
+from wherefrom_studies import Cache
 from wherefrom_studies.mislabel.heldout import SMALL, Size, heldout, network, of_seed
 
 
@@ -32,6 +32,6 @@ def test_a_network_that_has_learnt_nothing_finds_nothing(data_folder: Path) -> N
 
 def test_each_seed_is_kept(data_folder: Path, tmp_path: Path) -> None:
     size = replace(SMALL, epochs=2)
-    table = heldout((0, 1), size, Kept(tmp_path))
+    table = heldout((0, 1), size, Cache(tmp_path))
     assert table["seed"].tolist() == [0, 1] and len(list(tmp_path.iterdir())) == 2
-    assert heldout((0, 1), size, Kept(tmp_path)).equals(table)
+    assert heldout((0, 1), size, Cache(tmp_path)).equals(table)

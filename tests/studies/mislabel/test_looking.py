@@ -8,7 +8,7 @@ import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from wherefrom_studies import Kept
+from wherefrom_studies import Cache
 from wherefrom_studies.mislabel import looking
 from wherefrom_studies.mislabel.looking import FRACTIONS, POINTS, curves, looked, of_seed
 from wherefrom_studies.mislabel.rankings import RANKINGS
@@ -56,6 +56,6 @@ def test_networks_that_are_kept_are_not_trained_again(data: Labelled, tmp_path: 
     asked: list[int] = []
     monkeypatch.setattr(looking, "of_seed", lambda one, seed: asked.append(seed) or [{"ranking": "a", "seed": seed}])
     for seeds in ((0, 1), (0, 1, 2)):
-        table = looked(lambda seed: data, "t", seeds, Kept(tmp_path), {})
+        table = looked(lambda seed: data, "t", seeds, Cache(tmp_path), {})
         assert table["seed"].tolist() == list(seeds)
     assert asked == [0, 1, 2]

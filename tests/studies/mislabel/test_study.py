@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import wherefrom as wf
-from wherefrom_studies import Found
+from wherefrom_studies import Findings
 from wherefrom_studies.mislabel import Mislabel
 from wherefrom_studies.mislabel.looking import POINTS
 from wherefrom_studies.mislabel.rankings import RANDOM, RANKINGS
@@ -16,7 +16,7 @@ from wherefrom_studies.mislabel.study import COLUMNS, best, findings, numbers, s
 
 
 @pytest.fixture(scope="module")
-def quick(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Found:
+def quick(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Findings:
     return Mislabel(tmp_path_factory.mktemp("mislabel"), quick=True, seeds=1).run()
 
 
@@ -33,7 +33,7 @@ def made_up(lifts: dict[str, float], seeds: int = 5) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def test_the_quick_form_finds_what_it_should(quick: Found) -> None:
+def test_the_quick_form_finds_what_it_should(quick: Findings) -> None:
     value = quick.value
     assert (value("MNIST/loss/auc") or 0) > 0.9 and (value("MNIST/accuracy") or 0) > 0.5
     for name in ("influence, EK-FAC", "influence, K-FAC", "influence, Arnoldi", "TracIn", "TRAK", "KNN-Shapley", "mean loss", "margin"):
@@ -44,12 +44,12 @@ def test_the_quick_form_finds_what_it_should(quick: Found) -> None:
     assert (value("held-out/self-influence, AUC") or 0) > 0.85
 
 
-def test_the_quick_form_tells_everything(quick: Found) -> None:
+def test_the_quick_form_tells_everything(quick: Findings) -> None:
     each = quick.tables["MNIST, each seed"]
     assert each["ranking"].tolist() == list(RANKINGS) and len(quick.tables["CIFAR-10, means over seeds"]) == len(RANKINGS)
     for row in each.to_dict("records"):
         assert quick.value(f"MNIST/{row['ranking']}/auc") == pytest.approx(row["auc"])
-    assert len(quick.findings) == 2 * 2 + 1 and not any("{" in sentence for sentence in quick.told())
+    assert len(quick.sentences) == 2 * 2 + 1 and not any("{" in sentence for sentence in quick.texts())
     kinds = ("wrong predictions", "methods, image 0")
     assert set(quick.figures) == {"gains", "auc", "cost"} | {f"{data}, {kind}" for data in ("MNIST", "CIFAR-10") for kind in kinds}
     assert [bar.number for bar in quick.bars] == ["held-out/self-influence, AUC"] and quick.replaced

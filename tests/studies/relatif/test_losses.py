@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wherefrom_studies.findings import Found
+from wherefrom_studies.findings import Findings
 from wherefrom_studies.relatif.losses import BCE, DECAYS, HINGE, NLL, SMOOTHED, tied
 
 
@@ -14,7 +14,7 @@ def test_tied_pairs_by_counting() -> None:
 
 
 @pytest.mark.parametrize("decay", DECAYS)
-def test_only_the_hinge_has_zeros(quick: Found, decay: float) -> None:
+def test_only_the_hinge_has_zeros(quick: Findings, decay: float) -> None:
     def of(loss: str, what: str) -> float:
         value = quick.value(f"losses/{loss}/{decay:g}/{what}")
         assert value is not None

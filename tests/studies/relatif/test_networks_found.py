@@ -1,11 +1,11 @@
 """What the networks' part says in its quick form."""
 
-from wherefrom_studies.findings import Found
+from wherefrom_studies.findings import Findings
 from wherefrom_studies.relatif.lists import DIVINE, INFLUENCE, THETA
 from wherefrom_studies.relatif.networks import EFFICIENT, RESNET, SHALLOW, SMALL
 
 
-def test_every_network_is_trained_attributed_and_told(quick: Found) -> None:
+def test_every_network_is_trained_attributed_and_told(quick: Findings) -> None:
     each = quick.tables["networks, each"]
     assert set(each["network"]) == {SHALLOW, EFFICIENT, RESNET} and each.groupby("network")["method"].nunique().eq(5).all()
     for name in (SHALLOW, EFFICIENT, RESNET):
@@ -16,13 +16,13 @@ def test_every_network_is_trained_attributed_and_told(quick: Found) -> None:
     assert 0.5 < (quick.value("networks/most cost") or 0) < 3
 
 
-def test_distinct_examples_are_counted_over_the_queries(quick: Found) -> None:
+def test_distinct_examples_are_counted_over_the_queries(quick: Findings) -> None:
     each = quick.tables["networks, each"]
     for method in (INFLUENCE, THETA, DIVINE):
         counts = each[each["method"] == method]["distinct first"] * SMALL.queries
         assert counts.round(9).isin(range(1, SMALL.queries + 1)).all()
 
 
-def test_times_are_a_table_and_images_a_figure(quick: Found) -> None:
+def test_times_are_a_table_and_images_a_figure(quick: Findings) -> None:
     assert {"fit", "seconds", "cost"} <= set(quick.tables["networks, cost"].columns) and "networks, first three" in quick.figures
     assert len(quick.tables["networks, accuracies"]) == 3

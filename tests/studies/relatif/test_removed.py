@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wherefrom_studies.findings import Found
+from wherefrom_studies.findings import Findings
 from wherefrom_studies.relatif.digits import SMALL
 from wherefrom_studies.relatif.lists import DIVINE, INFLUENCE, METHODS, RANDOM
 from wherefrom_studies.relatif.removed import agreeing, points, retrained
@@ -37,7 +37,7 @@ def test_agreement_of_choices_by_counting() -> None:
     assert sorted(agreeing(table)["a"]) == [0.5, 0.5, 1.0]
 
 
-def test_the_sentences_come_with_their_numbers(quick: Found) -> None:
+def test_the_sentences_come_with_their_numbers(quick: Findings) -> None:
     change, over = (quick.value(f"removed/{INFLUENCE}/{what}") for what in ("change", "over random"))
     random = quick.value(f"removed/{RANDOM}/change")
     assert change is not None and over is not None and random is not None and over == pytest.approx(change - random)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wherefrom_studies import Kept
+from wherefrom_studies import Cache
 from wherefrom_studies.titanic.data import Case
 from wherefrom_studies.titanic.defects import defects
 from wherefrom_studies.titanic.models import Setting
@@ -30,14 +30,14 @@ def small() -> Case:
 
 @pytest.fixture(scope="session")
 def tables(small: Case, tmp_path_factory: pytest.TempPathFactory) -> Tables:
-    kept = Kept(tmp_path_factory.mktemp("tables"))
+    cache = Cache(tmp_path_factory.mktemp("tables"))
     networks = [Setting(batch=32), Setting(batch=4)]
     return Tables(
-        {one.name: measured(small, one, SEEDS, kept, {}) for one in (*networks, Setting(()))},
-        {one.name: removed(small, one, SEEDS, SIZES, kept, {}) for one in networks},
-        varied(small, SEEDS, ("one hidden layer",), kept, {}),
-        planted(small, SEEDS, kept, {}),
-        defects(small, SEEDS, kept, {}),
+        {one.name: measured(small, one, SEEDS, cache, {}) for one in (*networks, Setting(()))},
+        {one.name: removed(small, one, SEEDS, SIZES, cache, {}) for one in networks},
+        varied(small, SEEDS, ("one hidden layer",), cache, {}),
+        planted(small, SEEDS, cache, {}),
+        defects(small, SEEDS, cache, {}),
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from wherefrom_studies import Kept
+from wherefrom_studies import Cache
 from wherefrom_studies.titanic import planted
 from wherefrom_studies.titanic.data import PLANTED, Case, flipped
 from wherefrom_studies.titanic.models import MAIN
@@ -39,7 +39,7 @@ def test_both_combinations_are_those_counted_by_hand(small: Case, monkeypatch: p
 
 
 def test_seeds_stand_one_below_the_other_and_are_kept(small: Case, tmp_path: Path) -> None:
-    table = planted.planted(small, (0, 1), Kept(tmp_path), {})
+    table = planted.planted(small, (0, 1), Cache(tmp_path), {})
     assert table["seed"].value_counts().to_dict() == {0: 28, 1: 28} and len(list(tmp_path.iterdir())) == 2
 
 

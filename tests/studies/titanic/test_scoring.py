@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import wherefrom as wf
-from wherefrom_studies import Kept
+from wherefrom_studies import Cache
 from wherefrom_studies.titanic import scoring
 from wherefrom_studies.titanic.data import Case
 from wherefrom_studies.titanic.models import Setting
@@ -82,8 +82,8 @@ def test_scores_of_some_queries_are_theirs() -> None:
 
 def test_what_is_kept_is_not_scored_again(small: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     setting = Setting((), rate=1e-2)
-    first = scoring.measured(small, setting, SEEDS, Kept(tmp_path), {})
+    first = scoring.measured(small, setting, SEEDS, Cache(tmp_path), {})
     monkeypatch.setattr(scoring, "all_scores", lambda *_: pytest.fail("scored again"))
-    again = scoring.measured(small, setting, SEEDS, Kept(tmp_path), {})
+    again = scoring.measured(small, setting, SEEDS, Cache(tmp_path), {})
     pd.testing.assert_frame_equal(first.agreement, again.agreement)
     pd.testing.assert_frame_equal(first.costs, again.costs)

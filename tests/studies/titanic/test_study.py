@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from wherefrom_studies import Found
+from wherefrom_studies import Findings
 from wherefrom_studies.titanic import Titanic
 from wherefrom_studies.titanic.study import BARS
 
 
 @pytest.fixture(scope="module")
-def quick(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Found:
+def quick(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Findings:
     return Titanic(tmp_path_factory.mktemp("titanic"), quick=True, seeds=2).run()
 
 
-def test_what_is_known_beforehand_comes_out(quick: Found) -> None:
+def test_what_is_known_beforehand_comes_out(quick: Findings) -> None:
     value = quick.value
     assert abs(value("MLP, batches of 32/agreement/influence, last layer and random/kendall") or 1) < 0.02
     assert abs(value("MLP, batches of 32/stability/random/nogueira") or 1) < 0.05
@@ -25,21 +25,21 @@ def test_what_is_known_beforehand_comes_out(quick: Found) -> None:
     assert quick.bars == BARS
 
 
-def test_methods_disagree_beyond_their_own_noise_and_damping_steadies(quick: Found) -> None:
+def test_methods_disagree_beyond_their_own_noise_and_damping_steadies(quick: Findings) -> None:
     pair = quick.numbers["MLP, batches of 32/agreement/influence, last layer and TracIn, last layer/kendall"].estimate
     assert pair.value is not None and pair.ceiling is not None and 0.2 < pair.value < pair.ceiling
     steady = [quick.value(f"MLP, batches of 32/stability/influence, last layer{name}/kendall") or 0 for name in ("", ", undamped")]
     assert steady[0] > steady[1] + 0.1
 
 
-def test_every_claim_row_and_recommendation_has_a_verdict_with_numbers(quick: Found) -> None:
+def test_every_claim_row_and_recommendation_has_a_verdict_with_numbers(quick: Findings) -> None:
     table = quick.tables["Verdicts"]
     assert table["kind"].value_counts().to_dict() == {"claim": 5, "recommendation": 5, "trade-off": 4}
     assert table["evidence"].str.contains(r"\d").all() and not table["evidence"].str.contains("{", regex=False).any()
-    assert len(quick.told()) == 14 + 7 + 4
+    assert len(quick.texts()) == 14 + 7 + 4
 
 
-def test_tables_hold_every_setting(quick: Found) -> None:
+def test_tables_hold_every_setting(quick: Findings) -> None:
     settings = {"MLP, batches of 32", "MLP, batches of 4", "logistic, batches of 32"}
     assert set(quick.tables["Stability over seeds"]["setting"]) == set(quick.tables["Cost of one network's scores"]["setting"]) == settings
     left = quick.tables["Left out, mean changes"]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from wherefrom_studies.fragility.summary import lost, named, silent, summed, tabled
+from wherefrom_studies.fragility.medians import count_silent, median_loss, median_numbers, median_table, number_name
 
 FORM = "all layers"
 
@@ -21,21 +21,23 @@ FOUND = table({1: [0.9, "Newton stopped", 0.7], 4: [0.5, 0.6, "every true change
 
 
 def test_seeds_without_a_minimum_are_in_no_median() -> None:
-    numbers = summed("iris", FOUND)
-    first = numbers[named("iris", "tanh", 1, 5, 0.005, FORM)]
+    numbers = median_numbers("iris", FOUND)
+    first = numbers[number_name("iris", "tanh", 1, 5, 0.005, FORM)]
     assert first.estimate.value == 0.8 and first.seeds == (0, 2) and first.estimate.n == 2
-    assert tabled(numbers | silent("iris", FOUND), (FORM,))["depth"].tolist() == [1, 4]
+    assert median_table(numbers | count_silent("iris", FOUND), (FORM,))["depth"].tolist() == [1, 4]
 
 
 def test_they_are_counted_by_what_became_of_them() -> None:
-    numbers = silent("iris", FOUND)
+    numbers = count_silent("iris", FOUND)
     counts = {
-        (depth, what): numbers[named("iris", "tanh", depth, 5, 0.005, what)].estimate.value for depth in (1, 4) for what in ("no minimum", "constant")
+        (depth, what): numbers[number_name("iris", "tanh", depth, 5, 0.005, what)].estimate.value
+        for depth in (1, 4)
+        for what in ("no minimum", "constant")
     }
     assert counts == {(1, "no minimum"): 1, (1, "constant"): 0, (4, "no minimum"): 0, (4, "constant"): 1}
 
 
 def test_a_loss_is_that_of_the_seeds_both_have() -> None:
-    (number,) = lost("lost", FOUND, FORM, {"depth": 1}, {"depth": 4}).values()
+    (number,) = median_loss("lost", FOUND, FORM, {"depth": 1}, {"depth": 4}).values()
     assert abs(number.estimate.value - 0.4) < 1e-12 and number.seeds == (0,)  # type: ignore[operator]
-    assert lost("lost", FOUND, FORM, {"depth": 1}, {"depth": 8}) == {}
+    assert median_loss("lost", FOUND, FORM, {"depth": 1}, {"depth": 8}) == {}

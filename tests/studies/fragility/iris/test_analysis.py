@@ -1,10 +1,16 @@
 """Of Iris: what is lost is taken seed by seed, every training is counted once, and sentences, bars and charts stand where their numbers are."""
 
+from dataclasses import asdict
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
-from wherefrom_studies.fragility.iris_found import ALL, DECAY, FORMS, bars, figures, findings, full_grid, losses, seeds_of, totals
-from wherefrom_studies.fragility.summary import summed, tabled
+from wherefrom_studies.fragility import Fragility
+from wherefrom_studies.fragility.iris.analysis import analyse, losses, number_names, totals
+from wherefrom_studies.fragility.iris.experiment import ALL, DECAY, FORMS, full_grid, quick_grid, seeds_of
+from wherefrom_studies.fragility.iris.report import BARS, figures
+from wherefrom_studies.fragility.medians import median_numbers, median_table
 
 UNSAID = ("Newton stopped at 1e-3", "The curvature is not positive definite", "every true change is the same")
 
@@ -19,11 +25,11 @@ def table(values: dict[int, list[float | str]], activation: str = "tanh", decay:
     return pd.DataFrame(rows).astype({"spearman": float})
 
 
-def test_sentences_and_bars_stand_where_their_numbers_are() -> None:
+def test_sentences_and_bars_stand_where_their_numbers_are(tmp_path: Path) -> None:
     found = table({1: [0.9, UNSAID[0], 0.7], 4: [0.5, 0.6, 0.4]})
-    numbers = summed("iris", found) | losses(found) | totals(found)
-    assert len(findings(numbers)) == 2 and [bar.at_least for bar in bars(numbers)] == [0.95, 0.80]
-    assert bars({}) == findings({}) == ()
+    numbers = median_numbers("iris", found) | losses(found) | totals(found)
+    assert len(Fragility(tmp_path).sentences(numbers).findings) == 2 and Fragility(tmp_path).sentences({}).findings == ()
+    assert [bar.at_least for bar in BARS if bar.number in numbers] == [0.95, 0.80]
 
 
 def test_every_training_with_weight_decay_is_counted_once() -> None:
@@ -52,7 +58,20 @@ def test_the_networks_of_the_bars_have_all_seeds() -> None:
 
 def test_a_chart_of_widths_needs_several() -> None:
     one, wider = table({1: [0.9, 0.8], 4: [0.5, 0.6]}), table({1: [0.95, 0.97]}, width=50)
-    shown = tabled(summed("iris", pd.concat([one, wider])), FORMS)
-    assert figures(tabled(summed("iris", one), FORMS)).keys() == {"depth", "layers"} and figures(shown).keys() == {"depth", "layers", "width"}
+    shown = median_table(median_numbers("iris", pd.concat([one, wider])), FORMS)
+    assert figures(median_table(median_numbers("iris", one), FORMS)).keys() == {"depth", "layers"} and figures(shown).keys() == {
+        "depth",
+        "layers",
+        "width",
+    }
     (rows,) = figures(shown)["width"].chart.to_dict()["datasets"].values()
     assert [(row["width"], round(row["spearman"], 3)) for row in rows] == [(5, 0.85), (50, 0.96)]
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_numbers_of_a_form_are_those_it_names(quick: bool, tmp_path: Path) -> None:
+    rows = [
+        {**asdict(network), "seed": seed, "form": form, "spearman": seed / 9, "why not": ""}
+        for network in (quick_grid() if quick else full_grid()) for seed in range(2) for form in FORMS
+    ]  # fmt: skip
+    assert analyse(pd.DataFrame(rows)).numbers.keys() == number_names(Fragility(tmp_path, quick))

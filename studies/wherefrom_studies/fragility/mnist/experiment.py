@@ -10,15 +10,17 @@ import torch
 from torch import nn
 
 import wherefrom as wf
-from wherefrom_studies.cache import Kept
 from wherefrom_studies.minimum import settled, written_out
+from wherefrom_studies.study import Study
 
 IMAGES = 500
 RANDOM, TOP = 12, 1  # images left out: drawn, and the most influential of each query
 HARD, PLAIN = 3, 3  # queries: of highest loss among a thousand others, and the first of them
 COUNTED = 100  # steps of retraining where there is no minimum to come to
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "silu": nn.SiLU, "relu": nn.ReLU}
-FORMS = ("all layers", "all layers, with leverage", "last layer")
+FORMS = ALL, LEVERAGE, LAST = "all layers", "all layers, with leverage", "last layer"
+FIGURES = ("spearman", "pearson", "slope", "sign")
+DECAY = 0.005
 LEFT_OUT = ("all", "random")
 
 
@@ -31,7 +33,7 @@ class Convolutions:
     activation: str
     decay: float
 
-    def built(self) -> nn.Module:
+    def build(self) -> nn.Module:
         """The network in float64."""
         activation = ACTIVATIONS[self.activation]
         layers = [nn.Conv2d(1, self.width, 3, stride=2, padding=1), activation()]
@@ -57,25 +59,50 @@ def digits(images: int = IMAGES) -> tuple[torch.Tensor, torch.Tensor]:
     return nn.functional.avg_pool2d(data.X[:count].view(count, 1, 28, 28), 4).double(), data.y[:count]
 
 
-def measured(network: Convolutions, seeds: tuple[int, ...], kept: Kept) -> pd.DataFrame:
-    """For each seed, form of influence, query and choice of images left out: Spearman, Pearson, slope and sign agreement."""
-    parts = [kept.rows("mnist", {**asdict(network), "seed": seed}, lambda seed=seed: one_seed(network, seed)) for seed in seeds]
-    return pd.concat(parts, ignore_index=True).astype(dict.fromkeys(("spearman", "pearson", "slope", "sign"), float))
+def retrain_networks(study: Study) -> pd.DataFrame:
+    """Return, for each network, seed, form of influence, query and choice of images left out: Spearman, Pearson, slope and sign agreement."""
+    networks, parts = grid_of(study), []
+    for network in wf.progress.track(networks, "MNIST networks", len(networks)):
+        for seed in study.count(seeds_of(network), 2):
+            parts.append(study.cache.rows("mnist", {**asdict(network), "seed": seed}, lambda network=network, seed=seed: retrain_seed(network, seed)))
+    return pd.concat(parts, ignore_index=True).astype(dict.fromkeys(FIGURES, float))
 
 
-def one_seed(network: Convolutions, seed: int) -> list[dict[str, Any]]:
+def grid_of(study: Study) -> list[Convolutions]:
+    """Return the networks of a form."""
+    return study.either(full_grid(), quick_grid())
+
+
+def full_grid() -> list[Convolutions]:
+    """Depth by activation, and width and weight decay of one convolution with tanh."""
+    depths = [Convolutions(depth, 4, activation, DECAY) for activation in ("tanh", "silu", "relu") for depth in (1, 2)]
+    widths = [Convolutions(1, width, "tanh", DECAY) for width in (2, 8)]
+    return [*depths, Convolutions(3, 4, "tanh", DECAY), *widths, *(Convolutions(1, 4, "tanh", decay) for decay in (0.05, 0.0005, 0.0))]
+
+
+def seeds_of(network: Convolutions) -> int:
+    """Five seeds of what comes to its minimum in seconds, three of the others."""
+    return 5 if network.smooth and network.depth == 1 else 3
+
+
+def quick_grid() -> list[Convolutions]:
+    """One convolution, with much and with little weight decay."""
+    return [Convolutions(1, 4, "tanh", decay) for decay in (DECAY, 0.0005)]
+
+
+def retrain_seed(network: Convolutions, seed: int) -> list[dict[str, Any]]:
     """Train, score, retrain, compare; a seed whose training does not come to a minimum is a row without figures that says why."""
     facts = {**asdict(network), "seed": seed}
     X, y = digits()
-    problem = wf.Problem.of(network.built(), wf.cross_entropy(l2=network.decay), (X[:IMAGES], y[:IMAGES]))
+    problem = wf.Problem.of(network.build(), wf.cross_entropy(l2=network.decay), (X[:IMAGES], y[:IMAGES]))
     try:
-        problem, matrix, trainer = _trained(problem, network, seed)
-        queries, kinds = _asked(problem, X[IMAGES:], y[IMAGES:])
-        scores = _scores(problem, matrix, network, queries)
+        problem, matrix, trainer = _minimised(problem, network, seed)
+        queries, kinds = _queries(problem, X[IMAGES:], y[IMAGES:])
+        scores = _score(problem, matrix, network, queries)
     except wf.UsageError as error:
         return [{**facts, **_nothing(str(error))}]
     drawn = np.random.default_rng(seed).choice(IMAGES, RANDOM, replace=False)
-    ids = np.union1d(drawn, scores[FORMS[0]].top(TOP, by="magnitude").ids)
+    ids = np.union1d(drawn, scores[ALL].top(TOP, by="magnitude").ids)
     truth = wf.leave_one_out(problem, ids, queries, trainer, progress=False)
     facts |= {"accuracy": _accuracy(problem, X[IMAGES:], y[IMAGES:]), "gradient left": max(getattr(trainer, "left", [0.0]))}
     chosen = {"all": truth, "random": _some(truth, drawn)}
@@ -87,7 +114,7 @@ def one_seed(network: Convolutions, seed: int) -> list[dict[str, Any]]:
     ]
 
 
-def _trained(problem: wf.Problem, network: Convolutions, seed: int) -> tuple[wf.Problem, torch.Tensor, Any]:
+def _minimised(problem: wf.Problem, network: Convolutions, seed: int) -> tuple[wf.Problem, torch.Tensor, Any]:
     """At a minimum, the curvature there, and how it is trained again; where there is none, Adam's steps are counted, with damped Gauss-Newton."""
     if not network.smooth:
         problem = problem.at(wf.train.adam(1000, 1e-2, batch_size=IMAGES)(problem, seed).parameters)
@@ -98,7 +125,7 @@ def _trained(problem: wf.Problem, network: Convolutions, seed: int) -> tuple[wf.
     return settled(problem.initialised(seed), network.last)
 
 
-def _asked(problem: wf.Problem, X: torch.Tensor, y: torch.Tensor) -> tuple[wf.Examples, list[str]]:
+def _queries(problem: wf.Problem, X: torch.Tensor, y: torch.Tensor) -> tuple[wf.Examples, list[str]]:
     """The queries: those of highest loss, and the first others."""
     with torch.no_grad():
         losses = nn.functional.cross_entropy(problem.outputs(X), y, reduction="none")
@@ -108,15 +135,15 @@ def _asked(problem: wf.Problem, X: torch.Tensor, y: torch.Tensor) -> tuple[wf.Ex
     return wf.Examples.of((X[places], y[places]), ids=IMAGES + places.numpy()), ["high loss"] * HARD + ["any"] * PLAIN
 
 
-def _scores(problem: wf.Problem, matrix: torch.Tensor, network: Convolutions, queries: wf.Examples) -> dict[str, wf.Scores]:
+def _score(problem: wf.Problem, matrix: torch.Tensor, network: Convolutions, queries: wf.Examples) -> dict[str, wf.Scores]:
     """Influence by the curvature of all parameters, also with leverage, and by the last layer's own."""
     fitted = wf.IHVP(matrix, wf.Exact(), damping=0.0).fit(problem)
     last = problem.restricted(network.last)
     own = wf.IHVP(wf.Hessian(), wf.Exact(), damping=0.0 if network.decay else None)
     return {
-        FORMS[0]: wf.attribute(wf.InfluenceFunction(fitted), problem, queries, progress=False),
-        FORMS[1]: wf.attribute(wf.InfluenceFunction(fitted, leverage=True), problem, queries, progress=False),
-        FORMS[2]: wf.attribute(wf.InfluenceFunction(own), last, queries, progress=False),
+        ALL: wf.attribute(wf.InfluenceFunction(fitted), problem, queries, progress=False),
+        LEVERAGE: wf.attribute(wf.InfluenceFunction(fitted, leverage=True), problem, queries, progress=False),
+        LAST: wf.attribute(wf.InfluenceFunction(own), last, queries, progress=False),
     }
 
 
@@ -139,4 +166,4 @@ def _figures(found: wf.metrics.LooCorrelation) -> dict[str, Any]:
 
 def _nothing(why: str) -> dict[str, Any]:
     empty = dict.fromkeys(("accuracy", "gradient left", "query", "spearman", "pearson", "slope", "sign"))
-    return {**empty, "form": FORMS[0], "left out": LEFT_OUT[0], "why not": why}
+    return {**empty, "form": ALL, "left out": LEFT_OUT[0], "why not": why}

@@ -3,12 +3,12 @@
 import pandas as pd
 import pytest
 
-from wherefrom_studies.fragility.mnist import FORMS, Convolutions, one_seed
+from wherefrom_studies.fragility.mnist.experiment import FORMS, Convolutions, retrain_seed
 
 
 @pytest.fixture(scope="module")
 def found() -> pd.DataFrame:
-    return pd.DataFrame(one_seed(Convolutions(1, 4, "tanh", 0.005), 0))
+    return pd.DataFrame(retrain_seed(Convolutions(1, 4, "tanh", 0.005), 0))
 
 
 def medians(found: pd.DataFrame, column: str) -> dict[str, float]:
@@ -29,6 +29,6 @@ def test_every_query_form_and_choice_is_there_once(found: pd.DataFrame) -> None:
 @pytest.mark.parametrize(("depth", "width", "size"), [(1, 4, 690), (2, 4, 838), (3, 4, 986), (1, 8, 1370)])
 def test_sizes(depth: int, width: int, size: int) -> None:
     network = Convolutions(depth, width, "silu", 0.0)
-    model = network.built()
+    model = network.build()
     assert sum(p.numel() for p in model.parameters()) == size and not network.smooth
     assert dict(model.named_parameters())[network.last.replace("*", "weight")].shape == (10, 16 * width)

@@ -12,6 +12,6 @@ from .style import inline, save
 from .trade_off import trade_off
 
 __all__ = [
-    "Refit", "agreement", "cumulative", "damping", "examples", "inline", "intervals", "picture_url", "ranks", "refitted_line", "removal", "save", "scatter",
-    "stability", "trade_off",
+    "Refit", "agreement", "cumulative", "damping", "examples", "inline", "intervals", "picture_url", "ranks", "refitted_line", "removal", "save",
+    "scatter", "stability", "trade_off",
 ]  # fmt: skip

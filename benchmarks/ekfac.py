@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import wherefrom as wf
-from wherefrom.solvers.eigen import EigenInverse
+from wherefrom.curvature.eigen_inverse import EigenInverse
 
 OURS, PEER = "wherefrom EKFAC", "kronfluence"
 SCORES, OWN = "fit and scores", "self-influence"

@@ -13,7 +13,7 @@ import wherefrom as wf
 from wherefrom.attribution import _best
 from wherefrom.data.batches import Batch
 from wherefrom.methods.base import FittedMethod, Method, Score
-from wherefrom.solvers.solver import Inverse, Solution
+from wherefrom.solvers import Inverse, Solution
 
 METHOD = wf.InfluenceFunction(wf.IHVP(wf.GaussNewton(), wf.Exact()))
 

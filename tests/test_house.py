@@ -34,6 +34,7 @@ TESTED_ELSEWHERE = {
     "cli/training.py": "cli/test_app.py",
     "cli/write.py": "cli/test_app.py",
     "curvature/eigenbasis.py": "curvature/test_kronecker.py",
+    "curvature/eigen_inverse.py": "solvers/test_eigen.py",
     "gradients/layers/attention.py": "gradients/layers/test_rule.py",
     "gradients/layers/convolution.py": "gradients/layers/test_rule.py",
     "gradients/layers/embedding.py": "gradients/layers/test_rule.py",

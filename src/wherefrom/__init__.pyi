@@ -64,6 +64,7 @@ from .solvers import Arnoldi as Arnoldi
 from .solvers import Eigen as Eigen
 from .solvers import Exact as Exact
 from .solvers import LiSSA as LiSSA
+from .solvers import recommended as recommended
 from .uncertainty import noise as noise
 from .uncertainty import trust as trust
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 import wherefrom as wf
-from wherefrom.cli.explain import fitted_ihvp
 from wherefrom.cli.method_names import METHODS, OF_ONE_MODEL, USUAL, MethodParts, method_of_model, methods_of_runs
 
 
@@ -12,7 +11,7 @@ def parts(classes: bool = True, run: wf.retraining.Run | None = None) -> MethodP
     X = torch.randn(20, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     y = torch.arange(20) % 3 if classes else X[:, :1] * 2 + 0.3
     model = torch.nn.Linear(3, 3 if classes else 1, dtype=torch.float64).eval()
-    return MethodParts(wf.Problem.of(model, (wf.cross_entropy if classes else wf.squared_error)(l2=0.1), (X, y)), 3, fitted_ihvp, run)
+    return MethodParts(wf.Problem.of(model, (wf.cross_entropy if classes else wf.squared_error)(l2=0.1), (X, y)), 3, run)
 
 
 def test_a_single_model_is_offered_all_that_needs_no_checkpoints() -> None:
@@ -52,9 +51,9 @@ def test_every_method_is_made_and_scores(name: str) -> None:
 def test_the_curvature_is_fitted_where_it_is_needed_and_once() -> None:
     made = parts()
     METHODS["gradient-dot"].make(made)
-    assert "curvature" not in vars(made) and made.notes == ()
+    assert "ihvp" not in vars(made) and made.notes == ()
     METHODS["influence"].make(made)
-    assert made.ihvp is made.ihvp and "curvature" in vars(made)
+    assert made.ihvp is made.ihvp and "ihvp" in vars(made)
 
 
 def test_a_draw_is_the_seed_and_a_regression_is_asked_for_its_output() -> None:

@@ -125,7 +125,13 @@ def answer(call: Callable[[], Tensor]) -> Tensor | None:
         values = call()
     except wf.UsageError as error:
         said = str(error)
-        assert type(error) is wf.UsageError and said and "\n" not in said and said.endswith(".") and any(f" {verb} " in said for verb in FIXES), said
+        assert (
+            type(error) in (wf.UsageError, wf.solvers.NotPositiveDefinite)
+            and said
+            and "\n" not in said
+            and said.endswith(".")
+            and any(f" {verb} " in said for verb in FIXES)
+        ), said
         return None
     assert torch.isfinite(values).all()
     return values

@@ -1,13 +1,17 @@
 """Operators: symmetric, with a trace, and somebody else's matrix in their place."""
 
+import inspect
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from helpers.problems import NAMES, problem
 
 import wherefrom as wf
-from wherefrom.curvature import External
+from wherefrom.curvature import External, as_curvature
 from wherefrom.curvature.operator import estimated_trace, written_out
+from wherefrom.store import UnfinishedFit
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -62,3 +66,24 @@ def test_a_foreign_matrix_that_fails_is_told_in_one_line() -> None:
     with pytest.raises(wf.UsageError, match="no such product\\); it must be 5 × 5") as told:
         External(Broken(), problem("ridge").problem).dense()
     assert "\n" not in str(told.value)
+
+
+def test_every_curvature_is_fitted_the_same_way(tmp_path: Path) -> None:
+    p = problem("mlp").problem
+    settings = [getattr(wf.curvature, name) for name in wf.curvature.__all__]
+    kinds = [kind for kind in settings if isinstance(kind, type) and issubclass(kind, wf.curvature.Curvature) and not inspect.isabstract(kind)]
+    assert len(kinds) == 10
+    for kind in kinds:
+        curvature = kind(torch.eye(p.size, dtype=p.dtype)) if kind is wf.curvature.ExternalCurvature else kind()
+        resume = UnfinishedFit(tmp_path / kind.__name__, {}, every=0.0)
+        torch.testing.assert_close(curvature.fit(p, resume).dense(), curvature.fit(p).dense(), rtol=0, atol=0)
+
+
+def test_a_matrix_from_outside_is_a_curvature_that_follows_no_data() -> None:
+    p = problem("softmax").problem
+    given = torch.eye(p.size, dtype=p.dtype)
+    curvature = as_curvature(given)
+    assert as_curvature(curvature) is curvature and isinstance(curvature.fit(p), External)
+    with pytest.raises(wf.UsageError, match="from outside cannot be fitted"):
+        curvature.refit(p.without([0]))
+    torch.testing.assert_close(wf.GaussNewton().refit(p).dense(), wf.GaussNewton().fit(p).dense(), rtol=0, atol=0)

@@ -8,8 +8,8 @@ from torch import nn
 
 import wherefrom as wf
 from wherefrom.curvature import BlockEigen
+from wherefrom.curvature.eigen_inverse import EigenInverse
 from wherefrom.gradients import Gradients, Rows
-from wherefrom.solvers.eigen import EigenInverse
 
 
 def wide(n: int = 60) -> wf.Problem:

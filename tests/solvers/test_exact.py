@@ -21,7 +21,7 @@ def test_satisfies_its_equation(name: str) -> None:
 
 def test_an_indefinite_curvature_is_refused() -> None:
     p = problem("mlp").problem
-    with pytest.raises(wf.UsageError, match="not positive definite.*GaussNewton"):
+    with pytest.raises(wf.solvers.NotPositiveDefinite, match="not positive definite.*GaussNewton"):
         wf.Exact().fit(wf.Hessian().fit(p), 0.0)
 
 

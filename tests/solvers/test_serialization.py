@@ -1,6 +1,7 @@
 """Fitted IHVPs on disk: the same answers back, refusals that say what differs, and fits that go on after a kill."""
 
-from dataclasses import replace
+import inspect
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import torch
 from helpers.problems import problem
 
 import wherefrom as wf
-from wherefrom.solvers.serialization import made, plain
-from wherefrom.store import Keep
+from wherefrom.solvers.serialization import from_plain, to_plain
+from wherefrom.store import UnfinishedFit
 
 PAIRS = [
     wf.IHVP(),
@@ -36,7 +37,7 @@ def test_what_is_loaded_gives_the_same_scores(settings: wf.IHVP, tmp_path: Path)
     p = problem("mlp").problem
     fitted = settings.fit(p)
     found = wf.IHVP.load(fitted.save(tmp_path / "ihvp.safetensors"), p)
-    assert found.settings == settings and made(plain(settings.solver)) == settings.solver
+    assert found.settings == settings and from_plain(to_plain(settings.solver)) == settings.solver
     torch.testing.assert_close(found.damping, fitted.damping, rtol=0, atol=0)
     torch.testing.assert_close(scores(found), scores(fitted), rtol=1e-12, atol=1e-14)
 
@@ -74,6 +75,28 @@ def test_matrices_from_outside_are_not_saved(tmp_path: Path) -> None:
         wf.IHVP(torch.eye(15, dtype=p.dtype), wf.CG(), damping=0.1).fit(p).save(tmp_path / "ihvp")
 
 
+def test_every_public_curvature_and_solver_is_saved_and_classes_from_outside_are_not() -> None:
+    rooms = [getattr(room, name) for room in (wf.curvature, wf.solvers) for name in room.__all__]
+    settings = [kind for kind in rooms if isinstance(kind, type) and issubclass(kind, (wf.curvature.Curvature, wf.solvers.Solver))]
+    made = [kind() for kind in settings if not inspect.isabstract(kind) and kind is not wf.curvature.ExternalCurvature]
+    assert len(made) == 15 and all(from_plain(to_plain(one)) == one for one in made)
+
+    @dataclass(frozen=True)
+    class Exact(wf.Exact):
+        """The name of one of ours."""
+
+    @dataclass(frozen=True)
+    class Unknown(wf.Exact):
+        """Another name."""
+
+    for kind in (Exact, Unknown):
+        with pytest.raises(wf.UsageError, match=f"A {kind.__name__} cannot be saved"):
+            to_plain(wf.IHVP(solver=kind()).solver)
+    for name in ("Unknown", "External", "FittedIHVP", "recommended"):
+        with pytest.raises(wf.UsageError, match=f"has no '{name}' among"):
+            from_plain({"kind": name})
+
+
 class Killed(Exception):
     """What stops a fit in the middle."""
 
@@ -82,33 +105,33 @@ class Killed(Exception):
 @pytest.mark.parametrize("batches", [1, 5, 9])
 def test_a_killed_fit_goes_on_where_it_was(curvature: Any, batches: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     p, path = replace(problem("mlp").problem, batch_size=4), tmp_path / "ihvp"  # six batches, twice with EK-FAC
-    monkeypatch.setattr("wherefrom.solvers.ihvp.Keep", lambda *given: Keep(*given, every=0.0))
+    monkeypatch.setattr("wherefrom.solvers.ihvp.UnfinishedFit", lambda *given: UnfinishedFit(*given, every=0.0))
     monkeypatch.setattr("wherefrom.store.resume.SHARE", 1e9)
     settings = wf.IHVP(curvature, wf.Eigen())
     whole = scores(settings.fit(p))
-    noted, note = [], Keep.note
+    noted, note = [], UnfinishedFit.note
 
-    def killed(keep: Keep, stage: str, done: int, tensors: Any) -> None:
+    def killed(keep: UnfinishedFit, stage: str, done: int, tensors: Any) -> None:
         note(keep, stage, done, tensors)
         noted.append((stage, done))
         if len(noted) == batches:
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Keep, "note", killed)
+        patch.setattr(UnfinishedFit, "note", killed)
         try:
             settings.fit(p, out=path)
         except Killed:
             assert Path(f"{path}.unfinished").exists() and not path.exists()
     seen: list[object] = []
-    monkeypatch.setattr(Keep, "note", lambda keep, stage, done, tensors: seen.append((stage, done)))
+    monkeypatch.setattr(UnfinishedFit, "note", lambda keep, stage, done, tensors: seen.append((stage, done)))
     torch.testing.assert_close(scores(settings.fit(p, out=path)), whole, rtol=1e-12, atol=1e-14)
     assert not set(seen) & set(noted) and path.exists() and not Path(f"{path}.unfinished").exists()
 
 
 def test_a_fit_that_was_something_else_starts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     p, path = problem("mlp").problem, tmp_path / "ihvp"
-    monkeypatch.setattr("wherefrom.solvers.ihvp.Keep", lambda *given: Keep(*given, every=0.0))
+    monkeypatch.setattr("wherefrom.solvers.ihvp.UnfinishedFit", lambda *given: UnfinishedFit(*given, every=0.0))
     Path(f"{path}.unfinished").write_bytes(b"nothing of use")
     settings = wf.IHVP(wf.EKFAC(), wf.Eigen())
     torch.testing.assert_close(scores(settings.fit(p, out=path)), scores(settings.fit(p)), rtol=1e-12, atol=1e-14)

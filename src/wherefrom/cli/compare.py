@@ -15,7 +15,6 @@ from wherefrom.attribution import attribute
 from wherefrom.cli.comparison import ComparisonResult, ComparisonSettings
 from wherefrom.cli.comparison_report import tabulate_comparison, write_comparison
 from wherefrom.cli.comparison_setup import ComparisonSetup, set_up_comparison
-from wherefrom.cli.explain import fitted_ihvp
 from wherefrom.cli.method_names import RANDOM, MethodEntry, MethodParts, methods_of_runs
 from wherefrom.cli.training import Learner
 from wherefrom.cli.write import check_folder
@@ -68,7 +67,7 @@ def _makers(entries: Mapping[str, MethodEntry]) -> dict[str, MethodOf]:
     """Return for each method what makes it for a run and a draw."""
 
     def maker(entry: MethodEntry) -> MethodOf:
-        return lambda run, draw: entry.make(MethodParts(run.problem, draw, fitted_ihvp, run.run))
+        return lambda run, draw: entry.make(MethodParts(run.problem, draw, run.run))
 
     return {name: maker(entry) for name, entry in entries.items()}
 

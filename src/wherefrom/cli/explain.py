@@ -17,20 +17,20 @@ from wherefrom.cli.guard import TrainerError
 from wherefrom.cli.method_names import METHODS, MethodParts
 from wherefrom.cli.show import show
 from wherefrom.cli.write import check_folder, write_run
-from wherefrom.curvature import KFAC, GaussNewton, Hessian
+from wherefrom.curvature import Hessian
 from wherefrom.errors import UsageError
 from wherefrom.methods import Method
 from wherefrom.metrics import loo_correlation
 from wherefrom.problem import Problem
 from wherefrom.retraining import leave_one_out
 from wherefrom.scores import TopScores
-from wherefrom.solvers import CG, IHVP, Absolute, Exact, FittedIHVP, SolverWarning
+from wherefrom.solvers import IHVP, Absolute, FittedIHVP, SolverWarning
+from wherefrom.solvers.recommended import DENSE
 from wherefrom.uncertainty import LastLayerBootstrap, Trust, trust
 
 RANDOM_ROWS = 30  # left out beside the shown ones, so that the proof is not of extremes alone
 MANY, SOME = 100, 16  # runs of the fast error bars, where one is cheap and where not
 SMALL = 500  # parameters of a network whose Hessian is written out for every run, up to which that is cheap
-DENSE = 8000  # parameters up to which the curvature is written out
 
 
 def explain_case(case: ExplainedCase, settings: ExplanationSettings, out: Path) -> None:
@@ -51,7 +51,7 @@ def compute_explanation(case: ExplainedCase, settings: ExplanationSettings) -> E
     """All that is computed."""
     seconds: dict[str, float] = {}
     start = time.perf_counter()
-    parts = MethodParts(case.problem, settings.seed, fitted_ihvp)
+    parts = MethodParts(case.problem, settings.seed)
     method = METHODS[settings.method].make(parts)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SolverWarning)  # the scores' notes say it
@@ -99,23 +99,6 @@ def _trust(case: ExplainedCase, settings: ExplanationSettings, method: Method) -
     noise = None if full else LastLayerBootstrap(MANY if cheap else SOME, settings.seed)
     k, budget = min(settings.top, len(case.problem) - 1), "full" if full else "fast"
     return trust(method, case.problem, case.queries, train=case.train, noise=noise, k=k, budget=budget), told
-
-
-def fitted_ihvp(problem: Problem) -> tuple[FittedIHVP, tuple[str, ...]]:
-    """The Hessian itself where it is positive definite and can be written out, else Gauss-Newton; and what was done."""
-    if problem.size > DENSE:
-        rough = KFAC(samples=1 if problem.objective.sample else None)
-        ihvp = IHVP(GaussNewton(), CG(preconditioner=rough)).fit(problem)
-        how = f"Gauss-Newton curvature with damping {ihvp.damping:.3g}, solved by conjugate gradients preconditioned with K-FAC"
-        return ihvp, (f"{problem.size:,} parameters: {how}.",)
-    try:
-        return IHVP(Hessian(), Exact(), damping=0.0).fit(problem), ()
-    except UsageError as error:
-        if "positive definite" not in str(error):
-            raise
-    ihvp = IHVP(GaussNewton(), Exact()).fit(problem)
-    damped = f", with damping {ihvp.damping:.3g}" if ihvp.damping else ""
-    return ihvp, (f"The Hessian is not positive definite at these weights; scores use the Gauss-Newton curvature{damped}.",)
 
 
 def _left_out(problem: Problem, top: TopScores, seed: int) -> np.ndarray:

@@ -18,30 +18,21 @@ DIMENSION = 512  # of TRAK's projection
 
 @dataclass(frozen=True, eq=False)
 class MethodParts:
-    """What a method is made of: a model at its weights, the number of the random draw, and the run that trained it, where there is one.
-
-    ``fit`` gives a fitted inverse curvature of the problem and notes on how it came about; it is called where a method needs one.
-    """
+    """What a method is made of: a model at its weights, the number of the random draw, and the run that trained it, where there is one."""
 
     problem: "wf.Problem"
     draw: int
-    fit: Callable[["wf.Problem"], tuple["wf.solvers.FittedIHVP", tuple[str, ...]]]
     run: "wf.retraining.Run | None" = None
 
     @cached_property
-    def curvature(self) -> tuple["wf.solvers.FittedIHVP", tuple[str, ...]]:
-        """The inverse and its notes, fitted once."""
-        return self.fit(self.problem)
-
-    @property
     def ihvp(self) -> "wf.solvers.FittedIHVP":
-        """The inverse."""
-        return self.curvature[0]
+        """The recommended inverse curvature, fitted once."""
+        return wf.recommended(self.problem)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """How the inverse came about; nothing where none was fitted."""
-        return self.curvature[1] if "curvature" in vars(self) else ()
+        return self.ihvp.notes if "ihvp" in vars(self) else ()
 
 
 @dataclass(frozen=True)

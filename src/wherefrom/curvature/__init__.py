@@ -6,9 +6,9 @@ from wherefrom.curvature.gauss_newton import EmpiricalFisher, Fisher, GaussNewto
 from wherefrom.curvature.hessian import Hessian
 from wherefrom.curvature.kronecker import EKFAC, KFAC
 from wherefrom.curvature.layerwise import BlockEigen
-from wherefrom.curvature.operator import Curvature, External, Operator
+from wherefrom.curvature.operator import Curvature, External, ExternalCurvature, Matrix, Operator, as_curvature
 
 __all__ = [
-    "EKFAC", "KFAC", "BlockDiagonal", "BlockEigen", "Blocks", "Curvature", "Diagonal", "EmpiricalFisher", "External", "Fisher", "GaussNewton",
-    "Hessian", "Identity", "Operator",
+    "EKFAC", "KFAC", "BlockDiagonal", "BlockEigen", "Blocks", "Curvature", "Diagonal", "EmpiricalFisher", "External", "ExternalCurvature", "Fisher",
+    "GaussNewton", "Hessian", "Identity", "Matrix", "Operator", "as_curvature",
 ]  # fmt: skip

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from wherefrom.curvature.gauss_newton import GaussNewton
-from wherefrom.curvature.operator import Curvature, Operator
+from wherefrom.curvature.inverse import Inverse, Solution
+from wherefrom.curvature.operator import Curvature, Operator, Prepare
 from wherefrom.errors import UsageError, nearest
 from wherefrom.problem import Problem
-from wherefrom.store import beneath, under
+from wherefrom.store import UnfinishedFit, beneath, under
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class BlockDiagonal(Curvature):
     of: Curvature = GaussNewton()
     blocks: tuple[str | tuple[str, ...], ...] | None = None
 
-    def fit(self, problem: Problem) -> "Blocks":
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> "Blocks":
         """The operator at the problem's parameters."""
         return Blocks(problem, tuple(self.of.fit(part) for part in self._parts(problem)))
 
@@ -81,12 +82,39 @@ class Blocks(Operator):
     def mean_eigenvalue(self) -> float:
         return sum(part.mean_eigenvalue() * part.size for part in self.parts) / self.size
 
+    def inverse(self, damping: float | Tensor, prepare: Prepare, tensors: Mapping[str, Tensor]) -> Inverse:
+        own = [damping[places] if isinstance(damping, Tensor) else damping for places in self.places]
+        parts = enumerate(zip(self.parts, own, strict=True))
+        return Blockwise(self, tuple(part.inverse(its, prepare, under(str(number), tensors)) for number, (part, its) in parts))
+
     def default_damping(self) -> float | Tensor:
         """0 where no eigenvalue can be 0 or below, otherwise each group's own, as a column (d, 1)."""
         if self.positive_definite:
             return 0.0
         ones = [self.problem.l2.new_ones(part.size, 1) for part in self.parts]
         return self.joined([part.default_damping() * one for part, one in zip(self.parts, ones, strict=True)])
+
+
+@dataclass(frozen=True, eq=False)
+class Blockwise(Inverse):
+    """The inverse of a block-diagonal curvature: each group's own."""
+
+    operator: Blocks
+    parts: tuple[Inverse, ...]
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {name: value for number, part in enumerate(self.parts) for name, value in beneath(str(number), part.tensors()).items()}
+
+    def solve(self, vectors: Tensor) -> Solution:
+        pieces = [vectors[places] for places in self.operator.places]
+        found = [part.solve(piece) for part, piece in zip(self.parts, pieces, strict=True)]
+        told = min(len(solution.residual) for solution in found)  # some solvers look at a few columns alone
+        left = torch.stack([solution.residual[:told] * piece[:, :told].norm(dim=0) for solution, piece in zip(found, pieces, strict=True)])
+        sizes = vectors[:, :told].norm(dim=0)
+        residual = left.norm(dim=0) / sizes.where(sizes > 0, sizes.new_ones(()))
+        x = self.operator.joined([solution.x for solution in found])
+        details = {f"{name}, group {number}": value for number, solution in enumerate(found) for name, value in solution.details.items()}
+        return Solution(x, max(solution.iterations for solution in found), residual, all(solution.converged for solution in found), details)
 
 
 def _grouped(names: tuple[str, ...], blocks: tuple[str | tuple[str, ...], ...]) -> list[int]:

@@ -14,7 +14,7 @@ from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Layout
 from wherefrom.problem import Problem
 from wherefrom.progress import track
-from wherefrom.store import Keep
+from wherefrom.store import UnfinishedFit
 
 STEP = 256  # columns of an operator taken at a time
 
@@ -30,13 +30,13 @@ class Diagonal(EigenCurvature):
 
     of: Curvature = GaussNewton()
 
-    def fit(self, problem: Problem, keep: Keep | None = None) -> BlockEigen:
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> BlockEigen:
         """The operator at the problem's parameters."""
         gradients = Gradients(problem)
         with torch.no_grad():
             if isinstance(self.of, PulledBack):
                 passes = Passes(problem, gradients, self.of.of, again=False)
-                return fit_eigenvalues(passes, _flat(gradients.layout, problem.l2.new_zeros(())), keep).penalised()
+                return fit_eigenvalues(passes, _flat(gradients.layout, problem.l2.new_zeros(())), resume).penalised()
             operator = self.of.fit(problem)
             entries = gradients.layout.rows(_diagonal(operator)[None])
             blocks = tuple(EigenBlock(None, None, block.dense()) for block in entries.blocks)
@@ -69,7 +69,7 @@ class Signed(BlockEigen):
 class Identity(Curvature):
     """The identity matrix: no curvature at all, not even the penalty's. Influence is then the gradient dot product, times wᵢ/N."""
 
-    def fit(self, problem: Problem) -> BlockEigen:
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> BlockEigen:
         """The operator, which no data are read for."""
         layout = Gradients(problem).layout
         return Unit(problem, layout, _flat(layout, problem.l2.new_ones(())))

@@ -1,12 +1,13 @@
 """One layer's curvature by its eigenvalues in a basis that is a Kronecker product, so that rotating never takes more than the layer's own sides."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeGuard
 
 import torch
 from torch import Tensor
 
+from wherefrom.gradients import Dense, Layout, Rows
 from wherefrom.gradients.blocks import Block, Factored, Indexed
 
 HELD = 64 * 2**20  # bytes of written-out gradients at a time
@@ -92,3 +93,10 @@ class EigenBlock:
         found, inverse = places.flatten().unique(return_inverse=True)
         entries = block.values.new_zeros(len(found), i).index_add_(0, inverse, block.values.reshape(k * t, i))
         return found // block.rows, found % block.rows, entries if self.columns is None else entries @ self.columns[0]
+
+
+def weighed(rows: Rows, layout: Layout, blocks: Sequence[EigenBlock], weights: Sequence[Tensor]) -> Rows:
+    """Rows of a layout whose parts along each eigenvector of each layer are multiplied by a weight (g, o, i)."""
+    rows.check(layout)
+    found = (Dense(eigen.scaled(block, weight)) for eigen, block, weight in zip(blocks, rows.blocks, weights, strict=True))
+    return Rows(tuple(found), layout)

@@ -17,6 +17,7 @@ from wherefrom.curvature.products import Risk, Route, directions, pull_back
 from wherefrom.data.batches import Batch
 from wherefrom.gradients import Gradients
 from wherefrom.problem import Problem
+from wherefrom.store import UnfinishedFit
 
 FEWER = 4  # columns for each output from which rows are quicker than products
 SLACK = 1e-6  # of the products' length, for rounding
@@ -31,7 +32,7 @@ class PulledBack(Curvature):
     def of(self) -> OutputCurvature:
         """What stands between the two Jacobians."""
 
-    def fit(self, problem: Problem) -> Operator:
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> Operator:
         """The operator at the problem's parameters."""
         head = head_operator(problem, self.of)
         if head is not None:

@@ -11,6 +11,7 @@ from wherefrom.curvature.outputs import LossCurvature
 from wherefrom.curvature.products import Risk, Route, directions, pull_back
 from wherefrom.data.batches import Batch
 from wherefrom.problem import Problem
+from wherefrom.store import UnfinishedFit
 
 AWAY = 1e-3  # from the problem's own parameters, at which units may stand where ReLU turns over: on inputs and biases of 0
 STEP = 1e-8  # of differences, in float64: so short that hardly a ReLU turns over
@@ -26,7 +27,7 @@ class Hessian(Curvature):
     one forward and two backward passes for up to 32 vectors at a time; a linear last layer has a closed form.
     """
 
-    def fit(self, problem: Problem) -> Operator:
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> Operator:
         """The operator at the problem's parameters. Raises :class:`UsageError` where torch's second derivatives are missing or wrong."""
         head = head_operator(problem, LossCurvature())
         return head or Risk.of(problem, [Route(hessian_product, unlike_differences, "GaussNewton()")], semidefinite=False)

@@ -11,7 +11,7 @@ from wherefrom.curvature.outputs import DrawnTargets, LossCurvature, OutputCurva
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients
 from wherefrom.problem import Problem
-from wherefrom.store import Keep, beneath, under
+from wherefrom.store import UnfinishedFit, beneath, under
 
 SUMMING = "fitting Kronecker factors"
 
@@ -31,9 +31,9 @@ class KFAC(EigenCurvature):
     samples: int | None = 1
     blocks: int = 1
 
-    def fit(self, problem: Problem, keep: Keep | None = None) -> BlockEigen:
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> BlockEigen:
         """One forward and ``samples`` backward passes over the training data, then the eigenvectors of each side of each layer."""
-        return _fitted(problem, _drawn(self.samples, self.seed), self.blocks, keep, corrected=False)
+        return _fitted(problem, _drawn(self.samples, self.seed), self.blocks, resume, corrected=False)
 
 
 @dataclass(frozen=True)
@@ -48,36 +48,37 @@ class EKFAC(EigenCurvature):
     samples: int | None = 1
     blocks: int = 1
 
-    def fit(self, problem: Problem, keep: Keep | None = None) -> BlockEigen:
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> BlockEigen:
         """K-FAC's passes twice: for the bases, and for the eigenvalues in them."""
-        return _fitted(problem, _drawn(self.samples, self.seed), self.blocks, keep, corrected=True)
+        return _fitted(problem, _drawn(self.samples, self.seed), self.blocks, resume, corrected=True)
 
 
 def _drawn(samples: int | None, seed: int) -> OutputCurvature:
     return LossCurvature() if samples is None else DrawnTargets(samples, seed)
 
 
-def _fitted(problem: Problem, of: OutputCurvature, parts: int, keep: Keep | None, *, corrected: bool) -> BlockEigen:
+def _fitted(problem: Problem, of: OutputCurvature, parts: int, resume: UnfinishedFit | None, *, corrected: bool) -> BlockEigen:
     if parts < 1:
         raise UsageError(f"blocks={parts} is no number of blocks; give 1 or more.")
     gradients = Gradients(problem)
     passes = Passes(problem, gradients, of, again=corrected)
     with torch.no_grad():
-        found = keep.found() if keep else None
-        if found and found[0] == MEASURING:
-            blocks = restored(found[2], len(gradients.layout.blocks), problem.device)
+        earlier = resume.read() if resume else None
+        if earlier and earlier[0] == MEASURING:
+            blocks = restored(earlier[2], len(gradients.layout.blocks), problem.device)
         else:
-            blocks = eigen_blocks(_summed(passes, keep), parts)
-        fitted = fit_eigenvalues(passes, blocks, keep) if corrected else BlockEigen(problem, gradients.layout, blocks)
+            blocks = eigen_blocks(_summed(passes, resume), parts)
+        fitted = fit_eigenvalues(passes, blocks, resume) if corrected else BlockEigen(problem, gradients.layout, blocks)
     return fitted.penalised()
 
 
-def _summed(passes: Passes, keep: Keep | None) -> list[SecondMoments]:
+def _summed(passes: Passes, resume: UnfinishedFit | None) -> list[SecondMoments]:
     """The moments of each layer over all examples."""
     sums, done = [MomentSum() for _ in passes.gradients.layout.blocks], 0
-    found = keep.found() if keep else None
-    if found and found[0] == SUMMING:
-        sums, done = [MomentSum(SecondMoments.of(under(str(k), found[2]), passes.problem.device)) for k in range(len(sums))], found[1]
+    earlier = resume.read() if resume else None
+    if earlier and earlier[0] == SUMMING:
+        _, done, tensors = earlier
+        sums = [MomentSum(SecondMoments.of(under(str(k), tensors), passes.problem.device)) for k in range(len(sums))]
 
     def state() -> dict[str, Tensor]:
         return {name: value for k, total in enumerate(sums) for name, value in beneath(str(k), total.moments().tensors()).items()}
@@ -87,6 +88,6 @@ def _summed(passes: Passes, keep: Keep | None) -> list[SecondMoments]:
             rows, grams = half.rows(factors=True), Grams()
             for total, block in zip(sums, rows.blocks, strict=True):
                 total.add(block, weights, grams)
-        if keep:
-            keep.note(SUMMING, number + 1, state)
+        if resume:
+            resume.note(SUMMING, number + 1, state)
     return [total.moments() for total in sums]

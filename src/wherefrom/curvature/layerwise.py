@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from wherefrom.curvature.eigenbasis import EigenBlock
+from wherefrom.curvature.eigen_inverse import EigenInverse
+from wherefrom.curvature.eigenbasis import EigenBlock, weighed
 from wherefrom.curvature.operator import Curvature, Operator, written_out
 from wherefrom.curvature.outputs import OutputCurvature
 from wherefrom.data.batches import Batch
@@ -16,7 +17,7 @@ from wherefrom.gradients import Dense, Gradients, Layout, Rows
 from wherefrom.gradients.capture import Recorded
 from wherefrom.problem import Problem
 from wherefrom.progress import track
-from wherefrom.store import Keep, beneath, under
+from wherefrom.store import UnfinishedFit, beneath, under
 
 LAYER_DAMPING = 0.1  # of a layer's mean eigenvalue
 MEASURING = "fitting eigenvalues"
@@ -31,13 +32,11 @@ class BlockEigen(Operator):
         self.problem, self.layout, self.blocks = problem, layout, blocks
 
     def apply(self, vectors: Tensor) -> Tensor:
-        return self.weighed(self.layout.rows(vectors.T), [block.values for block in self.blocks]).flat().T
+        return weighed(self.layout.rows(vectors.T), self.layout, self.blocks, [block.values for block in self.blocks]).flat().T
 
-    def weighed(self, rows: Rows, weights: list[Tensor]) -> Rows:
-        """Rows whose parts along each eigenvector are multiplied by a weight (g, o, i)."""
-        rows.check(self.layout)
-        found = (Dense(eigen.scaled(block, weight)) for eigen, block, weight in zip(self.blocks, rows.blocks, weights, strict=True))
-        return Rows(tuple(found), self.layout)
+    def own_inverse(self, damping: float | Tensor, tolerance: float) -> EigenInverse:
+        undamped = not bool((torch.as_tensor(damping) > 0).all())
+        return EigenInverse.of(self.layout, self.blocks, self.damped(damping), tolerance, undamped=undamped)
 
     def penalised(self) -> "BlockEigen":
         """The same plus diag(l2), of which each layer keeps the diagonal in its basis."""
@@ -79,10 +78,10 @@ def _sides(eigen: EigenBlock) -> tuple[int, int]:
 
 
 class EigenCurvature(Curvature):
-    """Settings of a curvature that is known by its eigenvalues; a long fit can be taken up where it was killed."""
+    """Settings of a curvature that is known by its eigenvalues; a fit takes passes over the data and can be taken up where it was killed."""
 
     @abstractmethod
-    def fit(self, problem: Problem, keep: Keep | None = None) -> BlockEigen: ...
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> BlockEigen: ...
 
     def restore(self, problem: Problem, tensors: Mapping[str, Tensor]) -> BlockEigen:
         layout = Gradients(problem).layout
@@ -126,13 +125,13 @@ class Passes:
             self.kept[number] = taken
 
 
-def fit_eigenvalues(passes: Passes, blocks: tuple[EigenBlock, ...], keep: Keep | None = None) -> BlockEigen:
+def fit_eigenvalues(passes: Passes, blocks: tuple[EigenBlock, ...], resume: UnfinishedFit | None = None) -> BlockEigen:
     """The curvature whose eigenvalues are best in these bases: the mean of squared gradients there."""
     problem, layout = passes.problem, passes.gradients.layout
     values, done = [torch.zeros_like(block.values) for block in blocks], 0
-    found = keep.found() if keep else None
-    if found and found[0] == MEASURING:
-        blocks, done = restored(found[2], len(blocks), problem.device), found[1]
+    earlier = resume.read() if resume else None
+    if earlier and earlier[0] == MEASURING:
+        blocks, done = restored(earlier[2], len(blocks), problem.device), earlier[1]
         values = [block.values for block in blocks]
 
     def now() -> BlockEigen:
@@ -142,6 +141,6 @@ def fit_eigenvalues(passes: Passes, blocks: tuple[EigenBlock, ...], keep: Keep |
         for half in halves:
             for eigen, total, block in zip(blocks, values, half.rows().blocks, strict=True):
                 total += eigen.second_moments(block, weights)
-        if keep:
-            keep.note(MEASURING, number + 1, lambda: now().tensors())
+        if resume:
+            resume.note(MEASURING, number + 1, lambda: now().tensors())
     return now()

@@ -1,7 +1,7 @@
 """What a curvature is: settings that, fitted to a problem, give a symmetric linear map on flat parameter vectors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -9,10 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wherefrom.curvature.inverse import Inverse
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
+from wherefrom.store import UnfinishedFit
 
 PROBES = 32  # random vectors of a trace estimate
+
+Prepare = Callable[["Operator", float | Tensor, Mapping[str, Tensor]], Inverse]  # (operator, damping, saved tensors)
 
 
 class Operator(ABC):
@@ -53,6 +57,14 @@ class Operator(ABC):
             raise UsageError(f"The curvature's mean eigenvalue is {mean:.2g}, so no damping follows from it; give damping= yourself.")
         return 0.1 * mean
 
+    def inverse(self, damping: float | Tensor, prepare: Prepare, tensors: Mapping[str, Tensor]) -> Inverse:
+        """(C + damping I)⁻¹ by ``prepare``, a solver's, from the tensors that it saved, if any; where groups are apart, of each on its own."""
+        return prepare(self, damping, tensors)
+
+    def own_inverse(self, damping: float | Tensor, tolerance: float) -> Inverse | None:
+        """(C + damping I)⁻¹ from what the operator is made of, in scores as close as ``tolerance``; None where it takes a solver's work."""
+        return None
+
     def __matmul__(self, vectors: Tensor) -> Tensor:
         return self.apply(vectors) if vectors.dim() == 2 else self.apply(vectors[:, None])[:, 0]
 
@@ -71,10 +83,15 @@ class Curvature(ABC):
     """Settings of a curvature; :meth:`fit` makes its operator at a problem's parameters."""
 
     @abstractmethod
-    def fit(self, problem: Problem) -> Operator: ...
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> Operator:
+        """Make the operator; one that takes passes over the data writes to ``resume`` how far it has come, and goes on from what stands there."""
 
     def restore(self, problem: Problem, tensors: Mapping[str, Tensor]) -> Operator:
-        """The operator from its saved tensors."""
+        """Make the operator from its saved tensors."""
+        return self.fit(problem)
+
+    def refit(self, problem: Problem) -> Operator:
+        """Make the operator of another problem with these parameters. Raises :class:`UsageError` where it cannot follow the data."""
         return self.fit(problem)
 
 
@@ -115,6 +132,24 @@ class External(Operator):
 
     def mean_eigenvalue(self) -> float:
         return estimated_trace(self) / self.size
+
+
+@dataclass(frozen=True, eq=False)
+class ExternalCurvature(Curvature):
+    """Somebody else's matrix as a curvature: the same whatever the data are."""
+
+    matrix: Matrix
+
+    def fit(self, problem: Problem, resume: UnfinishedFit | None = None) -> Operator:
+        return External(self.matrix, problem)
+
+    def refit(self, problem: Problem) -> Operator:
+        raise UsageError("A curvature given from outside cannot be fitted to other data; use one of wherefrom's, such as GaussNewton().")
+
+
+def as_curvature(given: Curvature | Matrix) -> Curvature:
+    """Return a curvature as it is, and a matrix from outside as one."""
+    return given if isinstance(given, Curvature) else ExternalCurvature(given)
 
 
 def written_out(operator: Operator, step: int = 256) -> Tensor:

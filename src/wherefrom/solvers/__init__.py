@@ -1,5 +1,7 @@
 """Solvers of (curvature + damping I) x = v, and the pair of a curvature and a solver that every method shares."""
 
+from wherefrom.curvature.inverse import Inverse, Solution
+from wherefrom.errors import NotPositiveDefinite
 from wherefrom.solvers.absolute import Absolute
 from wherefrom.solvers.arnoldi import Arnoldi
 from wherefrom.solvers.cg import CG
@@ -8,7 +10,8 @@ from wherefrom.solvers.eigen import Eigen
 from wherefrom.solvers.exact import Exact
 from wherefrom.solvers.ihvp import IHVP, FittedIHVP
 from wherefrom.solvers.lissa import LiSSA
-from wherefrom.solvers.solver import Inverse, Solution, Solver, SolverWarning
+from wherefrom.solvers.recommended import recommended
+from wherefrom.solvers.solver import Solver, SolverWarning
 
 __all__ = [
     "CG",
@@ -21,7 +24,9 @@ __all__ = [
     "FittedIHVP",
     "Inverse",
     "LiSSA",
+    "NotPositiveDefinite",
     "Solution",
     "Solver",
     "SolverWarning",
+    "recommended",
 ]

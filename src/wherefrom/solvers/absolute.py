@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from wherefrom.curvature import Operator
+from wherefrom.curvature.inverse import Inverse, Solution, relative_residual
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
-from wherefrom.solvers.solver import Inverse, Solution, Solver, relative_residual
+from wherefrom.solvers.solver import Solver
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from wherefrom.curvature import Operator
+from wherefrom.curvature.inverse import Inverse, Solution, relative_residual
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Rows
 from wherefrom.problem import Problem
 from wherefrom.progress import track
-from wherefrom.solvers.solver import Inverse, Solution, Solver, relative_residual
+from wherefrom.solvers.solver import Solver
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wherefrom.curvature import BlockEigen, Curvature, Operator
+from wherefrom.curvature import Curvature, Operator
+from wherefrom.curvature.inverse import Inverse, Solution, relative_residual
 from wherefrom.data.trees import all_finite
-from wherefrom.errors import UsageError
+from wherefrom.errors import NotPositiveDefinite, UsageError
 from wherefrom.problem import Problem
-from wherefrom.solvers.eigen import Eigen
 from wherefrom.solvers.exact import Exact
-from wherefrom.solvers.solver import Inverse, Solution, Solver, SolverWarning, relative_residual, remedy
+from wherefrom.solvers.solver import Solver, SolverWarning, remedy
 
 BLOCK = 128  # right-hand sides that share one space
 
@@ -24,8 +24,8 @@ class CG(Solver):
 
     All right-hand sides search one space together, so a hundred need far fewer iterations than one would; a column that has
     reached ``tolerance`` (relative residual; default 1e-6 in float32, 1e-10 in float64) is frozen. ``preconditioner`` is a
-    curvature whose exact inverse stands in for the right one. Raises :class:`UsageError` on a direction of negative
-    curvature; warns where ``max_iterations`` did not suffice.
+    curvature whose exact inverse stands in for the right one. Raises :class:`NotPositiveDefinite` on a direction of
+    negative curvature; warns where ``max_iterations`` did not suffice.
     """
 
     tolerance: float | None = None
@@ -111,12 +111,12 @@ class BlockCG(Inverse):
     def _factor(self, matrix: Tensor) -> Tensor:
         factor, failed = torch.linalg.cholesky_ex((matrix + matrix.T) / 2)
         if int(failed):
-            raise UsageError(f"CG met a direction of negative or no curvature; {remedy(self.operator)}.")
+            raise NotPositiveDefinite(f"CG met a direction of negative or no curvature; {remedy(self.operator)}.")
         return factor
 
 
 def _rough(operator: Operator, damping: float | Tensor) -> Inverse:
-    return Eigen().fit(operator, damping) if isinstance(operator, BlockEigen) else Exact().fit(operator, damping)
+    return operator.own_inverse(damping, 0.0) or Exact().fit(operator, damping)
 
 
 def _orthonormal(vectors: Tensor) -> Tensor:

@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wherefrom.curvature import Curvature, External, GaussNewton, Operator
+from wherefrom.curvature import Curvature, GaussNewton, Operator
 from wherefrom.curvature.layerwise import LAYER_DAMPING
-from wherefrom.curvature.operator import Matrix
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients
 from wherefrom.problem import Problem
@@ -48,13 +47,13 @@ class DampingCurve:
         return "\n".join(lines)
 
 
-def chosen_damping(curvature: Curvature | Matrix, solver: Solver, problem: Problem) -> DampingCurve:
+def chosen_damping(curvature: Curvature, solver: Solver, problem: Problem) -> DampingCurve:
     """The curve of a curvature and a solver on a problem; it takes a fit on half the data and a solve of 32 gradients for each damping."""
     if len(problem) < 4:
         raise UsageError(f"damping='auto' halves the data, and {len(problem)} examples are too few; give damping= a number.")
     order = np.random.default_rng(0).permutation(len(problem))
     seen, held = (problem.subset(problem.ids[np.sort(half)]) for half in np.array_split(order, 2))
-    operator = curvature.fit(seen) if isinstance(curvature, Curvature) else External(curvature, seen)
+    operator = curvature.fit(seen)
     vectors, truth = _gradients(held), GaussNewton().fit(held)
     values, scores, refused = [], [], ""
     for multiple in track(MULTIPLES, "choosing the damping", len(MULTIPLES)):

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from wherefrom.curvature import Operator
+from wherefrom.curvature.inverse import Inverse, Solution, relative_residual
 from wherefrom.data.trees import all_finite
-from wherefrom.errors import UsageError
+from wherefrom.errors import NotPositiveDefinite, UsageError
 from wherefrom.problem import Problem
-from wherefrom.solvers.solver import Inverse, Solution, Solver, relative_residual, remedy
+from wherefrom.solvers.solver import Solver, remedy
 
 ROUNDING = 4  # times the floating type's resolution: what is left of a diagonal entry, by the entries before it, that rounding alone may leave
 SPECTRUM = 4000  # the largest dimension whose smallest eigenvalue is looked up for an error message
@@ -21,7 +22,7 @@ class Exact(Solver):
     """x = L⁻ᵀL⁻¹v with LLᵀ = C + damping I; d²·8 bytes and d³/3 multiplications once, then 2d² for each v.
 
     The factor is taken in float64 whatever the problem's type, so that rounding does not decide definiteness. Raises
-    :class:`UsageError` where the matrix does not fit into memory or is not positive definite.
+    :class:`UsageError` where the matrix does not fit into memory, :class:`NotPositiveDefinite` where it is not positive definite.
     """
 
     def prepare(self, operator: Operator, damping: float | Tensor) -> Inverse:
@@ -38,7 +39,7 @@ class Exact(Solver):
             raise UsageError("The curvature is not finite; look for outputs or inputs that overflow.")
         factor, failed = torch.linalg.cholesky_ex(matrix)
         if int(failed) or bool((factor.diagonal().square() <= ROUNDING * torch.finfo(problem.dtype).eps * matrix.diagonal()).any()):
-            raise UsageError(f"The curvature is not positive definite{_smallest(matrix)}; {remedy(operator)}.")
+            raise NotPositiveDefinite(f"The curvature is not positive definite{_smallest(matrix)}; {remedy(operator)}.")
         return Cholesky(factor, operator, damping)
 
     def prepared(self, operator: Operator, damping: float | Tensor, tensors: Mapping[str, Tensor]) -> Inverse:

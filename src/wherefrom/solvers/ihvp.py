@@ -8,18 +8,17 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from wherefrom.curvature import Curvature, External, GaussNewton, Operator
-from wherefrom.curvature.layerwise import EigenCurvature
-from wherefrom.curvature.operator import Matrix
+from wherefrom.curvature import Curvature, GaussNewton, Matrix, Operator, as_curvature
+from wherefrom.curvature.inverse import Inverse, Solution
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Rows
 from wherefrom.problem import Problem
 from wherefrom.solvers.damping import DampingCurve, chosen_damping, damping_of
 from wherefrom.solvers.exact import Exact
-from wherefrom.solvers.serialization import made, plain
-from wherefrom.solvers.solver import Inverse, Solution, Solver
-from wherefrom.store import Keep, beneath, read_tensors, under, write_tensors
+from wherefrom.solvers.serialization import from_plain, to_plain
+from wherefrom.solvers.solver import Solver
+from wherefrom.store import UnfinishedFit, beneath, read_tensors, under, write_tensors
 
 KIND = "fitted IHVP"
 
@@ -52,20 +51,18 @@ class IHVP:
         """
         if out is not None and Path(out).exists():
             return self._checked(IHVP.load(out, problem), out)
-        keep = None if out is None else Keep(f"{out}.unfinished", {**self._manifest(problem), "batch": Gradients(problem).size})
-        if isinstance(self.curvature, EigenCurvature):
-            operator = self.curvature.fit(problem, keep)
-        else:
-            operator = self.curvature.fit(problem) if isinstance(self.curvature, Curvature) else External(self.curvature, problem)
-        curve = chosen_damping(self.curvature, self.solver, problem) if self.damping == "auto" else None
+        resume = None if out is None else UnfinishedFit(f"{out}.unfinished", {**self._manifest(problem), "batch": Gradients(problem).size})
+        curvature = as_curvature(self.curvature)
+        operator = curvature.fit(problem, resume)
+        curve = chosen_damping(curvature, self.solver, problem) if self.damping == "auto" else None
         if curve is not None:
             damping = damping_of(operator, curve.chosen)
         else:
             damping = operator.default_damping() if self.damping is None else float(self.damping)
         fitted = FittedIHVP(self, problem.fingerprint(), operator, self.solver.fit(operator, damping), damping, curve)
-        if out is not None and keep is not None:
+        if out is not None and resume is not None:
             fitted.save(out)
-            keep.finish()
+            resume.finish()
         return fitted
 
     @classmethod
@@ -79,16 +76,17 @@ class IHVP:
         differ = [name for name, seal in manifest["problem"].items() if now.get(name) != seal]
         if differ:
             raise UsageError(f"{path} was fitted on another {' and another '.join(differ)}; fit it again, or give the problem it belongs to.")
-        settings = cls(*(made(manifest[name]) for name in ("curvature", "solver", "damping")))
-        operator = settings.curvature.restore(problem, under("curvature", tensors))  # pyright: ignore[reportAttributeAccessIssue]
+        settings = cls(*(from_plain(manifest[name]) for name in ("curvature", "solver", "damping")))
+        operator = as_curvature(settings.curvature).restore(problem, under("curvature", tensors))
         damping = tensors["damping"].to(problem.device) if tensors["damping"].dim() else float(tensors["damping"])
         inverse = settings.solver.restore(operator, damping, under("solver", tensors))
         curve = None if manifest["curve"] is None else DampingCurve(*map(tuple, manifest["curve"]))
-        return FittedIHVP(settings, problem.fingerprint(), operator, inverse, damping, curve)
+        notes = tuple(manifest.get("notes", ()))  # files of version 0.1.0 have none
+        return FittedIHVP(settings, problem.fingerprint(), operator, inverse, damping, curve, notes)
 
     def _manifest(self, problem: Problem) -> dict[str, Any]:
         """What a file is of."""
-        return {**{name: plain(getattr(self, name)) for name in ("curvature", "solver", "damping")}, "problem": problem.fingerprints()}
+        return {**{name: to_plain(getattr(self, name)) for name in ("curvature", "solver", "damping")}, "problem": problem.fingerprints()}
 
     def _checked(self, found: "FittedIHVP", path: str | Path) -> "FittedIHVP":
         if found.settings != self:
@@ -106,7 +104,10 @@ class IHVP:
 
 @dataclass(frozen=True, eq=False)
 class FittedIHVP:
-    """A prepared inverse; ``damping`` is the value used, ``fingerprint`` the problem it belongs to."""
+    """A prepared inverse; ``damping`` is the value used, ``fingerprint`` the problem it belongs to.
+
+    ``notes`` say why it is not the Hessian's own, where :func:`wherefrom.recommended` had to choose another.
+    """
 
     settings: IHVP
     fingerprint: str
@@ -114,6 +115,7 @@ class FittedIHVP:
     inverse: Inverse
     damping: float | Tensor  # a column (d, 1) where each layer has its own
     curve: DampingCurve | None = None  # of damping="auto"
+    notes: tuple[str, ...] = ()
 
     def fit(self, problem: Problem) -> "FittedIHVP":
         """Itself, for the problem it was fitted on; another is refused."""
@@ -123,9 +125,7 @@ class FittedIHVP:
 
     def refitted(self, problem: Problem) -> "FittedIHVP":
         """The same curvature, solver and value of the damping on other data; a curvature from outside is refused."""
-        if not isinstance(self.settings.curvature, Curvature):
-            raise UsageError("A curvature given from outside cannot be fitted to other data; use one of wherefrom's, such as GaussNewton().")
-        operator = self.settings.curvature.fit(problem)
+        operator = as_curvature(self.settings.curvature).refit(problem)
         return replace(self, fingerprint=problem.fingerprint(), operator=operator, inverse=self.settings.solver.fit(operator, self.damping))
 
     def work(self, problem: Problem) -> tuple[str, int]:
@@ -145,7 +145,7 @@ class FittedIHVP:
         tensors = {"damping": torch.as_tensor(self.damping, dtype=torch.float64 if isinstance(self.damping, float) else None)}
         tensors |= beneath("curvature", self.operator.tensors()) | beneath("solver", self.inverse.tensors())
         curve = None if self.curve is None else (self.curve.multiples, self.curve.criterion, self.curve.agreement)
-        return write_tensors(path, KIND, tensors, {**self.settings._manifest(self.operator.problem), "curve": curve})
+        return write_tensors(path, KIND, tensors, {**self.settings._manifest(self.operator.problem), "curve": curve, "notes": self.notes})
 
     def solve(self, rows: Rows) -> Solution:
         """(C + damping I)⁻¹ of each row, with how it went; x is (d, k). Raises :class:`UsageError` where that overflows."""

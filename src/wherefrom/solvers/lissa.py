@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from wherefrom.curvature import Operator
+from wherefrom.curvature.inverse import Inverse, Solution, relative_residual
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.progress import track
-from wherefrom.solvers.solver import Inverse, Solution, Solver, SolverWarning, relative_residual
+from wherefrom.solvers.solver import Solver, SolverWarning
 
 TRIED = 32  # samples whose largest eigenvalues are looked at for the scale
 STEPS = 12  # of each power iteration

@@ -2,12 +2,12 @@
 
 from wherefrom.store.files import write_whole
 from wherefrom.store.group import ArrayWriter, read_group, refuse_foreign, whole, write_group
-from wherefrom.store.resume import Keep, beneath, under
+from wherefrom.store.resume import UnfinishedFit, beneath, under
 from wherefrom.store.tensors import read_tensors, write_tensors
 
 __all__ = [
     "ArrayWriter",
-    "Keep",
+    "UnfinishedFit",
     "beneath",
     "read_group",
     "read_tensors",

@@ -14,7 +14,7 @@ KIND = "unfinished fit"
 SHARE = 0.05  # the most of the time that writing may take
 
 
-class Keep:
+class UnfinishedFit:
     """A file that holds how far a fit has come; ``every`` seconds at most it is written anew.
 
     What it was fitted on must be the same for it to be taken up; otherwise the fit starts again.
@@ -24,8 +24,8 @@ class Keep:
         self.path, self.manifest, self.every = Path(path), dict(manifest), every
         self.last, self.taken = time.monotonic(), 0.0
 
-    def found(self) -> tuple[str, int, dict[str, Tensor]] | None:
-        """(stage, batches done, tensors) of an earlier run; None where there is none to go on with."""
+    def read(self) -> tuple[str, int, dict[str, Tensor]] | None:
+        """Return (stage, batches done, tensors) of an earlier run; None where there is none to go on with."""
         if not self.path.is_file():
             return None
         try:
@@ -45,7 +45,7 @@ class Keep:
         self.last, self.taken = time.monotonic(), time.monotonic() - now
 
     def finish(self) -> None:
-        """Nothing is unfinished any more."""
+        """Remove the file: nothing is unfinished any more."""
         self.path.unlink(missing_ok=True)
 
 

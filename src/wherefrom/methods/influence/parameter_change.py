@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wherefrom.curvature import Curvature, GaussNewton, Operator
+from wherefrom.curvature import GaussNewton, Operator, as_curvature
 from wherefrom.data.examples import Examples
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError, nearest
@@ -184,9 +184,10 @@ class GroupStep:
 
     def _bends(self) -> list[tuple[Operator, float]]:
         """Operators of which a group's part can be had, and the factor by which it leaves: Gauss-Newton for what is no mean over examples."""
-        own, settings = self.ihvp.operator, self.ihvp.settings.curvature
-        curvature = settings if isinstance(settings, Curvature) and own.on(np.arange(1)) is not own else GaussNewton()
-        whole = own if curvature is settings else curvature.fit(self.problem)
+        own = self.ihvp.operator
+        divisible = own.on(np.arange(1)) is not own
+        curvature = as_curvature(self.ihvp.settings.curvature) if divisible else GaussNewton()
+        whole = own if divisible else curvature.fit(self.problem)
         if self.altered is None:
             return [(whole, 1 - self.weight)]
         return [(whole, 1.0), (curvature.fit(self._altered(self.members.values())), -1.0)]

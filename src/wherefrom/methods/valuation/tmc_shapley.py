@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wherefrom.errors import UsageError
 from wherefrom.progress import track
-from wherefrom.store import Keep
+from wherefrom.store import UnfinishedFit
 from wherefrom.types import Ids
 
 if TYPE_CHECKING:
@@ -167,17 +167,17 @@ class _Sums:
 
 def _summed(game: _Game, last: int, jobs: int | None, out: str | Path | None, enough: Callable[[_Sums], bool], progress: bool) -> _Sums:
     """Draws until there are enough, and not more than ``last``, after those that ``out`` keeps."""
-    keep = None if out is None else Keep(out, game.manifest(), every=0.0)
-    found = None if keep is None else keep.found()
-    sums = _Sums(len(game.names), {} if found is None else found[2])
+    resume = None if out is None else UnfinishedFit(out, game.manifest(), every=0.0)
+    earlier = None if resume is None else resume.read()
+    sums = _Sums(len(game.names), {} if earlier is None else earlier[2])
     try:
         for gains, spent in track(_rounds(game, sums, last, jobs, enough), "orders of the data", max(0, last - sums.count), progress):
             sums.add(gains, spent)
-            if keep is not None:
-                keep.note("orders", sums.count, sums.tensors)
+            if resume is not None:
+                resume.note("orders", sums.count, sums.tensors)
     finally:
         if out is not None:  # by one that has not just written
-            Keep(out, game.manifest(), every=0.0).note("orders", sums.count, sums.tensors)
+            UnfinishedFit(out, game.manifest(), every=0.0).note("orders", sums.count, sums.tensors)
     return sums
 
 

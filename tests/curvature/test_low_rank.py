@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from wherefrom.solvers import low_rank as module
-from wherefrom.solvers.low_rank import low_rank
+from wherefrom.curvature import low_rank as module
+from wherefrom.curvature.low_rank import low_rank
 
 
 def damped(o: int = 30, i: int = 50) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

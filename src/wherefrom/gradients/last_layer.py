@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from wherefrom.gradients.capture import Gradients, last_inputs
 from wherefrom.gradients.passes import record_pass
 from wherefrom.objective import Objective
 from wherefrom.problem import Problem
+from wherefrom.types import Tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class LastLayer:
             losses = self.problem.losses(points, batch)
             return torch.autograd.grad(losses.sum(), points, materialize_grads=True)[0].reshape(len(batch), -1)
 
-    def alone(self, train: Sequence[tuple[Tensor, Any]], positions: Sequence[np.ndarray], objective: Objective) -> Problem:
+    def alone(self, train: Sequence[tuple[Tensor, Tree]], positions: Sequence[np.ndarray], objective: Objective) -> Problem:
         """The layer as a model of its own, float64 and without a bias: ``train`` holds batches of features and targets, and where they come from.
 
         Ids, weights and N are this problem's, and so is Θ.

@@ -13,6 +13,7 @@ from wherefrom.estimate import Estimate, undefined
 from wherefrom.progress import track
 from wherefrom.retraining import Outcomes
 from wherefrom.scores import Scores, positions_of
+from wherefrom.types import Ids
 
 if TYPE_CHECKING:
     from sklearn.linear_model import Lasso, LassoCV, LinearRegression
@@ -48,7 +49,7 @@ class _Model:
 
 
 def datamodels(
-    outcomes: Outcomes, ids: Any, *, alpha: float | None = None, jobs: int | None = None, seed: int = 0, progress: bool = True
+    outcomes: Outcomes, ids: Ids, *, alpha: float | None = None, jobs: int | None = None, seed: int = 0, progress: bool = True
 ) -> Datamodels:
     """argmin_β (1/2m) Σ_S (improvement_q(S) - β₀ - Σ_{i∈S} βᵢ)² + alpha ‖β‖₁ for each query q over the m subsets of ``outcomes``.
 

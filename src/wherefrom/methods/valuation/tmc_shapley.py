@@ -14,6 +14,7 @@ from torch import Tensor
 from wherefrom.errors import UsageError
 from wherefrom.progress import track
 from wherefrom.store import UnfinishedFit
+from wherefrom.types import Ids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,7 @@ class DataValues:
 
 def tmc_shapley(
     utility: Utility,
-    ids: Any,
+    ids: Ids | int,
     *,
     tolerance: float = 0.1,
     relative: bool = True,
@@ -85,7 +86,7 @@ def tmc_shapley(
     return DataValues(values, errors, names, game.full, game.empty, permutations, sums.spent + 2, sums.settled(tolerance, relative))
 
 
-def loo_values(utility: Utility, ids: Any, *, jobs: int | None = None, progress: bool = True) -> DataValues:
+def loo_values(utility: Utility, ids: Ids | int, *, jobs: int | None = None, progress: bool = True) -> DataValues:
     """V(D) - V(D∖i) for each example: its gain as the last to join. Takes n + 1 utilities, and V(∅) for the record.
 
     ``utility``, ``ids`` and ``jobs`` as for :func:`tmc_shapley`; the values are exact for the utility as it is, with standard errors of 0.
@@ -198,7 +199,7 @@ def _value(utility: Utility, ids: np.ndarray) -> float:
     return value
 
 
-def _named(ids: Any) -> np.ndarray:
+def _named(ids: Ids | int) -> np.ndarray:
     names = np.arange(ids) if isinstance(ids, int) else np.asarray(ids)
     if names.ndim != 1 or not len(names) or len(np.unique(names)) < len(names):
         raise UsageError("There must be at least one id, and each id once; give an array of ids or how many there are.")

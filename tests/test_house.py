@@ -54,7 +54,7 @@ SOURCES = sorted((OWN / "src" / "wherefrom").rglob("*.py"))
 def project_files() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=OWN, capture_output=True, text=True)
     if listed.returncode:  # a copy without its history
-        skipped = {".venv", ".venv-bench", "site", "__pycache__", ".git", ".pytest_cache", ".ruff_cache"}
+        skipped = {".venv", ".venv-bench", ".venv-lowest", ".venv-newest", "site", "__pycache__", ".git", ".pytest_cache", ".ruff_cache"}
         return [path for path in OWN.rglob("*") if path.is_file() and not skipped & set(path.relative_to(OWN).parts)]
     return [OWN / name for name in listed.stdout.splitlines() if (OWN / name).is_file()]
 

@@ -54,7 +54,7 @@ def operation_name(function: Function) -> str:
     return getattr(getattr(function, "__self__", None), "__name__", name) if name == "__get__" else name
 
 
-def tensors_of(tree: Any) -> Iterator[Tensor]:
+def tensors_of(tree: object) -> Iterator[Tensor]:
     """Iterate over the tensors in nested tuples, lists and dictionaries."""
     if isinstance(tree, Tensor):
         yield tree
@@ -66,7 +66,7 @@ def tensors_of(tree: Any) -> Iterator[Tensor]:
             yield from tensors_of(part)
 
 
-def substitute(tree: Any, table: Mapping[int, Any]) -> Any:
+def substitute(tree: object, table: Mapping[int, object]) -> Any:
     """Return a tree with some of its tensors, by identity, replaced."""
     if isinstance(tree, Tensor):
         return table.get(id(tree), tree)
@@ -79,7 +79,7 @@ def substitute(tree: Any, table: Mapping[int, Any]) -> Any:
     return tree
 
 
-def results_of(result: Any) -> Sequence[tuple[int | None, Tensor]]:
+def results_of(result: object) -> Sequence[tuple[int | None, Tensor]]:
     """Return the tensors that a function returned, each with its place among several."""
     if isinstance(result, Tensor):
         return [(None, result)]

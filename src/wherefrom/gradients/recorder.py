@@ -98,7 +98,7 @@ class Recorder(TorchFunctionMode):
         origin = None if tensor is None else self.origin(tensor)
         return origin if isinstance(origin, Pure) else None
 
-    def is_data(self, tensor: Any) -> bool:
+    def is_data(self, tensor: object) -> bool:
         """Return whether a tensor depends on the inputs."""
         return isinstance(tensor, Tensor) and isinstance(self.origin(tensor), Data)
 
@@ -133,7 +133,7 @@ class Recorder(TorchFunctionMode):
         call = Call(self, name, func, args, keywords, tuple(pures))
         return self.rules.get(name, self.otherwise)(call)
 
-    def follow(self, name: str, function: Function, arguments: tuple[Any, ...], keywords: Mapping[str, Any], result: Any) -> None:
+    def follow(self, name: str, function: Function, arguments: tuple[Any, ...], keywords: Mapping[str, object], result: object) -> None:
         """Mark a result as data, with the owners that follow from those of the arguments."""
         if name == "__setitem__":
             target, value = arguments[0], arguments[2]
@@ -186,7 +186,7 @@ class Recorder(TorchFunctionMode):
         copies.register_hook(partial(self.changes.__setitem__, place))
         self.held.append(copies)
 
-    def give_up(self, call: "Call") -> Any:
+    def give_up(self, call: "Call") -> object:
         """Name an operation that no rule understands, and go on without it."""
         roots = tuple(dict.fromkeys(root for tensor in call.pures if (pure := self.pure(tensor)) for root in pure.roots))
         self.unknown.append(Unknown(call.name, roots, _model_line()))
@@ -240,12 +240,12 @@ class Call:
         arguments, keywords = substitute((self.arguments, self.keywords), table) if table else (self.arguments, self.keywords)
         return self.function(*arguments, **keywords)
 
-    def finish(self, result: Any) -> Any:
+    def finish(self, result: object) -> object:
         """Mark a result as data and return it."""
         self.recorder.follow(self.name, self.function, self.arguments, self.keywords, result)
         return result
 
-    def give_up(self) -> Any:
+    def give_up(self) -> object:
         """Name the operation as not understood."""
         return self.recorder.give_up(self)
 

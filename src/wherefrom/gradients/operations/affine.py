@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -57,7 +56,7 @@ class AffineUse(Use):
         return shared.made[key], packing.of_rows(gradient.reshape(-1, gradient.shape[-1]))
 
 
-def take_linear(call: Call) -> Any:
+def take_linear(call: Call) -> object:
     """Take ``F.linear``."""
     x, weight, bias = call.get(0, "input"), call.get(1, "weight"), call.get(2, "bias")
     recorder = call.recorder
@@ -68,7 +67,7 @@ def take_linear(call: Call) -> Any:
     return call.finish(recorder.watch(call.run(), use))
 
 
-def take_addmm(call: Call) -> Any:
+def take_addmm(call: Call) -> object:
     """Take ``torch.addmm``, in which GPT-2's layers keep their weight the other way round."""
     bias, x, weight = call.get(0, "input"), call.get(1, "mat1"), call.get(2, "mat2")
     recorder, scaled = call.recorder, any(call.keywords.get(name, 1) != 1 for name in ("alpha", "beta"))
@@ -79,7 +78,7 @@ def take_addmm(call: Call) -> Any:
     return call.finish(recorder.watch(call.run(), use))
 
 
-def take_matmul(call: Call) -> Any:
+def take_matmul(call: Call) -> object:
     """Take a product with a matrix on either side, or with a stack of them on the right."""
     left, right = call.get(0, "input"), call.get(1, "other")
     if call.name == "__rmatmul__":

@@ -12,7 +12,7 @@ from wherefrom.gradients.recorder import Call
 _SIGNATURE = inspect.signature(F.multi_head_attention_forward)
 
 
-def take_attention(call: Call) -> Any:
+def take_attention(call: Call) -> object:
     """``F.multi_head_attention_forward``: inputs (T, B, e); projections, scaled products with masks, and the last projection."""
     given = _SIGNATURE.bind(*call.arguments, **call.keywords)
     given.apply_defaults()

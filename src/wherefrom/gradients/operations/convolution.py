@@ -155,14 +155,14 @@ class TransposedConvolutionUse(Use):
             yield Part(self.bias, Dense(packing.of_rows(gradient.flatten(2).sum(2)).sum(1, keepdim=True)))
 
 
-def take_convolution(call: Call) -> Any:
+def take_convolution(call: Call) -> object:
     """Take ``F.conv1d``, ``conv2d`` and ``conv3d``."""
     x, weight, bias = call.get(0, "input"), call.get(1, "weight"), call.get(2, "bias")
     kernel = Kernel.of(weight, call.get(3, "stride", 1), call.get(4, "padding", 0), call.get(5, "dilation", 1), call.get(6, "groups", 1))
     return _moved(call, ConvolutionUse, x, weight, bias, kernel)
 
 
-def take_transposed_convolution(call: Call) -> Any:
+def take_transposed_convolution(call: Call) -> object:
     """Take ``F.conv_transpose1d``, ``2d`` and ``3d``."""
     x, weight, bias = call.get(0, "input"), call.get(1, "weight"), call.get(2, "bias")
     kernel = Kernel.of(weight, call.get(3, "stride", 1), call.get(4, "padding", 0), call.get(7, "dilation", 1), call.get(6, "groups", 1))

@@ -83,7 +83,7 @@ def _in_order(owners: Tensor, size: int) -> bool:
     return len(owners) == size and bool((owners == torch.arange(size, device=owners.device)).all())
 
 
-def take_copies(call: Call) -> Any:
+def take_copies(call: Call) -> object:
     """Give an operation that broadcasts a copy of each pure tensor for each row of examples."""
     recorder = call.recorder
     tensors = list(tensors_of((call.arguments, call.keywords)))
@@ -147,7 +147,7 @@ def _copies(call: Call, tensor: Tensor, pure: Pure, owners: Tensor, rank: int) -
     return CopiesUse(call.operation, pure, copies, rows, axes)
 
 
-def take_mapped(call: Call) -> Any:
+def take_mapped(call: Call) -> object:
     """Map the operation over the examples, each with its own copy of the pure tensors."""
     recorder = call.recorder
     tensors = list(tensors_of((call.arguments, call.keywords)))
@@ -183,6 +183,6 @@ def take_mapped(call: Call) -> Any:
     return call.finish(result)
 
 
-def take_any(call: Call) -> Any:
+def take_any(call: Call) -> object:
     """Give the operation a copy of each pure tensor for each row of examples, or map it over the examples."""
     return take_copies(call) if call.name in ELEMENTWISE else take_mapped(call)

@@ -53,7 +53,7 @@ class LookupUse(Use):
         yield Part(self.table, Indexed(tokens, packing.of_rows(values), shape[0]))
 
 
-def take_embedding(call: Call) -> Any:
+def take_embedding(call: Call) -> object:
     """Take ``F.embedding``; settings that mix examples or change weights are refused."""
     tokens, table, padding = call.get(0, "input"), call.get(1, "weight"), call.get(2, "padding_idx")
     recorder = call.recorder
@@ -71,7 +71,7 @@ def take_embedding(call: Call) -> Any:
     return call.finish(recorder.watch(call.run(), use))
 
 
-def take_embedding_bag(call: Call) -> Any:
+def take_embedding_bag(call: Call) -> object:
     """Take ``F.embedding_bag`` of bags (B, T), in modes sum and mean."""
     names = ("input", "weight", "offsets", "max_norm", "norm_type", "scale_grad_by_freq", "mode", "sparse", "per_sample_weights")
     given = {name: call.get(place, name) for place, name in enumerate((*names, "include_last_offset", "padding_idx"))}
@@ -94,7 +94,7 @@ def take_embedding_bag(call: Call) -> Any:
     return call.finish(recorder.watch(call.run(), use))
 
 
-def take_picked(call: Call) -> Any:
+def take_picked(call: Call) -> object:
     """Rows of a table picked by an index that is data."""
     table = call.get(0, "input")
     index: Any = call.arguments[1] if call.name == "__getitem__" else call.get(2, "index")

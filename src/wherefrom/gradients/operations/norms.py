@@ -29,25 +29,25 @@ def _channels(x: Tensor) -> tuple[int, ...]:
     return (1, -1, *(1,) * (x.dim() - 2))
 
 
-def take_layer_norm(call: Call) -> Any:
+def take_layer_norm(call: Call) -> object:
     """Take ``F.layer_norm``."""
     x, shape, eps = call.get(0, "input"), call.get(1, "normalized_shape"), call.get(4, "eps", 1e-5)
     return _norm(call, F.layer_norm(x, shape, eps=eps), call.get(2, "weight"), call.get(3, "bias"), None)
 
 
-def take_rms_norm(call: Call) -> Any:
+def take_rms_norm(call: Call) -> object:
     """Take ``F.rms_norm``."""
     x, shape = call.get(0, "input"), call.get(1, "normalized_shape")
     return _norm(call, F.rms_norm(x, shape, eps=call.get(3, "eps")), call.get(2, "weight"), None, None)
 
 
-def take_group_norm(call: Call) -> Any:
+def take_group_norm(call: Call) -> object:
     """Take ``F.group_norm``."""
     x, groups, eps = call.get(0, "input"), call.get(1, "num_groups"), call.get(4, "eps", 1e-5)
     return _norm(call, F.group_norm(x, groups, eps=eps), call.get(2, "weight"), call.get(3, "bias"), _channels(x))
 
 
-def take_batch_norm(call: Call) -> Any:
+def take_batch_norm(call: Call) -> object:
     """Take ``F.batch_norm``."""
     x, mean, variance = call.get(0, "input"), call.get(1, "running_mean"), call.get(2, "running_var")
     training, eps = call.get(5, "training", False), call.get(7, "eps", 1e-5)
@@ -55,7 +55,7 @@ def take_batch_norm(call: Call) -> Any:
     return _norm(call, normalised, call.get(3, "weight"), call.get(4, "bias"), _channels(x))
 
 
-def take_instance_norm(call: Call) -> Any:
+def take_instance_norm(call: Call) -> object:
     """Take ``F.instance_norm``."""
     x, mean, variance = call.get(0, "input"), call.get(1, "running_mean"), call.get(2, "running_var")
     own, eps = call.get(5, "use_input_stats", True), call.get(7, "eps", 1e-5)
@@ -63,7 +63,7 @@ def take_instance_norm(call: Call) -> Any:
     return _norm(call, normalised, call.get(3, "weight"), call.get(4, "bias"), _channels(x))
 
 
-def take_prelu(call: Call) -> Any:
+def take_prelu(call: Call) -> object:
     """Take ``F.prelu``."""
     x, slope = call.get(0, "input"), call.get(1, "weight")
     recorder = call.recorder

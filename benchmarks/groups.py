@@ -182,11 +182,11 @@ def compared(
     task: Task, kinds: Mapping[str, Groups], orders: Sequence[str], share: float | None = None
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """For each kind and order the correlation and every group's error; and the pairs to draw."""
-    rows, pairs, start = [], [], flat(task.problem, task.problem.parameters)
+    rows, pairs, start = [], [], task.problem.flatten(task.problem.parameters)
     for kind, groups in kinds.items():
         train = Kept()
         actual = wf.retrain_without(task.problem, groups, task.queries, train, progress=False).change.numpy()
-        true = torch.stack([flat(task.problem, run.parameters) for run in train.runs]) - start
+        true = torch.stack([task.problem.flatten(run.parameters) for run in train.runs]) - start
         for name in orders:
             order: Any = ORDERS[name]
             scores = wf.methods.group_influence(task.problem, task.queries, groups, task.ihvp, order, progress=False).values.numpy()
@@ -197,10 +197,6 @@ def compared(
             rows.append({**about, "share": share, "spearman": spearman, "errors": errors})
             pairs += [{**about, "actual": x, "predicted": y} for x, y in zip(actual[0].tolist(), scores[0].tolist(), strict=True)]
     return rows, pairs
-
-
-def flat(problem: wf.Problem, parameters: Mapping[str, Tensor]) -> Tensor:
-    return torch.cat([parameters[name].reshape(-1) for name in problem.names])
 
 
 def bars_of(rows: pd.DataFrame, better: str, floors: Mapping[str, float], gain: float | None) -> list[tuple[str, float, str, float]]:

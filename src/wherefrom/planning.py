@@ -12,8 +12,8 @@ import torch
 from wherefrom.data.examples import Examples, Queries
 from wherefrom.gradients import Gradients, Rows
 from wherefrom.gradients.plan import LayerPlan, layer_plans
+from wherefrom.gradients.signed import signed_measurements
 from wherefrom.methods.base import Method, Work
-from wherefrom.methods.baselines.gradient_dot import signed_measurements
 from wherefrom.problem import Problem
 from wherefrom.types import Ids
 

@@ -4,7 +4,6 @@ import copy
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 import numpy as np
 import torch
@@ -15,8 +14,10 @@ from wherefrom.data.batches import Batch, per_example
 from wherefrom.data.examples import Data, Examples, Split, split_batch
 from wherefrom.data.trees import all_finite, leaves, tree_map
 from wherefrom.errors import UsageError, nearest
+from wherefrom.gradients.verify_rules import proved
 from wherefrom.memory import memory_budget
 from wherefrom.objective import Objective
+from wherefrom.parameters import chosen_names, flatten, unflatten
 from wherefrom.scores import positions_of
 from wherefrom.types import Ids, Numbers, Tree
 
@@ -64,7 +65,7 @@ class Problem:
         """
         examples = Examples.of(train, ids)
         state = {name: value.detach() for name, value in (*model.named_parameters(), *model.named_buffers())}
-        names = _chosen(model, parameters)
+        names = chosen_names(model, parameters)
         objective.check_names(tuple(state))
         values = _checked_weights(weights, len(examples), state[names[0]])
         if batch_size is not None and batch_size < 1:
@@ -112,6 +113,18 @@ class Problem:
         """The strength of the penalty on each entry of θ (d,)."""
         strengths = [torch.full((self.state[name].numel(),), self.objective.l2_of(name), dtype=self.dtype) for name in self.names]
         return torch.cat(strengths).to(self.device)
+
+    def flatten(self, values: Mapping[str, Tensor]) -> Tensor:
+        """Return θ, or other numbers (*lead, *shape) of each of its parameters by name, as one vector (*lead, d)."""
+        return flatten(values, self._shapes)
+
+    def unflatten(self, flat: Tensor) -> dict[str, Tensor]:
+        """Return a vector (*lead, d) as views (*lead, *shape) of each parameter of θ by name."""
+        return unflatten(flat, self._shapes)
+
+    @property
+    def _shapes(self) -> dict[str, torch.Size]:
+        return {name: self.state[name].shape for name in self.names}
 
     def without(self, ids: Ids) -> "Problem":
         """The problem with these examples left out, N unchanged: their losses leave the sum, nothing else moves."""
@@ -180,7 +193,7 @@ class Problem:
 
     def restricted(self, parameters: str | Sequence[str] | None) -> "Problem":
         """The same problem with θ the parameters that match some patterns; None keeps it."""
-        return self if parameters is None else replace(self, names=_chosen(self.model, parameters))
+        return self if parameters is None else replace(self, names=chosen_names(self.model, parameters))
 
     def to(self, dtype: torch.dtype) -> "Problem":
         """The same problem in another floating type."""
@@ -227,8 +240,6 @@ class Problem:
 
         The rules are proved on a few training examples, so the model runs.
         """
-        from wherefrom.gradients.verify_rules import proved  # the one import upwards: see docs/decisions.md
-
         served = proved(self).served()
         shares = {kind: sum(self.state[name].numel() for name in self.names if served[name] == kind) for kind in dict.fromkeys(served.values())}
         lines = [
@@ -268,27 +279,6 @@ class Problem:
     def _check_mode(self) -> None:
         if any(module.training for module in self.model.modules()):
             raise UsageError("The model is in train mode, where dropout and batch norm make answers random; call model.eval() first.")
-
-
-def _chosen(model: nn.Module, patterns: str | Sequence[str] | None) -> tuple[str, ...]:
-    known = dict(model.named_parameters())
-    if patterns is None:
-        names = tuple(name for name, value in known.items() if value.requires_grad)
-    else:
-        patterns = [patterns] if isinstance(patterns, str) else list(patterns)
-        for pattern in patterns:
-            if not any(fnmatchcase(name, pattern) for name in known):
-                raise UsageError(f"No parameter matches {pattern!r}.{nearest(pattern, known)} The model has {', '.join(known)}.")
-        names = tuple(name for name in known if any(fnmatchcase(name, pattern) for pattern in patterns))
-    if not names:
-        raise UsageError("The model has no parameters that require grad; name some through parameters=.")
-    types = {known[name].dtype for name in names}
-    if len(types) > 1 or not known[names[0]].is_floating_point():
-        raise UsageError(f"The chosen parameters have types {sorted(map(str, types))}; convert the model to one floating type.")
-    for name in names:
-        if not all_finite(known[name]):
-            raise UsageError(f"Parameter {name!r} holds values that are not finite; use weights of a training that did not diverge.")
-    return names
 
 
 def _checked_weights(weights: Numbers | None, n: int, like: Tensor) -> Tensor:

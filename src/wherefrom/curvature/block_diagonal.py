@@ -51,10 +51,8 @@ class Blocks(Operator):
     def __init__(self, problem: Problem, parts: tuple[Operator, ...]) -> None:
         self.problem, self.parts = problem, parts
         self.semidefinite = all(part.semidefinite for part in parts)
-        sizes = [problem.state[name].numel() for name in problem.names]
-        starts = dict(zip(problem.names, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
-        counts = dict(zip(problem.names, sizes, strict=True))
-        self.places = [torch.cat([torch.arange(starts[n], starts[n] + counts[n]) for n in part.problem.names]) for part in parts]
+        places = problem.unflatten(torch.arange(problem.size))
+        self.places = [part.problem.flatten(places) for part in parts]
 
     def apply(self, vectors: Tensor) -> Tensor:
         return self.joined([part.apply(vectors[places]) for part, places in zip(self.parts, self.places, strict=True)])

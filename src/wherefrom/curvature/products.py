@@ -73,14 +73,12 @@ class Risk(Operator):
         return estimated_trace(self) / self.size
 
     def _apply(self, vectors: Tensor) -> Tensor:
-        shapes = [value.shape for value in self.problem.parameters.values()]
-        parts = vectors.T.split([shape.numel() for shape in shapes], dim=1)
-        tangents = [part.reshape(-1, *shape) for part, shape in zip(parts, shapes, strict=True)]
+        tangents = list(self.problem.unflatten(vectors.T).values())
         total = self.problem.l2[:, None] * vectors
         for batch in self.problem.batches():
             with differentiable_twice(self.kernels):
                 found = self.product(self.problem, batch, tangents)
-            total = total + torch.cat([piece.reshape(len(piece), -1) for piece in found], 1).T / self.problem.normaliser
+            total = total + self.problem.flatten(dict(zip(self.problem.names, found, strict=True))).T / self.problem.normaliser
         return total
 
 

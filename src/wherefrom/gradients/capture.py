@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from wherefrom.data.batches import Batch
 from wherefrom.data.trees import leaves
 from wherefrom.gradients.blocks import Block, Deferred, Dense, total
 from wherefrom.gradients.coverage import Coverage
+from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.functional import forward_products, looped_gradients, mapped_gradients
 from wherefrom.gradients.operations.affine import AffineUse
 from wherefrom.gradients.passes import Record, placed, record_of, record_pass
@@ -20,22 +21,23 @@ from wherefrom.gradients.rows import BlockShape, Rows, cat
 from wherefrom.gradients.uses import natural_shape
 from wherefrom.gradients.verify_rules import prove_again, proved
 from wherefrom.objective import PerExample
-from wherefrom.problem import Problem
 
 CACHED = 24 * 2**20  # bytes of a batch beyond which a CPU waits for memory: a CNN of 28 x 28 images is 1.5 times slower at four times that
 
 # Forward-mode products that cost as much as writing out: 2 to 5 where mapped; where looped, one for each 9 to 15 examples.
 MAPPED, LOOPED = 2, 16
 
+ProblemType = TypeVar("ProblemType", bound=Differentiable)
 
-class Gradients:
+
+class Gradients(Generic[ProblemType]):
     """Gradients of a problem's examples as :class:`Rows`, exact for every chosen parameter.
 
     Each operation at which something made of parameters meets data is served by its rule, once a few examples have shown that it agrees with
     autograd; the rest by torch.func, and what that cannot map by autograd, one example at a time.
     """
 
-    def __init__(self, problem: Problem, coverage: Coverage | None = None) -> None:
+    def __init__(self, problem: ProblemType, coverage: Coverage | None = None) -> None:
         self.problem = problem
         self.coverage = coverage or proved(problem)
         self.layout = self.coverage.layout(problem)

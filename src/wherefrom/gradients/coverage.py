@@ -6,12 +6,12 @@ from math import prod
 
 from torch import nn
 
+from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.origins import Pure
 from wherefrom.gradients.pullback import SAME, turns
 from wherefrom.gradients.recorder import Unknown
 from wherefrom.gradients.rows import BlockShape, Layout
 from wherefrom.gradients.uses import Use, natural_shape
-from wherefrom.problem import Problem
 
 Signature = frozenset[tuple[str, str, str]]  # of a parameter: operation, kind and function of the parameter of each use
 
@@ -48,7 +48,7 @@ class Coverage:
         """Note what has been compared with autograd on so many examples."""
         self.proved.update((name, signature, size == 1) for name, signature in signatures.items())
 
-    def layout(self, problem: Problem) -> Layout:
+    def layout(self, problem: Differentiable) -> Layout:
         """Return where each parameter lies."""
         return Layout({name: problem.state[name].shape for name in problem.names}, self.blocks)
 
@@ -58,7 +58,7 @@ class Coverage:
         return words | dict.fromkeys(self.mapped, "torch.func") | dict.fromkeys(self.looped, "one example at a time")
 
 
-def coverage_of(problem: Problem, uses: Iterable[Use], unknown: Iterable[Unknown], rest: tuple[str, ...] = ()) -> Coverage:
+def coverage_of(problem: Differentiable, uses: Iterable[Use], unknown: Iterable[Unknown], rest: tuple[str, ...] = ()) -> Coverage:
     """Return the coverage that a recorded pass shows, with ``rest`` left to torch.func."""
     uses, unknown = list(uses), tuple(unknown)
     kinds: dict[str, list[str]] = {name: [] for name in problem.names}
@@ -102,7 +102,7 @@ def paired_names(use: Use) -> tuple[str, str, bool] | None:
     return weight[0], bias[0], weight[1] != (use.kind == "matrix transposed")
 
 
-def _pairs(problem: Problem, uses: list[Use], rest: tuple[str, ...]) -> dict[str, BlockShape]:
+def _pairs(problem: Differentiable, uses: list[Use], rest: tuple[str, ...]) -> dict[str, BlockShape]:
     """Return weight -> the block that it shares with the bias that is always used with it, and the other way round."""
     partners: dict[str, set[tuple[str, str, bool] | None]] = {}
     for use in uses:
@@ -131,7 +131,7 @@ def _pairs(problem: Problem, uses: list[Use], rest: tuple[str, ...]) -> dict[str
     return shapes
 
 
-def _alone(problem: Problem, name: str, uses: list[Use]) -> BlockShape:
+def _alone(problem: Differentiable, name: str, uses: list[Use]) -> BlockShape:
     """Return the block of one parameter: oriented as its matrix is used, a stack as its matrices one below the other."""
     shape = problem.state[name].shape
     kinds = {use.kind for use in uses for pure in use.pures if (leaf := leaf_of(pure)) and leaf[0] == name}
@@ -148,7 +148,7 @@ def _alone(problem: Problem, name: str, uses: list[Use]) -> BlockShape:
     return BlockShape((name,), o, (i,))
 
 
-def _linear_layers(problem: Problem) -> list[tuple[str, str]]:
+def _linear_layers(problem: Differentiable) -> list[tuple[str, str]]:
     """Return weight and bias of each linear layer and convolution, both chosen."""
     names = {id(value): name for name, value in problem.model.named_parameters()}
     layers = []

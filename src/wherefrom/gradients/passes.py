@@ -10,13 +10,13 @@ from torch import Tensor
 from wherefrom.data.batches import Batch
 from wherefrom.gradients.blocks import Block, Dense, Factored, total
 from wherefrom.gradients.coverage import Signature, paired_names
+from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.grouped import Stack, stacked
 from wherefrom.gradients.operations import RULES, take_any
 from wherefrom.gradients.pullback import pull_back, transposed
 from wherefrom.gradients.recorder import Recorder, Unknown
 from wherefrom.gradients.rows import BlockShape, Layout
 from wherefrom.gradients.uses import Pass, Use
-from wherefrom.problem import Problem
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,9 @@ class Record:
                     found.setdefault(root, set()).add((use.operation, use.kind, pure.name))
         return {name: frozenset(kinds) for name, kinds in found.items()}
 
-    def blocks(self, problem: Problem, layout: Layout, *, factors: bool = False, leaving: frozenset[str] = frozenset()) -> dict[BlockShape, Block]:
+    def blocks(
+        self, problem: Differentiable, layout: Layout, *, factors: bool = False, leaving: frozenset[str] = frozenset()
+    ) -> dict[BlockShape, Block]:
         """Return the block of each shape that this pass reached, those of some parameters left out."""
         shared, found = Pass(self.size, factors), dict[BlockShape, list[Block]]()
         shapes = {name: shape for shape in layout.blocks for name in shape.names}
@@ -67,7 +69,7 @@ class Record:
                         found.setdefault(shapes[name], []).append(placed(block, shapes[name], name))
         return {shape: _total(parts) for shape, parts in found.items()}
 
-    def weighted_sums(self, problem: Problem, layout: Layout, weights: Tensor, leaving: frozenset[str]) -> dict[str, Tensor]:
+    def weighted_sums(self, problem: Differentiable, layout: Layout, weights: Tensor, leaving: frozenset[str]) -> dict[str, Tensor]:
         """Return parameter -> the sum of its rows times a weight each, some parameters left out."""
         sums: dict[str, Tensor] = {}
         for shape, block in self.blocks(problem, layout, leaving=leaving).items():
@@ -103,7 +105,7 @@ def placed(block: Block, shape: BlockShape, name: str) -> Block:
     return Dense(pad(block.dense(), (before, after)))
 
 
-def record_pass(problem: Problem, batch: Batch) -> tuple[Recorder, Tensor]:
+def record_pass(problem: Differentiable, batch: Batch) -> tuple[Recorder, Tensor]:
     """Run the model on a batch with every torch function seen; return the recorder and the outputs."""
     recorder = Recorder(problem.parameters, batch.inputs, len(batch), RULES, take_any)
     with torch.enable_grad(), _attention_by_functions(), recorder:

@@ -11,6 +11,7 @@ from torch import Tensor
 from wherefrom.errors import UsageError
 from wherefrom.gradients.blocks import Block, Dense, Factored, Index, Indexed
 from wherefrom.gradients.contraction import paired_products, products
+from wherefrom.parameters import unflatten
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,8 @@ class Layout:
         return sum(prod(shape) for shape in self.shapes.values())
 
     def split(self, flat: Tensor) -> dict[str, Tensor]:
-        """A flat (k, d) as name -> (k, *shape)."""
-        pieces = flat.split([prod(shape) for shape in self.shapes.values()], dim=-1)
-        return {name: piece.reshape(*flat.shape[:-1], *shape) for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)}
+        """A flat (k, d) as name -> (k, *shape), views of it."""
+        return unflatten(flat, self.shapes)
 
     def rows(self, flat: Tensor) -> "Rows":
         """A flat (k, d) as rows with dense blocks."""

@@ -14,9 +14,9 @@ from torch import Tensor
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients.coverage import Coverage, coverage_of
+from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.functional import Unmappable, forward_products, looped_gradients, mapped_gradients, total_gradient
 from wherefrom.gradients.passes import Record, record_of, record_pass
-from wherefrom.problem import Problem
 
 PROBE = 5  # examples on which everything is proved
 NOISE = 0.1  # of a parameter's root mean square, by which it is moved for the proof
@@ -24,7 +24,7 @@ COARSEST = 0.1  # the most that rounding of a coarse type may be taken for
 STARTS = 0.02  # the same of a parameter that is all zeros
 
 
-def proved(problem: Problem) -> Coverage:
+def proved(problem: Differentiable) -> Coverage:
     """Return how each parameter's gradients are taken, the rules compared with autograd on a few examples."""
     batch = next(problem.batches(size=PROBE))
     record, losses = _recorded(problem, batch)
@@ -40,13 +40,13 @@ def proved(problem: Problem) -> Coverage:
     return replace(coverage, bytes_each=bytes_each)
 
 
-def prove_again(problem: Problem, coverage: Coverage, batch: Batch, new: Mapping[str, object]) -> tuple[str, ...]:
+def prove_again(problem: Differentiable, coverage: Coverage, batch: Batch, new: Mapping[str, object]) -> tuple[str, ...]:
     """Return those of the parameters with new signatures whose rows are unlike autograd's on a batch."""
     failed, _, _ = _unlike_autograd(moved_problem(problem), coverage, batch)
     return tuple(name for name in new if name in failed)
 
 
-def moved_problem(problem: Problem) -> Problem:
+def moved_problem(problem: Differentiable) -> Differentiable:
     """Return the problem at θ plus noise of each parameter's own size, the same each time."""
     generator = torch.Generator().manual_seed(0)
     moved = {}
@@ -57,7 +57,7 @@ def moved_problem(problem: Problem) -> Problem:
     return problem.at(moved)
 
 
-def _recorded(problem: Problem, batch: Batch) -> tuple[Record, Tensor]:
+def _recorded(problem: Differentiable, batch: Batch) -> tuple[Record, Tensor]:
     recorder, outputs = record_pass(problem, batch)
     with torch.enable_grad():
         losses = problem.losses(outputs, batch)
@@ -65,7 +65,7 @@ def _recorded(problem: Problem, batch: Batch) -> tuple[Record, Tensor]:
     return record_of(recorder), losses.detach()
 
 
-def _unlike_autograd(problem: Problem, coverage: Coverage, batch: Batch) -> tuple[set[str], dict[str, Tensor], Tensor]:
+def _unlike_autograd(problem: Differentiable, coverage: Coverage, batch: Batch) -> tuple[set[str], dict[str, Tensor], Tensor]:
     """Return the parameters whose weighted sums of rows are not autograd's, autograd's, and the weights."""
     powers = torch.randint(0, 8, (len(batch),), generator=torch.Generator().manual_seed(1))
     weights = (2.0 ** powers.double()).to(problem.device, problem.dtype) / 16
@@ -88,7 +88,7 @@ def _unlike_autograd(problem: Problem, coverage: Coverage, batch: Batch) -> tupl
     return (failed & set(problem.names)) - rest, true, weights
 
 
-def _without_rules(problem: Problem, coverage: Coverage, batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> Coverage:
+def _without_rules(problem: Differentiable, coverage: Coverage, batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> Coverage:
     """Return the coverage with the way that takes what no rule serves."""
     rest = coverage.rest
     coverage = replace(coverage, forward=_goes_forward(problem, rest, batch, weights, true))
@@ -98,7 +98,7 @@ def _without_rules(problem: Problem, coverage: Coverage, batch: Batch, weights: 
     return replace(coverage, mapped=(), looped=rest)
 
 
-def _activations(problem: Problem, batch: Batch) -> int:
+def _activations(problem: Differentiable, batch: Batch) -> int:
     """Return the bytes that training all of the model would keep of a forward pass, whatever parameters are chosen."""
     weights = {name for name, value in problem.model.named_parameters() if value.is_floating_point()}
     state = {name: problem.state[name].detach().requires_grad_() for name in weights}
@@ -114,7 +114,7 @@ def _activations(problem: Problem, batch: Batch) -> int:
     return sum(held.values())
 
 
-def _can_map(problem: Problem, names: tuple[str, ...], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
+def _can_map(problem: Differentiable, names: tuple[str, ...], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
     try:
         found = mapped_gradients(problem, names, batch, problem.objective.loss)
     except Unmappable:
@@ -123,7 +123,7 @@ def _can_map(problem: Problem, names: tuple[str, ...], batch: Batch, weights: Te
     return all(close(torch.tensordot(weights, found[name].detach(), 1), true[name], scale) for name in names)
 
 
-def _goes_forward(problem: Problem, names: tuple[str, ...], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
+def _goes_forward(problem: Differentiable, names: tuple[str, ...], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
     """Return whether forward mode gives the product of the gradient with itself, in one direction for each parameter."""
     directions = {name: torch.stack([true[name] * (name == along) for along in names]) for name in names}
     try:
@@ -134,7 +134,7 @@ def _goes_forward(problem: Problem, names: tuple[str, ...], batch: Batch, weight
     return close(found, squares, float(squares.max()))
 
 
-def _check_apart(problem: Problem, batch: Batch, losses: Tensor) -> None:
+def _check_apart(problem: Differentiable, batch: Batch, losses: Tensor) -> None:
     """Refuse a loss that is not the same in other company: in another order, and without the first."""
     order = np.arange(len(batch))[::-1][: max(1, len(batch) - 1)].copy()
     other = batch.take(order)

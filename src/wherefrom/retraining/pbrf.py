@@ -11,7 +11,6 @@ from wherefrom.curvature import KFAC, GaussNewton
 from wherefrom.data.batches import Batch
 from wherefrom.data.examples import Queries
 from wherefrom.errors import UsageError
-from wherefrom.gradients import Gradients, Layout
 from wherefrom.problem import Problem
 from wherefrom.progress import track
 from wherefrom.retraining.outcomes import Outcomes
@@ -61,7 +60,6 @@ class Response:
     """The proximal Bregman objectives of m groups, each at its own θ."""
 
     problem: Problem
-    layout: Layout
     ihvp: FittedIHVP
     start: Tensor  # θₛ (d,)
     kept: Tensor  # (m, n): 0 for the members of a group
@@ -76,12 +74,11 @@ class Response:
         solver = Exact() if problem.size <= DENSE else CG(tolerance=CLOSE, preconditioner=KFAC())
         ihvp = IHVP(GaussNewton(), solver, damping).fit(problem)
         slopes = tuple((batch, _slope(problem, batch)) for batch in problem.batches(size=4096))
-        start = torch.cat([value.reshape(-1) for value in problem.parameters.values()])
-        return cls(problem, Gradients(problem).layout, ihvp, start, kept, slopes)
+        return cls(problem, ihvp, problem.flatten(problem.parameters), kept, slopes)
 
     def parameters(self, theta: Tensor) -> Mapping[str, Tensor]:
         """A vector as parameters."""
-        return self.layout.split(theta)
+        return self.problem.unflatten(theta)
 
     def at(self, thetas: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """The objective of each of some groups at its θ (k,), and its gradient (k, d)."""
@@ -123,7 +120,7 @@ class Response:
                 objective = (batch.weights * (losses - (outputs * slope).flatten(1).sum(1))).sum() / self.problem.normaliser
                 found = torch.autograd.grad(objective, list(values.values()), materialize_grads=True)
                 total = total + objective.detach()
-                gradient += torch.cat([piece.reshape(-1) for piece in found])
+                gradient += self.problem.flatten(dict(zip(values, found, strict=True)))
         return total, gradient
 
 

@@ -13,7 +13,7 @@ from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Rows
 from wherefrom.gradients.rows import summed
-from wherefrom.methods.baselines.gradient_dot import signed_measurements
+from wherefrom.gradients.signed import signed_measurements
 from wherefrom.problem import Problem
 from wherefrom.progress import track
 from wherefrom.selection.greedy import first_best

@@ -9,7 +9,7 @@ from wherefrom.curvature.linear_head import Head, head_operator
 from wherefrom.curvature.outputs import LossCurvature
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Dense, Rows
-from wherefrom.gradients.last_layer import LastLayer
+from wherefrom.methods.last_layer import LastLayer
 from wherefrom.problem import Problem
 from wherefrom.solvers import Exact
 
@@ -49,5 +49,4 @@ class HeadBootstrap:
         change = (self.slopes * (weights - problem.weights)[:, None]).T @ head.features / problem.normaliser
         gradient = Rows((Dense(change[None]),), head.layout).flat()
         step = Exact().fit(operator, operator.default_damping()).solve(gradient.T).x[:, 0]
-        present = torch.cat([value.reshape(-1) for value in problem.parameters.values()])
-        return {name: value.clone() for name, value in head.layout.split(present - step).items()}
+        return {name: value.clone() for name, value in problem.unflatten(problem.flatten(problem.parameters) - step).items()}

@@ -15,7 +15,7 @@ def test_gradients_and_risks_are_those_of_each_problem(name: str, head: bool) ->
     stacked = Stacked(p)
     assert stacked.is_head == head
     keep = torch.rand(5, len(p), dtype=p.dtype)
-    thetas = stacked.flat(p.parameters) + 0.1 * torch.randn(5, p.size, dtype=p.dtype)
+    thetas = p.flatten(p.parameters) + 0.1 * torch.randn(5, p.size, dtype=p.dtype)
     found = stacked.gradients(thetas, Variants(keep, torch.ones(5, dtype=p.dtype)))
     for row in range(5):
         reduced = p.reweighted(keep[row])

@@ -45,14 +45,11 @@ def weights_boundary(problem: Problem, data: Data | None = None, *, norm: float 
     parameters by ``problem.restricted``. For a linear layer of two or more outputs and norm 2 it is |f_k - f_y| / (√2 ‖x̃‖), x̃ the input and 1.
     """
     _check(norm, max_steps)
-    theta = torch.cat([value.reshape(-1) for value in problem.parameters.values()])
-    sizes = [value.numel() for value in problem.parameters.values()]
+    theta = problem.flatten(problem.parameters)
 
     def outputs(batch: Batch) -> tuple[Tensor, Outputs]:
         def at(points: Tensor, rows: Tensor) -> Tensor:
-            parts = zip(problem.parameters.items(), points.split(sizes, 1), strict=True)
-            own = {name: part.view(len(part), *value.shape) for (name, value), part in parts}
-            return _logits(outputs_each(problem, own, batch.take(rows.cpu().numpy())))
+            return _logits(outputs_each(problem, problem.unflatten(points), batch.take(rows.cpu().numpy())))
 
         return theta.expand(len(batch), -1), at
 

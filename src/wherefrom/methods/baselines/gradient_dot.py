@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from wherefrom.data.batches import Batch
 from wherefrom.gradients import Gradients, Rows
+from wherefrom.gradients.signed import normalise, signed_measurements
 from wherefrom.methods.base import FittedMethod, InnerProduct, Method
 from wherefrom.problem import Problem
 
@@ -32,26 +31,9 @@ class GradientCosine(Method):
         gradients = Gradients(problem)
 
         def query(batch: Batch) -> Rows:
-            return normalised(signed_measurements(gradients, batch))
+            return normalise(signed_measurements(gradients, batch))
 
         def train(batch: Batch) -> Rows:
-            return normalised(gradients.losses(batch))
+            return normalise(gradients.losses(batch))
 
         return InnerProduct("arbitrary", gradients.size, query, train, train)
-
-
-def signed_measurements(gradients: Gradients, batch: Batch) -> Rows:
-    """Gradients of the measurement, turned round where higher is better."""
-    rows = gradients.measurements(batch)
-    sign = gradients.problem.objective.sign
-    return rows if sign == 1.0 else rows.scale(batch.weights.new_full((len(batch),), sign))
-
-
-def normalised(rows: Rows) -> Rows:
-    """Rows of length 1; a row of zeros stays."""
-    return rows.scale(reciprocal(rows.norms()))
-
-
-def reciprocal(values: Tensor) -> Tensor:
-    """1 / x, and 0 for 0."""
-    return (1 / values.where(values > 0, values.new_ones(()))).where(values > 0, values.new_zeros(()))

@@ -9,7 +9,7 @@ from torch import Tensor
 from wherefrom.data.examples import Examples, Queries
 from wherefrom.errors import UsageError
 from wherefrom.gradients.rows import cat, summed
-from wherefrom.methods.baselines.gradient_dot import signed_measurements
+from wherefrom.gradients.signed import signed_measurements
 from wherefrom.methods.influence.parameter_change import GroupStep, Order, gradient_sums
 from wherefrom.problem import Problem
 from wherefrom.retraining.retrain import measure_queries
@@ -75,6 +75,6 @@ def _own(step: GroupStep, progress: bool) -> Tensor:
 
 def _rise(problem: Problem, step: GroupStep, change: Tensor, asked: Examples) -> Tensor:
     """m(θ + Δθ) - m(θ) of each example asked about."""
-    pieces = step.gradients.layout.split(change)
+    pieces = problem.unflatten(change)
     stepped = {name: value + pieces[name] for name, value in problem.parameters.items()}
     return measure_queries(problem, stepped, asked) - measure_queries(problem, problem.parameters, asked)

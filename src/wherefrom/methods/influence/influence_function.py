@@ -8,8 +8,8 @@ from torch import Tensor
 from wherefrom.data.batches import Batch
 from wherefrom.gradients import Gradients, Rows
 from wherefrom.gradients.rows import cat, summed
+from wherefrom.gradients.signed import signed_measurements
 from wherefrom.methods.base import FittedMethod, Method, Score, Work
-from wherefrom.methods.baselines.gradient_dot import signed_measurements
 from wherefrom.methods.influence.leverage import Leverage
 from wherefrom.problem import Problem
 from wherefrom.solvers import IHVP, FittedIHVP

@@ -13,6 +13,7 @@ from wherefrom.data.examples import Examples
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError, nearest
 from wherefrom.gradients import Gradients
+from wherefrom.parameters import unflatten
 from wherefrom.problem import Problem
 from wherefrom.progress import track
 from wherefrom.scores import Groups, group_ids, positions_of
@@ -40,10 +41,8 @@ class ParameterChange:
         names = self.groups.tolist()
         if group not in names:
             raise UsageError(f"There is no group {group!r}.{nearest(group, names)}")
-        sizes = [value.numel() for value in self.parameters.values()]
-        pieces = self.values[names.index(group)].split(sizes)
-        changes = zip(self.parameters.items(), pieces, strict=True)
-        return {name: value + piece.to(value).view_as(value) for (name, value), piece in changes}
+        changes = unflatten(self.values[names.index(group)], {name: value.shape for name, value in self.parameters.items()})
+        return {name: value + changes[name].to(value) for name, value in self.parameters.items()}
 
 
 def parameter_change(

@@ -125,9 +125,7 @@ class Retraining:
 
     def solved(self, queries: Examples, aggregate: bool = False) -> list[Tensor]:
         """(C + damping I)⁻¹ ∇m_q, (q, *shape) of each parameter."""
-        x = self.ihvp.solve(self.gradient_rows(queries, aggregate)).x.T
-        parts = self.gradients.layout.split(x)
-        return [parts[name] for name in self.problem.names]
+        return list(self.problem.unflatten(self.ihvp.solve(self.gradient_rows(queries, aggregate)).x.T).values())
 
     def slopes(self, batch: Batch, tangents: list[Tensor]) -> Tensor:
         """∂ m_q / ∂ xᵢ of training examples (q, B, *input)."""

@@ -12,8 +12,8 @@ from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Dense, Gradients, LayerProjection, LayerProjector, Layout, Projection, Rows
 from wherefrom.gradients.projection import one_block
+from wherefrom.gradients.signed import signed_measurements
 from wherefrom.methods.base import FittedMethod, InnerProduct, Method, Work
-from wherefrom.methods.baselines.gradient_dot import signed_measurements
 from wherefrom.methods.influence.damped_inverse import DampedInverse, add_moments, bytes_of, zeros
 from wherefrom.problem import Problem
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Rows
+from wherefrom.gradients.signed import reciprocal
 from wherefrom.methods.base import FittedMethod, Method, Work
-from wherefrom.methods.baselines.gradient_dot import reciprocal
 from wherefrom.methods.influence.influence_function import Solved
 from wherefrom.problem import Problem
 from wherefrom.solvers import IHVP, FittedIHVP

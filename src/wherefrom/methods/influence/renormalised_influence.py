@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from wherefrom.gradients import Gradients
+from wherefrom.gradients.signed import reciprocal
 from wherefrom.methods.base import FittedMethod, Method, Work
-from wherefrom.methods.baselines.gradient_dot import reciprocal
 from wherefrom.methods.influence.influence_function import Solved
 from wherefrom.problem import Problem
 from wherefrom.solvers import IHVP, FittedIHVP

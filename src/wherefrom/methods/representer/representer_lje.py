@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor
 
 from wherefrom.curvature import Hessian
@@ -11,9 +10,9 @@ from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Rows
 from wherefrom.gradients.blocks import Factored
-from wherefrom.gradients.last_layer import LastLayer
 from wherefrom.gradients.rows import cat, summed
 from wherefrom.methods.base import FittedMethod, Method, Score, Work
+from wherefrom.methods.last_layer import LastLayer
 from wherefrom.methods.output_selection import Output, check_output, directions
 from wherefrom.problem import Problem
 from wherefrom.solvers import IHVP, Exact, FittedIHVP
@@ -46,8 +45,8 @@ class RepresenterLJE(Method):
         plain = replace(layer.problem, objective=replace(problem.objective, l2=0.0))
         gradients = Gradients(plain, layer.gradients.coverage)
         parts = (gradients.losses(batch).scale(batch.weights / plain.normaliser) for batch in plain.batches(size=gradients.size))
-        theta = torch.cat([value.reshape(-1) for value in plain.parameters.values()])
-        above = plain.at(gradients.layout.split(theta + self.step * summed(parts).flat()[0]))
+        theta = plain.flatten(plain.parameters)
+        above = plain.at(plain.unflatten(theta + self.step * summed(parts).flat()[0]))
         ihvp = IHVP(Hessian(), Exact(), self.damping).fit(above)
         return FittedRepresenterLJE(self, layer, Gradients(above, gradients.coverage), ihvp, "arbitrary", gradients.size)
 
@@ -77,8 +76,8 @@ class FittedRepresenterLJE(FittedMethod):
     @property
     def theta(self) -> Rows:
         """θ† as one row."""
-        values = self.gradients.problem.parameters.values()
-        return self.gradients.layout.rows(torch.cat([value.reshape(-1) for value in values])[None])
+        above = self.ihvp.operator.problem
+        return self.gradients.layout.rows(above.flatten(above.parameters)[None])
 
     def weights(self, batch: Batch) -> Tensor:
         """Wᵢ of each training example, flat (B, d): they sum to θ† - H⁻¹ ḡ."""

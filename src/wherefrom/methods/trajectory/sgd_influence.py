@@ -13,7 +13,7 @@ from wherefrom.methods.base import FittedMethod, Method, Work
 from wherefrom.methods.trajectory.unrolled_influence import Unrolled, UnrolledInfluence, recording_of
 from wherefrom.problem import Problem
 from wherefrom.retraining.run import Run
-from wherefrom.retraining.train.recording import Replay, split
+from wherefrom.retraining.train.recording import Replay
 from wherefrom.retraining.train.rules import SGD, State
 
 
@@ -43,7 +43,7 @@ class SGDInfluence(Method):
         def straight(replay: Replay, t: int, state: State, u: State) -> tuple[State, Tensor]:
             """u as it is, and the products of -η u with the examples' gradients at θ_t."""
             step, batch = replay.recording.steps[t], replay.batch(t)
-            there = Gradients(problem.at(split(problem, state[0])), gradients.coverage)
+            there = Gradients(problem.at(problem.unflatten(state[0])), gradients.coverage)
             (unmoved, along) = replay.recording.rule.pull_back(state, state[0], step.rate, t, u)
             return unmoved, there.layout.rows(along).dot(there.losses(batch)) * (batch.weights / step.divisor)
 

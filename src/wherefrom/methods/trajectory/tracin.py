@@ -16,8 +16,8 @@ from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Projection, Projector, Rows
 from wherefrom.gradients.rows import cat, summed
+from wherefrom.gradients.signed import normalise, reciprocal, signed_measurements
 from wherefrom.methods.base import FittedMethod, Method, Score, Work
-from wherefrom.methods.baselines.gradient_dot import normalised, reciprocal, signed_measurements
 from wherefrom.methods.trajectory.checkpoint_states import CheckpointWarning, states_at
 from wherefrom.problem import Problem
 
@@ -95,8 +95,7 @@ class TracIn(Method):
         missing = [name for name in problem.names if scales is None or name not in scales]
         if scales is None or missing:
             raise UsageError(f"{checkpoint!r} has no recorded update of {missing[0]!r}; give the optimiser to the recorder and record after a step.")
-        entries = [scales[name].to(problem.device, problem.dtype).expand(problem.state[name].shape).reshape(-1) for name in problem.names]
-        return torch.cat(entries)
+        return problem.flatten({name: scales[name].to(value).expand(value.shape) for name, value in problem.parameters.items()})
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,12 +112,12 @@ class _Moment:
         """Query rows times η, or times the recorded step entry by entry."""
         if self.scales is not None:
             return rows.layout.rows(rows.flat() * self.scales)
-        rows = normalised(rows) if self.normalise == "cosine" else rows
+        rows = normalise(rows) if self.normalise == "cosine" else rows
         return rows.scale(torch.full((len(rows),), self.rate, dtype=self.gradients.problem.dtype, device=self.gradients.problem.device))
 
     def train(self, batch: Batch) -> Rows:
         rows = self.gradients.losses(batch)
-        return normalised(rows) if self.normalise == "cosine" else rows
+        return normalise(rows) if self.normalise == "cosine" else rows
 
     def projected(self, rows: Rows) -> Rows:
         return rows if self.projector is None else self.projector(rows)

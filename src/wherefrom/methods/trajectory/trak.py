@@ -11,8 +11,8 @@ from wherefrom.checkpoints import as_checkpoints
 from wherefrom.data.batches import Batch, per_example
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Projection, Projector
+from wherefrom.gradients.signed import signed_measurements
 from wherefrom.methods.base import FittedMethod, Method, Score, Work
-from wherefrom.methods.baselines.gradient_dot import signed_measurements
 from wherefrom.methods.influence.damped_inverse import DampedInverse, add_moments, bytes_of, zeros
 from wherefrom.methods.model_output import ModelOutput, model_output
 from wherefrom.methods.trajectory.checkpoint_states import states_at

@@ -19,12 +19,12 @@ from wherefrom.curvature.hessian import hessian_product, unlike_differences
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients
+from wherefrom.gradients.signed import signed_measurements
 from wherefrom.methods.base import FittedMethod, Method, Score, Work
-from wherefrom.methods.baselines.gradient_dot import signed_measurements
 from wherefrom.problem import Problem
 from wherefrom.progress import track
 from wherefrom.retraining.run import Run
-from wherefrom.retraining.train.recording import Recording, Replay, split
+from wherefrom.retraining.train.recording import Recording, Replay
 from wherefrom.retraining.train.rules import State
 from wherefrom.scores import positions_of
 
@@ -112,18 +112,18 @@ class Unrolled(FittedMethod):
 
 def followed(replay: Replay, t: int, state: State, u: State, kernels: Kernels) -> tuple[State, Tensor]:
     """u before step t, and what wᵢ of its examples adds to f, times wᵢ (q, B)."""
-    recording, step, batch = replay.recording, replay.recording.steps[t], replay.batch(t)
+    problem, recording, step, batch = replay.problem, replay.recording, replay.recording.steps[t], replay.batch(t)
     with differentiable_twice(kernels):
-        parameters = {name: value.requires_grad_() for name, value in split(replay.problem, state[0]).items()}
+        parameters = {name: value.requires_grad_() for name, value in problem.unflatten(state[0].detach()).items()}
         shares = (batch.weights / step.divisor).requires_grad_()
-        total = replay.problem.losses(replay.problem.outputs(batch.inputs, parameters), batch) @ shares
+        total = problem.losses(problem.outputs(batch.inputs, parameters), batch) @ shares
         first = torch.autograd.grad(total, list(parameters.values()), create_graph=True, materialize_grads=True)
-        gradient = torch.cat([piece.detach().reshape(-1) for piece in first]) + recording.penalty * state[0]
+        gradient = problem.flatten(dict(zip(parameters, first, strict=True))).detach() + recording.penalty * state[0]
         replay.check(t, state, gradient)
         (by_theta, *rest), c = recording.rule.pull_back(state, gradient, step.rate, t, u)
-        *bent, moved = products.pull_back(first, [*parameters.values(), shares], list(split(replay.problem, c).values()))
+        *bent, moved = products.pull_back(first, [*parameters.values(), shares], list(problem.unflatten(c.detach()).values()))
     by_theta = torch.addcmul(by_theta, c, recording.penalty)
-    for place, piece in zip(split(replay.problem, by_theta).values(), bent, strict=True):
+    for place, piece in zip(problem.unflatten(by_theta).values(), bent, strict=True):
         place += piece
     return (by_theta, *rest), moved * shares.detach()
 

@@ -61,14 +61,14 @@ class Together:
 
     def possible(self) -> bool:
         """Whether torch can stack this model, and stacked it has the gradient that it has alone."""
-        positions, flat = np.arange(min(FEW, len(self.problem))), torch.cat([value.reshape(-1) for value in self.problem.parameters.values()])
-        alone = step_gradient(self.problem, flat, batch_of(self.problem, positions), 1.0)
+        positions, theta = np.arange(min(FEW, len(self.problem))), self.problem.flatten(self.problem.parameters)
+        alone = step_gradient(self.problem, theta, batch_of(self.problem, positions), 1.0)
         whole = Together(self.problem, Variants(self.problem.weights.repeat(2, 1), self.problem.weights.new_ones(2)))
         try:
             found = whole.gradients(self.stacked(2), positions, 1.0)
         except REFUSALS:
             return False
-        stacked = torch.cat([value.reshape(2, -1) for value in found.values()], 1)
+        stacked = self.problem.flatten(found)
         return torch.allclose(stacked, alone.expand_as(stacked), rtol=1e-3, atol=1e-5 * float(alone.abs().max()))
 
     def stacked(self, count: int) -> dict[str, Tensor]:

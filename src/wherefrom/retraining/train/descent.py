@@ -16,7 +16,7 @@ from wherefrom.progress import track
 from wherefrom.retraining.interventions import Change, LeftOut, Relabelled
 from wherefrom.retraining.run import Run
 from wherefrom.retraining.train.batched_training import Together
-from wherefrom.retraining.train.recording import Recording, TrainingStep, batch_of, penalised, split, step_gradient
+from wherefrom.retraining.train.recording import Recording, TrainingStep, batch_of, penalised, step_gradient
 from wherefrom.retraining.train.rules import Rule, State
 from wherefrom.retraining.train.schedules import Constant, Schedule
 from wherefrom.types import Id, Tree
@@ -76,7 +76,7 @@ class Descent:
         """Train from ``start``; the same problem and seed give the same run."""
         begun = replace(problem, train=problem.train.in_memory())
         begun = self.start(begun, seed)
-        theta = torch.cat([value.reshape(-1) for value in begun.parameters.values()])
+        theta = begun.flatten(begun.parameters)
         batches = list(self._batches(begun, seed))
         marks = self._kept(begun, len(batches)) if self.record else set()
         shown = _marks(len(batches), self.checkpoints)
@@ -162,4 +162,4 @@ def _marks(steps: int, count: int) -> set[int]:
 
 
 def _named(problem: Problem, theta: Tensor) -> dict[str, Tensor]:
-    return {name: value.clone() for name, value in split(problem, theta).items()}
+    return {name: value.clone() for name, value in problem.unflatten(theta.detach()).items()}

@@ -46,7 +46,7 @@ class Recording:
         """The run on a problem that stands at its end. Raises :class:`UsageError` where it was a run of another."""
         if problem.names != self.names:
             raise UsageError(f"The run trained {', '.join(self.names)}; choose the same through parameters=.")
-        theta = torch.cat([value.reshape(-1) for value in problem.parameters.values()])
+        theta = problem.flatten(problem.parameters)
         if theta.dtype not in CLOSE:
             raise UsageError(f"Following a run backwards in {theta.dtype} gives noise; train and attribute in float32 or float64.")
         if not _close(theta, self.kept[len(self.steps)][0].to(theta)):
@@ -97,22 +97,15 @@ class Replay:
 def step_gradient(problem: Problem, theta: Tensor, batch: Batch, divisor: float) -> Tensor:
     """(1/divisor) Σᵢ wᵢ ∇lossᵢ at θ (d,)."""
     with torch.enable_grad():
-        parameters = {name: value.requires_grad_() for name, value in split(problem, theta).items()}
+        parameters = {name: value.requires_grad_() for name, value in problem.unflatten(theta.detach()).items()}
         total = problem.losses(problem.outputs(batch.inputs, parameters), batch) @ batch.weights / divisor
         found = torch.autograd.grad(total, list(parameters.values()), materialize_grads=True)
-    return torch.cat([piece.reshape(-1) for piece in found])
+    return problem.flatten(dict(zip(parameters, found, strict=True)))
 
 
 def penalised(gradient: Tensor, theta: Tensor, penalty: Tensor) -> Tensor:
     """The gradient with that of the l2 term."""
     return torch.addcmul(gradient, theta, penalty) if bool(penalty.any()) else gradient
-
-
-def split(problem: Problem, flat: Tensor) -> dict[str, Tensor]:
-    """θ, or rows of its size, as name -> (..., *shape)."""
-    shapes = [value.shape for value in problem.parameters.values()]
-    pieces = flat.detach().split([shape.numel() for shape in shapes], dim=-1)
-    return {name: piece.reshape(*flat.shape[:-1], *shape) for name, piece, shape in zip(problem.names, pieces, shapes, strict=True)}
 
 
 def batch_of(problem: Problem, positions: np.ndarray) -> Batch:

@@ -29,18 +29,14 @@ class Stacked:
         self.heads = [(batch, found[0]) for batch, found in heads if found is not None]
         self.is_head = len(self.heads) == len(heads)
 
-    def flat(self, parameters: dict[str, Tensor]) -> Tensor:
-        """Parameters as one vector (d,)."""
-        return torch.cat([parameters[name].reshape(-1) for name in self.problem.names])
-
     def named(self, theta: Tensor) -> dict[str, Tensor]:
         """A vector as parameters."""
-        return {name: value.clone() for name, value in self.layout.split(theta).items()}
+        return {name: value.clone() for name, value in self.problem.unflatten(theta).items()}
 
     @property
     def start(self) -> Tensor:
         """The problem's parameters (d,)."""
-        return self.flat(self.problem.parameters)
+        return self.problem.flatten(self.problem.parameters)
 
     def own_gradient(self, theta: Tensor) -> Tensor:
         """∇R of the problem itself at one θ (d,)."""
@@ -66,7 +62,7 @@ class Stacked:
             for batch in problem.batches(size=4096):
                 places = torch.from_numpy(batch.positions)
                 own = replace(batch, targets=variants.targets_at(row, places, batch.targets))
-                total += self.flat(total_gradient(problem, own, problem.objective.loss, variants.weights[row, places]))
+                total += problem.flatten(total_gradient(problem, own, problem.objective.loss, variants.weights[row, places]))
             rows.append(total)
         return torch.stack(rows)
 

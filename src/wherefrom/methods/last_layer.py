@@ -63,7 +63,7 @@ class LastLayer:
         """
         order = np.concatenate(positions)  # batches of a loader keep its order, whatever order a subset has
         weights = self.problem.weights[torch.from_numpy(order)].double()
-        flat = torch.cat([value.reshape(-1) for value in self.problem.parameters.values()])
+        flat = self.problem.flatten(self.problem.parameters)
         theta = self.gradients.layout.rows(flat[None]).blocks[0].dense()[0]
         # without the usual random start, which would move the caller's generator
         model = nn.utils.skip_init(nn.Linear, theta.shape[1], theta.shape[0], bias=False, dtype=torch.float64, device=theta.device).eval()

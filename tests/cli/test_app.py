@@ -279,9 +279,9 @@ def test_no_proof_when_told_so(wherefrom: Wherefrom, folder: Path, tmp_path: Pat
         (["shop.csv", "--target", "bought", "--id", "bought"], "stands in more than one row"),
         (["shop.csv", "--target", "bought", "--query", ","], "--query '' is not there"),
         (["shop.csv", "--target", "bought", "--query", "new.csv"], "lacks the columns"),
-        (["shop.csv", "--target", "bought", "--top", "0"], "greater than or equal to 1"),
-        (["shop.csv", "--target", "bought", "--seed", "-1"], "greater than or equal to 0"),
-        (["shop.csv", "--target", "bought", "--seed", str(10**30)], "less than or equal to"),
+        (["shop.csv", "--target", "bought", "--top", "0"], "Invalid value for '--top'"),  # the rest is said by typer, in other words by each version
+        (["shop.csv", "--target", "bought", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["shop.csv", "--target", "bought", "--seed", str(10**30)], "Invalid value for '--seed'"),
         (["shop.csv", "--target", "bought", "--l2", "nan"], "leaves the minimum undetermined"),
         (["shop.csv", "--target", "bought", "--l2", "inf"], "leaves the minimum undetermined"),
         (["shop.csv", "--target", "bought", "--trust", "maybe"], "is not one of 'none', 'fast', 'full'"),

@@ -15,6 +15,7 @@ from wherefrom.data.batches import Batch, per_example
 from wherefrom.data.examples import Examples, Split, split_batch
 from wherefrom.data.trees import all_finite, leaves, tree_map
 from wherefrom.errors import UsageError, nearest
+from wherefrom.gradients.verify_rules import verify_rules
 from wherefrom.memory import memory_budget
 from wherefrom.objective import Objective
 from wherefrom.parameters import chosen_names, flatten, unflatten
@@ -239,9 +240,7 @@ class Problem:
 
         The rules are proved on a few training examples, so the model runs.
         """
-        from wherefrom.gradients.verify_rules import proved  # the one import upwards: see docs/decisions.md
-
-        served = proved(self).served()
+        served = verify_rules(self).served()
         shares = {kind: sum(self.state[name].numel() for name in self.names if served[name] == kind) for kind in dict.fromkeys(served.values())}
         lines = [
             f"{type(self.model).__name__}, {self.size:,} parameters in {len(self.names)} tensors ({self.dtype}, {self.device}), "

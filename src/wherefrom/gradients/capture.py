@@ -12,12 +12,12 @@ from wherefrom.data.batches import Batch
 from wherefrom.data.trees import leaves
 from wherefrom.gradients.blocks import Block, Deferred, Dense, total
 from wherefrom.gradients.coverage import Coverage
+from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.functional import forward_products, looped_gradients, mapped_gradients
 from wherefrom.gradients.rows import BlockShape, Rows, cat
 from wherefrom.gradients.tape import Tape
-from wherefrom.gradients.verify_rules import proved
+from wherefrom.gradients.verify_rules import verify_rules
 from wherefrom.objective import PerExample
-from wherefrom.problem import Problem
 
 CACHED = 24 * 2**20  # bytes of a batch beyond which a CPU waits for memory: a CNN of 28 x 28 images is 1.5 times slower at four times that
 
@@ -32,9 +32,9 @@ class Gradients:
     is also used elsewhere does not); the rest by torch.func, and what that cannot map by autograd, one example at a time.
     """
 
-    def __init__(self, problem: Problem, coverage: Coverage | None = None) -> None:
+    def __init__(self, problem: Differentiable, coverage: Coverage | None = None) -> None:
         self.problem = problem
-        self.coverage = coverage or proved(problem)
+        self.coverage = coverage or verify_rules(problem)
         self.layout = self.coverage.layout(problem)
 
     @property

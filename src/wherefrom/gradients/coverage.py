@@ -7,9 +7,9 @@ from math import prod
 
 from torch import nn
 
+from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.layers import RULES, LayerRule, LinearRule
 from wherefrom.gradients.rows import BlockShape, Layout
-from wherefrom.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Coverage:
         only = self.rules[0] if len(self.rules) == 1 and not self.mapped and not self.looped else None
         return only if isinstance(only, LinearRule) and "weight" in only.names else None
 
-    def layout(self, problem: Problem) -> Layout:
+    def layout(self, problem: Differentiable) -> Layout:
         """Where each parameter lies."""
         return Layout({name: problem.state[name].shape for name in problem.names}, self.blocks)
 
@@ -44,7 +44,7 @@ class Coverage:
         return found | dict.fromkeys(self.mapped, "torch.func") | dict.fromkeys(self.looped, "one example at a time")
 
 
-def find_rules(problem: Problem) -> list[LayerRule]:
+def find_rules(problem: Differentiable) -> list[LayerRule]:
     """A rule for each module of a known kind that has chosen parameters of its own."""
     names = {id(value): name for name, value in problem.model.named_parameters()}
     uses = Counter(id(value) for _, value in problem.model.named_parameters(remove_duplicate=False))
@@ -64,7 +64,7 @@ def find_rules(problem: Problem) -> list[LayerRule]:
     return rules
 
 
-def coverage_of(problem: Problem, rules: list[LayerRule]) -> Coverage:
+def coverage_of(problem: Differentiable, rules: list[LayerRule]) -> Coverage:
     """These rules, and torch.func for what they leave."""
     shapes = list(dict.fromkeys(shape for rule in rules for shape in rule.shapes))
     served = {name for shape in shapes for name in shape.names}
@@ -74,6 +74,6 @@ def coverage_of(problem: Problem, rules: list[LayerRule]) -> Coverage:
     return Coverage(tuple(rules), rest, (), tuple(shapes))
 
 
-def modules_of(problem: Problem, rules: tuple[LayerRule, ...]) -> dict[str, nn.Module]:
+def modules_of(problem: Differentiable, rules: tuple[LayerRule, ...]) -> dict[str, nn.Module]:
     """Path -> module of every rule."""
     return {rule.module: problem.model.get_submodule(rule.module) for rule in rules}

@@ -14,8 +14,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from wherefrom.data.batches import Batch, per_example
 from wherefrom.data.trees import tree_map
 from wherefrom.errors import UsageError
+from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.objective import PerExample
-from wherefrom.problem import Problem
 
 # What torch raises where an operation has no rule for mapping or for forward mode.
 REFUSALS = (RuntimeError, TypeError, IndexError, ValueError, AttributeError)
@@ -25,7 +25,7 @@ class Unmappable(Exception):
     """torch.func cannot take this model one example at a time, or forward mode cannot take it at all."""
 
 
-def mapped_gradients(problem: Problem, names: tuple[str, ...], batch: Batch, function: PerExample) -> dict[str, Tensor]:
+def mapped_gradients(problem: Differentiable, names: tuple[str, ...], batch: Batch, function: PerExample) -> dict[str, Tensor]:
     """name -> (B, *shape): the gradient of ``function(outputs, targets)`` of each example for the named parameters."""
 
     def one(parameters: dict[str, Tensor], inputs: Any, targets: Any) -> Tensor:
@@ -38,7 +38,7 @@ def mapped_gradients(problem: Problem, names: tuple[str, ...], batch: Batch, fun
         return vmap(grad(one), in_dims=(None, 0, 0))(chosen, batch.inputs, batch.targets)
 
 
-def looped_gradients(problem: Problem, names: tuple[str, ...], batch: Batch, function: PerExample) -> dict[str, Tensor]:
+def looped_gradients(problem: Differentiable, names: tuple[str, ...], batch: Batch, function: PerExample) -> dict[str, Tensor]:
     """The same by autograd, one example after the other: slow, and possible wherever training was."""
     found: list[dict[str, Tensor]] = []
     for one in batch.parts(1):
@@ -53,7 +53,7 @@ def looped_gradients(problem: Problem, names: tuple[str, ...], batch: Batch, fun
     return {name: torch.stack([one[name] for one in found]) for name in names}
 
 
-def outputs_each(problem: Problem, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
+def outputs_each(problem: Differentiable, parameters: Mapping[str, Tensor], batch: Batch) -> Tensor:
     """The outputs of each example at parameters of its own, name -> (B, *shape); mapped over the examples, or one at a time."""
 
     def one(values: Mapping[str, Tensor], inputs: Any) -> Tensor:
@@ -67,7 +67,7 @@ def outputs_each(problem: Problem, parameters: Mapping[str, Tensor], batch: Batc
         return torch.cat([problem.outputs(single.inputs, values) for single, values in zip(batch.parts(1), own, strict=True)])
 
 
-def forward_products(problem: Problem, directions: Mapping[str, Tensor], batch: Batch, function: PerExample) -> Tensor:
+def forward_products(problem: Differentiable, directions: Mapping[str, Tensor], batch: Batch, function: PerExample) -> Tensor:
     """(q, B) products of the gradient of ``function(outputs, targets)`` of each example with directions, name -> (q, *shape).
 
     One forward-mode product over the whole batch for each direction: the model is run as it is, and no gradient is written.
@@ -93,7 +93,9 @@ def _plain_kernels() -> Iterator[None]:
         raise Unmappable(str(error)) from error
 
 
-def total_gradient(problem: Problem, batch: Batch, function: PerExample, weights: Tensor, names: tuple[str, ...] | None = None) -> dict[str, Tensor]:
+def total_gradient(
+    problem: Differentiable, batch: Batch, function: PerExample, weights: Tensor, names: tuple[str, ...] | None = None
+) -> dict[str, Tensor]:
     """name -> gradient of Σᵢ weights[i] · function(outputs, targets)ᵢ by plain autograd, the reference for every rule."""
     parameters = {name: problem.state[name].clone().requires_grad_() for name in names or problem.names}
     with torch.enable_grad():

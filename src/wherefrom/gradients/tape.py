@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from wherefrom.data.trees import leaves, tree_map
 from wherefrom.gradients.blocks import Block, total
 from wherefrom.gradients.coverage import modules_of
+from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.layers import LayerRule, Use
 from wherefrom.gradients.rows import BlockShape
-from wherefrom.problem import Problem
 
 Given = tuple[tuple[Any, ...], Mapping[str, Any]]
 
@@ -22,7 +22,7 @@ Given = tuple[tuple[Any, ...], Mapping[str, Any]]
 class Tape:
     """One entry per use of each layer; ``batch_dims`` are those of layers that are not given their examples along the first."""
 
-    def __init__(self, problem: Problem, rules: tuple[LayerRule, ...], batch_dims: Mapping[str, int] | None = None) -> None:
+    def __init__(self, problem: Differentiable, rules: tuple[LayerRule, ...], batch_dims: Mapping[str, int] | None = None) -> None:
         self.problem, self.rules, self.modules, self.batch_dims = problem, rules, modules_of(problem, rules), batch_dims or {}
         self.anchor = torch.zeros((), dtype=problem.dtype, device=problem.device, requires_grad=True)
         self.given: dict[str, list[Given]] = {path: [] for path in self.modules}

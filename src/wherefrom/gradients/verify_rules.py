@@ -9,15 +9,15 @@ from torch import Tensor
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients.coverage import Coverage, coverage_of, find_rules
+from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.functional import Unmappable, forward_products, looped_gradients, mapped_gradients, total_gradient
 from wherefrom.gradients.layers import LayerRule
 from wherefrom.gradients.tape import Tape
-from wherefrom.problem import Problem
 
 PROBE = 5  # examples on which everything is proved
 
 
-def proved(problem: Problem) -> Coverage:
+def verify_rules(problem: Differentiable) -> Coverage:
     """Keep the rules whose weighted sums over a few examples agree with autograd; unequal weights tell examples apart."""
     batch = next(problem.batches(size=PROBE))
     weights = torch.linspace(1.0, 2.0, len(batch), dtype=problem.dtype, device=problem.device)
@@ -43,7 +43,7 @@ def proved(problem: Problem) -> Coverage:
     return replace(coverage, mapped=(), looped=rest)
 
 
-def _activations(problem: Problem, batch: Batch) -> int:
+def _activations(problem: Differentiable, batch: Batch) -> int:
     """Bytes that training all of the model would keep of a forward pass, whatever parameters are chosen."""
     weights = {name for name, value in problem.model.named_parameters() if value.is_floating_point()}
     state = {name: problem.state[name].detach().requires_grad_() for name in weights}
@@ -80,7 +80,7 @@ def _agreeing(tape: Tape, rules: list[LayerRule], batch: Batch, weights: Tensor,
     return good if len(good) == len(rules) else _agreeing(tape, good, batch, weights, true)
 
 
-def _can_map(problem: Problem, names: tuple[str, ...], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
+def _can_map(problem: Differentiable, names: tuple[str, ...], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
     try:
         found = mapped_gradients(problem, names, batch, problem.objective.loss)
     except Unmappable:
@@ -89,7 +89,7 @@ def _can_map(problem: Problem, names: tuple[str, ...], batch: Batch, weights: Te
     return all(close(torch.tensordot(weights, found[name].detach(), 1), true[name], scale) for name in names)
 
 
-def _goes_forward(problem: Problem, names: tuple[str, ...], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
+def _goes_forward(problem: Differentiable, names: tuple[str, ...], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
     """Whether forward mode gives the product of the gradient with itself, in one direction for each parameter."""
     directions = {name: torch.stack([true[name] * (name == along) for along in names]) for name in names}
     try:
@@ -100,7 +100,7 @@ def _goes_forward(problem: Problem, names: tuple[str, ...], batch: Batch, weight
     return close(found, squares, float(squares.max()))
 
 
-def _check_apart(problem: Problem, batch: Batch, losses: Tensor, tape: Tape) -> Tape:
+def _check_apart(problem: Differentiable, batch: Batch, losses: Tensor, tape: Tape) -> Tape:
     """Each example's loss must be the same in other company: in another order, and without the first, which the tape then holds."""
     order = np.arange(len(batch))[::-1][: max(1, len(batch) - 1)].copy()
     other = batch.take(order)

@@ -9,7 +9,7 @@ from wherefrom.curvature.linear_head import Head, head_operator
 from wherefrom.curvature.outputs import LossCurvature
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Dense, Rows
-from wherefrom.gradients.last_layer import LastLayer
+from wherefrom.methods.last_layer import LastLayer
 from wherefrom.problem import Problem
 from wherefrom.solvers import Exact
 

@@ -9,8 +9,8 @@ import torch
 
 from wherefrom.attribution import attribute
 from wherefrom.errors import UsageError
-from wherefrom.gradients.last_layer import LastLayer
 from wherefrom.methods import Method
+from wherefrom.methods.last_layer import LastLayer
 from wherefrom.problem import Problem
 from wherefrom.progress import track
 from wherefrom.retraining import Train

@@ -7,7 +7,7 @@ from helpers.problems import NAMES, problem
 from scipy.stats import spearmanr
 
 import wherefrom as wf
-from wherefrom.gradients.last_layer import LastLayer
+from wherefrom.methods.last_layer import LastLayer
 from wherefrom.methods.representer.representer_lje import FittedRepresenterLJE, RepresenterLJE
 
 ENDING = [name for name in NAMES if name != "tied weight"]

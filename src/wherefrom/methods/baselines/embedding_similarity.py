@@ -10,7 +10,7 @@ from torch.nn.functional import normalize
 
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
-from wherefrom.gradients.activations import activations
+from wherefrom.methods.activations import activations
 from wherefrom.methods.base import FittedMethod, Method, Score
 from wherefrom.problem import Problem
 

@@ -14,8 +14,8 @@ from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate, undefined
 from wherefrom.gradients import Gradients, Rows
 from wherefrom.gradients.blocks import Factored
-from wherefrom.gradients.last_layer import LastLayer
 from wherefrom.methods.base import FittedMethod, InnerProduct, Method, Score, Work
+from wherefrom.methods.last_layer import LastLayer
 from wherefrom.methods.output_selection import Output, check_output, directions
 from wherefrom.objective import Objective, PerExample
 from wherefrom.problem import Problem

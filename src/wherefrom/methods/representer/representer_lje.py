@@ -10,9 +10,9 @@ from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Rows
 from wherefrom.gradients.blocks import Factored
-from wherefrom.gradients.last_layer import LastLayer
 from wherefrom.gradients.rows import cat, summed
 from wherefrom.methods.base import FittedMethod, Method, Score, Work
+from wherefrom.methods.last_layer import LastLayer
 from wherefrom.methods.output_selection import Output, check_output, directions
 from wherefrom.problem import Problem
 from wherefrom.solvers import IHVP, Exact, FittedIHVP
@@ -107,4 +107,4 @@ class FittedRepresenterLJE(FittedMethod):
         return Rows((Factored(features[:, None], rows[:, None]),), self.gradients.layout)
 
     def _shares(self, batch: Batch) -> Tensor:
-        return batch.weights / self.gradients.problem.normaliser
+        return batch.weights / self.layer.problem.normaliser

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError, nearest
-from wherefrom.gradients.last_layer import LastLayer
+from wherefrom.methods.last_layer import LastLayer
 from wherefrom.problem import Problem
 
 

@@ -6,7 +6,7 @@ from helpers import reference
 from helpers.problems import problem
 
 import wherefrom as wf
-from wherefrom.gradients.activations import activations
+from wherefrom.methods.activations import activations
 
 
 def test_named_layers_and_the_last_ones_inputs() -> None:

@@ -7,7 +7,7 @@ from helpers.problems import NAMES, problem
 from torch import Tensor, nn
 
 import wherefrom as wf
-from wherefrom.gradients.last_layer import LastLayer
+from wherefrom.methods.last_layer import LastLayer
 
 ENDING = [name for name in NAMES if name != "tied weight"]
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from wherefrom.curvature.differences import AWAY, first_unlike, moved
 from wherefrom.curvature.linear_head import head_operator
 from wherefrom.curvature.operator import Curvature, Operator
 from wherefrom.curvature.outputs import LossCurvature
@@ -13,9 +14,8 @@ from wherefrom.data.batches import Batch
 from wherefrom.problem import Problem
 from wherefrom.store import UnfinishedFit
 
-AWAY = 1e-3  # from the problem's own parameters, at which units may stand where ReLU turns over: on inputs and biases of 0
 STEP = 1e-8  # of differences, in float64: so short that hardly a ReLU turns over
-SLACK, NOISE = 1e-3, 1e-5  # of the products' length, and of the gradient's, that is rounding
+NOISE = 1e-5  # of the gradient's length, that is rounding
 ROUNDING = 4 * torch.finfo(torch.float64).eps / STEP  # of a difference, where probabilities next to 0 and 1 leave a gradient of their last digits
 
 
@@ -43,21 +43,14 @@ def hessian_product(problem: Problem, batch: Batch, tangents: list[Tensor]) -> l
 def unlike_differences(problem: Problem, batch: Batch) -> str:
     """∇²loss v must be what the gradient changes by along v: torch's second derivatives are wrong in places, by hand written ones more often."""
     along = directions(problem, 1)
-
-    def at(step: float) -> Problem:
-        return problem.at({name: value + step * part[0] for (name, value), part in zip(problem.parameters.items(), along, strict=True)})
+    problem = moved(problem, along, AWAY)
 
     def gradient(step: float) -> tuple[Tensor, ...]:
-        return torch.autograd.grad(*_total(at(AWAY + step), batch), materialize_grads=True)
+        return torch.autograd.grad(*_total(moved(problem, along, step), batch), materialize_grads=True)
 
-    products = [part[0] for part in hessian_product(at(AWAY), batch, along)]
     least = NOISE * max(float(part.norm()) for part in gradient(0.0)) + ROUNDING * float(batch.weights.sum())
-    for name, product, high, low in zip(problem.names, products, gradient(STEP), gradient(-STEP), strict=True):
-        change = (high - low) / (2 * STEP)
-        gap, size = float((change - product).norm()), float(change.norm() + product.norm())
-        if gap > SLACK * size + least:
-            return f"the second derivatives it gives at {name} are not those of the gradient"
-    return ""
+    wrong = first_unlike([part[0] for part in hessian_product(problem, batch, along)], gradient, STEP, least)
+    return "" if wrong is None else f"the second derivatives it gives at {problem.names[wrong]} are not those of the gradient"
 
 
 def _total(problem: Problem, batch: Batch) -> tuple[Tensor, list[Tensor]]:

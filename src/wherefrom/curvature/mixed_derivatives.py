@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from wherefrom.curvature.differences import AWAY, first_unlike, moved
 from wherefrom.curvature.double_backward import Kernels, differentiable_twice
 from wherefrom.curvature.products import FEW, Route, directions, pull_back
 from wherefrom.data.batches import Batch
@@ -11,9 +12,8 @@ from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.types import Tree
 
-AWAY = 1e-3  # from the problem's own parameters, at which units may stand where ReLU turns over: on inputs and biases of 0
 STEP = 1e-6  # of differences, in float64
-SLACK, NOISE = 1e-3, 1e-6  # of the products' length, and of what they are differences of, that is rounding
+NOISE = 1e-6  # of what products are differences of, that is rounding
 TOGETHER = 32  # directions pulled back through one graph at a time
 
 
@@ -71,13 +71,12 @@ def _gradient(problem: Problem, batch: Batch, x: Tensor) -> tuple[Tensor, ...]:
 def _unlike_differences(problem: Problem, batch: Batch) -> str:
     """uᵀ∇ₓ(vᵀ∇θ loss) must be what vᵀ∇θ loss changes by along u: backward passes that torch takes as constant give too little, in silence."""
     v = directions(problem, 1)
-    problem = problem.at({name: value + AWAY * part[0] for (name, value), part in zip(problem.parameters.items(), v, strict=True)})
-    x = real_input(batch.inputs).detach()
+    problem, x = moved(problem, v, AWAY), real_input(batch.inputs).detach()
     u = torch.randn(x.shape, generator=torch.Generator().manual_seed(1)).to(x)
 
     def along(step: float) -> Tensor:
         return torch.stack([(part * way[0]).sum() for part, way in zip(_gradient(problem, batch, x + step * u), v, strict=True)]).detach()
 
-    product, change = float((_products(problem, batch, v)[0] * u).sum()), float((along(STEP) - along(-STEP)).sum()) / (2 * STEP)
-    least = NOISE * float(along(0.0).abs().sum())
-    return "a backward pass in it has no derivative" if abs(product - change) > SLACK * (abs(product) + abs(change)) + least else ""
+    product, least = (_products(problem, batch, v)[0] * u).sum(), NOISE * float(along(0.0).abs().sum())
+    wrong = first_unlike([product], lambda step: [along(step).sum()], STEP, least)
+    return "" if wrong is None else "a backward pass in it has no derivative"

@@ -56,6 +56,7 @@ def fisher_kernel_select(ihvp: IHVP | FittedIHVP, problem: Problem, queries: Que
 class FisherKernel:
     """zᵢ (n,) = ``toward`` the queries, K_ii (n,) = ``diagonal``, and any column of K; in float64."""
 
+    problem: Problem
     ihvp: FittedIHVP
     gradients: Gradients
     toward: Tensor
@@ -81,12 +82,11 @@ class FisherKernel:
             else:
                 kept.clear()
         _check(toward, diagonal, problem)
-        return cls(ihvp, gradients, toward, diagonal, float(ihvp.quadratic(mean)[0]), tuple(kept) if room >= 0 else None)
+        return cls(problem, ihvp, gradients, toward, diagonal, float(ihvp.quadratic(mean)[0]), tuple(kept) if room >= 0 else None)
 
     def column(self, place: int) -> Tensor:
         """K_ij for one j and all i (n,)."""
-        problem = self.gradients.problem
-        alone = self.gradients.losses(next(problem.batches(problem.train.take(np.array([place])))))
+        alone = self.gradients.losses(next(self.problem.batches(self.problem.train.take(np.array([place])))))
         solved, found = self.ihvp.apply(alone), torch.zeros_like(self.toward)
         for places, rows in _passed(self.gradients) if self.kept is None else self.kept:
             found[places] = solved.dot(rows)[0].double()

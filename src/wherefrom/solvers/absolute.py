@@ -8,9 +8,9 @@ from torch import Tensor
 
 from wherefrom.curvature import Operator
 from wherefrom.curvature.inverse import Inverse, Solution, relative_residual
-from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
+from wherefrom.solvers.dense import damped_matrix
 from wherefrom.solvers.solver import Solver
 
 
@@ -31,19 +31,10 @@ class Absolute(Solver):
 
     def prepare(self, operator: Operator, damping: float | Tensor) -> Inverse:
         """Take the eigenvalues."""
-        problem, (_, bytes_needed) = operator.problem, self.work(operator.problem)
-        if bytes_needed > problem.budget:
-            raise UsageError(
-                f"Absolute needs {bytes_needed / 1e9:.1f} GB for {operator.size} parameters and may use {problem.budget / 1e9:.1f}; "
-                "use GaussNewton() with CG(), choose fewer through parameters=, or raise memory=."
-            )
-        matrix = operator.dense().double()
-        matrix.diagonal().add_(damping.flatten() if isinstance(damping, Tensor) else damping)
-        if not all_finite(matrix):
-            raise UsageError("The curvature is not finite; look for outputs or inputs that overflow.")
+        matrix = damped_matrix(operator, damping, self.work(operator.problem)[1], "Absolute", "GaussNewton() with CG()")
         values, vectors = torch.linalg.eigh(matrix)
         sizes = values.abs().clamp_min(self.least)
-        if not float(sizes.min()) > len(values) * torch.finfo(problem.dtype).eps * float(sizes.max()):
+        if not float(sizes.min()) > len(values) * torch.finfo(operator.problem.dtype).eps * float(sizes.max()):
             raise UsageError("The curvature has an eigenvalue of 0; give least= above 0, or a larger damping.")
         return AbsoluteInverse(sizes, vectors)
 

@@ -8,12 +8,11 @@ from torch import Tensor
 
 from wherefrom.curvature import Operator
 from wherefrom.curvature.inverse import Inverse, Solution, relative_residual
-from wherefrom.data.trees import all_finite
-from wherefrom.errors import NotPositiveDefinite, UsageError
+from wherefrom.errors import NotPositiveDefinite
 from wherefrom.problem import Problem
+from wherefrom.solvers.dense import cholesky_factor, damped_matrix, solve_factored
 from wherefrom.solvers.solver import Solver, remedy
 
-ROUNDING = 4  # times the floating type's resolution: what is left of a diagonal entry, by the entries before it, that rounding alone may leave
 SPECTRUM = 4000  # the largest dimension whose smallest eigenvalue is looked up for an error message
 
 
@@ -27,18 +26,9 @@ class Exact(Solver):
 
     def prepare(self, operator: Operator, damping: float | Tensor) -> Inverse:
         """Factor the matrix."""
-        problem, (_, bytes_needed) = operator.problem, self.work(operator.problem)
-        if bytes_needed > problem.budget:
-            raise UsageError(
-                f"Exact needs {bytes_needed / 1e9:.1f} GB for {operator.size} parameters and may use {problem.budget / 1e9:.1f}; "
-                "use CG(), choose fewer through parameters=, or raise memory=."
-            )
-        matrix = operator.dense().double()
-        matrix.diagonal().add_(damping.flatten() if isinstance(damping, Tensor) else damping)
-        if not all_finite(matrix):
-            raise UsageError("The curvature is not finite; look for outputs or inputs that overflow.")
-        factor, failed = torch.linalg.cholesky_ex(matrix)
-        if int(failed) or bool((factor.diagonal().square() <= ROUNDING * torch.finfo(problem.dtype).eps * matrix.diagonal()).any()):
+        matrix = damped_matrix(operator, damping, self.work(operator.problem)[1], "Exact", "CG()")
+        factor = cholesky_factor(matrix, torch.finfo(operator.problem.dtype).eps)
+        if factor is None:
             raise NotPositiveDefinite(f"The curvature is not positive definite{_smallest(matrix)}; {remedy(operator)}.")
         return Cholesky(factor, operator, damping)
 
@@ -62,7 +52,7 @@ class Cholesky(Inverse):
         return {"factor": self.factor}
 
     def solve(self, vectors: Tensor) -> Solution:
-        x = torch.cholesky_solve(vectors.double(), self.factor).to(vectors.dtype)
+        x = solve_factored(self.factor, vectors)
         # The residual by the operator itself, on a few columns: it also tells when the matrix was not the operator's.
         few = slice(0, 8)
         left = vectors[:, few] - self.operator @ x[:, few] - self.damping * x[:, few]

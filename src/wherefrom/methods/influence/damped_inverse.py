@@ -9,8 +9,7 @@ from torch import Tensor
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
-
-ROUNDING = 4  # times the floating type's resolution: what rounding alone may leave of a diagonal entry
+from wherefrom.solvers.dense import cholesky_factor, solve_factored
 
 
 def bytes_of(sizes: Iterable[int]) -> int:
@@ -47,15 +46,15 @@ class DampedInverse:
         """
         if not all_finite(matrix):
             raise UsageError("Projected gradients are so large that their products overflow; scale the inputs down, or take the problem in float64.")
-        factor, failed = torch.linalg.cholesky_ex(matrix + damping * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device))
-        least = ROUNDING * torch.finfo(like.dtype).eps * matrix.diagonal()
-        if int(failed) or (damping == 0 and bool((factor.diagonal().square() <= least).any())):
+        damped = matrix + damping * torch.eye(len(matrix), dtype=matrix.dtype, device=matrix.device)
+        factor = cholesky_factor(damped, 0.0 if damping else torch.finfo(like.dtype).eps)
+        if factor is None:
             raise UsageError(f"The projected gradients do not span all of their {len(matrix)} dimensions; leave out {what}= or give a larger one.")
         return cls(factor)
 
     def solve(self, rows: Tensor) -> Tensor:
         """The solution for each row (b, k)."""
-        return torch.cholesky_solve(rows.double().T, self.factor).T.to(rows.dtype)
+        return solve_factored(self.factor, rows.T).T
 
     def quadratic(self, rows: Tensor) -> Tensor:
         """rᵀ (M + damping I)⁻¹ r of each row (b,)."""

@@ -33,7 +33,7 @@ class InfluenceFunction(Method):
         ihvp, gradients = self.ihvp.fit(problem), Gradients(problem)
         if self.leverage:
             return Leverage.of(problem, gradients, ihvp)
-        return Solved(problem.objective.unit, gradients.size, gradients, ihvp, lambda batch, _: batch.weights / problem.normaliser)
+        return Solved(problem.objective.unit, gradients.size, problem, gradients, ihvp, lambda batch, _: batch.weights / problem.normaliser)
 
     def work(self, problem: Problem) -> Work:
         """One gradient pass, after the solver's work."""
@@ -48,6 +48,7 @@ class Solved(FittedMethod):
 
     unit: str
     size: int
+    problem: Problem
     gradients: Gradients
     ihvp: FittedIHVP
     factor: Callable[[Batch, Rows], Tensor]
@@ -63,7 +64,7 @@ class Solved(FittedMethod):
         return self.ihvp.quadratic(rows) * self.factor(batch, rows)
 
     def _score(self, asked: Rows) -> Score:
-        products = self.ihvp.against(asked, len(self.gradients.problem))
+        products = self.ihvp.against(asked, len(self.problem))
 
         def score(batch: Batch) -> Tensor:
             rows = self.gradients.losses(batch)

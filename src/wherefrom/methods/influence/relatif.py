@@ -43,7 +43,7 @@ class RelatIF(Method):
             moved = ihvp.quadratic(rows, POWERS[self.variant])
             return reciprocal(moved.clamp_min(0).sqrt()).where(torch.isfinite(moved), torch.nan)  # an overflow is no score of 0: it is refused
 
-        return Solved("arbitrary", gradients.size, gradients, ihvp, factor)
+        return Solved("arbitrary", gradients.size, problem, gradients, ihvp, factor)
 
     def work(self, problem: Problem) -> Work:
         """One gradient pass, after the solver's work; every training example is solved for too."""

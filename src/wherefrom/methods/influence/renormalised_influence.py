@@ -25,7 +25,7 @@ class RenormalisedInfluence(Method):
     def fit(self, problem: Problem) -> FittedMethod:
         """Fit the IHVP unless it is fitted already."""
         ihvp, gradients = self.ihvp.fit(problem), Gradients(problem)
-        return Solved("arbitrary", gradients.size, gradients, ihvp, lambda _, rows: reciprocal(rows.norms()))
+        return Solved("arbitrary", gradients.size, problem, gradients, ihvp, lambda _, rows: reciprocal(rows.norms()))
 
     def work(self, problem: Problem) -> Work:
         """One gradient pass, after the solver's work."""

@@ -107,4 +107,4 @@ class FittedRepresenterLJE(FittedMethod):
         return Rows((Factored(features[:, None], rows[:, None]),), self.gradients.layout)
 
     def _shares(self, batch: Batch) -> Tensor:
-        return batch.weights / self.gradients.problem.normaliser
+        return batch.weights / self.layer.problem.normaliser

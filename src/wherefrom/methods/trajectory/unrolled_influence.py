@@ -90,19 +90,19 @@ class Unrolled(FittedMethod):
         return table.gather(1, self._places(batch)[:, None])[:, 0]
 
     def _places(self, batch: Batch) -> Tensor:
-        return torch.from_numpy(positions_of(batch.ids, self.gradients.problem.ids, "training")).to(batch.weights.device)
+        return torch.from_numpy(positions_of(batch.ids, self.replay.problem.ids, "training")).to(batch.weights.device)
 
     def _looked_up(self, table: Tensor) -> Score:
         return lambda batch: table[:, self._places(batch)]
 
     def _traced(self, gradients: Tensor) -> Tensor:
         """-wᵢ ∂f/∂wᵢ of each query (rows ∂f/∂θ_T) for all training examples (q, n), as many queries at a time as fit an eighth of the memory."""
-        problem, rule = self.gradients.problem, self.replay.recording.rule
+        problem, rule = self.replay.problem, self.replay.recording.rule
         fitting = problem.budget // 8 // (3 * (1 + rule.buffers) * problem.size * problem.dtype.itemsize)
         return torch.cat([self._back_through(part) for part in gradients.split(max(1, fitting))])
 
     def _back_through(self, gradients: Tensor) -> Tensor:
-        recording, table = self.replay.recording, gradients.new_zeros(len(gradients), len(self.gradients.problem))
+        recording, table = self.replay.recording, gradients.new_zeros(len(gradients), len(self.replay.problem))
         u = (gradients, *(torch.zeros_like(gradients) for _ in range(recording.rule.buffers)))
         for t, state in track(self.replay.backwards(), "following the run backwards", len(recording.steps)):
             u, moved = self.back(self.replay, t, state, u)

@@ -43,6 +43,8 @@ TESTED_ELSEWHERE = {
     "gradients/operations/lookup.py": "gradients/operations/test_rule.py",
     "gradients/operations/norms.py": "gradients/operations/test_rule.py",
     "gradients/origins.py": "gradients/test_owners.py",
+    "gradients/owner_algebra.py": "gradients/test_owners.py",
+    "select.py": "selection/test_divine.py",
     "gradients/passes.py": "gradients/test_recorder.py",
     "gradients/uses.py": "gradients/operations/test_rule.py",
     "types.py": "test_house.py",

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wherefrom.gradients.operations import RULES, take_any
 from wherefrom.gradients.origins import Data, first_owner
-from wherefrom.gradients.owners import compress, regroup
+from wherefrom.gradients.owner_algebra import compress, regroup
 from wherefrom.gradients.recorder import Recorder
 
 B, T, H = 4, 3, 2

@@ -4,15 +4,15 @@ Owners have the rank of their tensor and size 1 along dimensions that do not tel
 next to nothing. Where a rule here is wrong or missing for a function, the proof against autograd finds it; nothing rests on it alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from wherefrom.gradients.origins import results_of, tensors_of
+from wherefrom.gradients.owner_algebra import Mixed, Owners, broadcast_owners, compress, invariant, regroup
 
-Owners = Tensor | None
 Lookup = Callable[[Tensor], Owners]  # of data; None for constants and for what belongs to no example
 
 REGROUPED = {"view", "reshape", "flatten", "unflatten", "view_as", "reshape_as", "contiguous", "ravel"}
@@ -29,10 +29,6 @@ REDUCED = {
 SCATTERED = {"index_add", "index_add_", "index_copy", "index_copy_", "scatter", "scatter_", "scatter_add", "scatter_add_", "index_put", "index_put_"}
 ORDERED = {"sort", "argsort", "topk", "msort"}
 PRODUCTS = {"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "mv", "dot", "baddbmm", "addmm", "addbmm"}
-
-
-class Mixed(Exception):
-    """Entries of several examples meet in one."""
 
 
 def follow(name: str, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any], result: Any, of: Lookup) -> list[Owners]:
@@ -56,31 +52,9 @@ def _follow(
     first = arguments[0] if arguments else None
     source = of(first) if isinstance(first, Tensor) else None
     if isinstance(first, Tensor) and source is not None:
-        if name in REGROUPED:
-            return [regroup(source, first.shape, outputs[0].shape)]
-        if name == "__getitem__":
-            return [_picked(source, first, arguments[1])]
-        if name in MIRRORED:
-            mirrored = function(source.expand(first.shape), *arguments[1:], **keywords)
-            return [compress(part, exact=name in WRITTEN) for _, part in results_of(mirrored)]
-        if name in ("gather", "take_along_dim"):
-            return [_gathered(source, first, *arguments[1:], **keywords)]
-        if name in ORDERED:
-            return _ordered(source, first, outputs, arguments, keywords)
-        if name in REDUCED and outputs[0].dim() < first.dim():
-            reduced = _reduced(source, first, arguments, keywords)
-            return [reduced] * len(outputs)
-        if name.startswith("new_"):
-            whole = outputs[0].shape[: first.dim()] == first.shape
-            return [source.view(*source.shape, *(1,) * (outputs[0].dim() - first.dim()))] if whole else _first_dimension(source, outputs[0])
-        if name in ("one_hot", "embedding"):
-            return [source[..., None]]
-        if name == "nonzero" or (name == "where" and len(arguments) == 1):
-            places = tuple(outputs[0].unbind(1)) if name == "nonzero" and not keywords.get("as_tuple") else tuple(outputs)
-            rows = source.expand(first.shape)[places]
-            return [rows[:, None]] if outputs[0].dim() == 2 else [rows] * len(outputs)
-        if name == "masked_select":
-            return [source.expand(first.shape)[arguments[1].expand(first.shape)]]
+        of_first = _follow_first(name, function, source, arguments, keywords, outputs)
+        if of_first is not None:
+            return of_first
     if name in ("cat", "concat", "concatenate", "stack", "hstack", "vstack"):
         return [_joined(name, arguments, keywords, outputs[0], of)]
     if name in SCATTERED and isinstance(first, Tensor):
@@ -90,18 +64,51 @@ def _follow(
     if name == "einsum":
         return [_einsum(arguments, outputs[0], of)]
     if name == "scaled_dot_product_attention":
-        return [_broadcast([of(part) for part in arguments[:3]], outputs[0].shape)]
+        return [broadcast_owners([of(part) for part in arguments[:3]], outputs[0].shape)]
     if name == "linear" and source is not None:
-        return [_invariant(source, -1)]
+        return [invariant(source, -1)]
     known = [owners for tensor in tensors_of((arguments, keywords)) if (owners := of(tensor)) is not None]
     return [_default(known, output) for output in outputs]
+
+
+def _follow_first(
+    name: str, function: Callable[..., Any], source: Tensor, arguments: tuple[Any, ...], keywords: Mapping[str, Any], outputs: list[Tensor]
+) -> list[Owners] | None:
+    """Return owners that follow from those of the first argument alone; None for other functions."""
+    first = arguments[0]
+    if name in REGROUPED:
+        return [regroup(source, first.shape, outputs[0].shape)]
+    if name == "__getitem__":
+        return [_picked(source, first, arguments[1])]
+    if name in MIRRORED:
+        mirrored = function(source.expand(first.shape), *arguments[1:], **keywords)
+        return [compress(part, exact=name in WRITTEN) for _, part in results_of(mirrored)]
+    if name in ("gather", "take_along_dim"):
+        return [_gathered(source, first, *arguments[1:], **keywords)]
+    if name in ORDERED:
+        return _ordered(source, first, outputs, arguments, keywords)
+    if name in REDUCED and outputs[0].dim() < first.dim():
+        reduced = _reduced(source, first, arguments, keywords)
+        return [reduced] * len(outputs)
+    if name.startswith("new_"):
+        whole = outputs[0].shape[: first.dim()] == first.shape
+        return [source.view(*source.shape, *(1,) * (outputs[0].dim() - first.dim()))] if whole else _first_dimension(source, outputs[0])
+    if name in ("one_hot", "embedding"):
+        return [source[..., None]]
+    if name == "nonzero" or (name == "where" and len(arguments) == 1):
+        places = tuple(outputs[0].unbind(1)) if name == "nonzero" and not keywords.get("as_tuple") else tuple(outputs)
+        rows = source.expand(first.shape)[places]
+        return [rows[:, None]] if outputs[0].dim() == 2 else [rows] * len(outputs)
+    if name == "masked_select":
+        return [source.expand(first.shape)[arguments[1].expand(first.shape)]]
+    return None
 
 
 def _default(known: list[Tensor], output: Tensor) -> Owners:
     """Return owners of what broadcasts its arguments, or keeps their first dimension."""
     if not known:
         return None
-    spread = _broadcast(known, output.shape)
+    spread = broadcast_owners(known, output.shape)
     if spread is not None:
         return spread
     return _first_dimension(max(known, key=Tensor.dim), output)[0]
@@ -112,71 +119,6 @@ def _first_dimension(owners: Tensor, output: Tensor) -> list[Owners]:
     if output.dim() and all(size == 1 for size in owners.shape[1:]) and len(output) == len(owners):
         return [owners.reshape(-1, *(1,) * (output.dim() - 1))]
     return [None]
-
-
-def _broadcast(found: Sequence[Owners], shape: torch.Size) -> Owners:
-    """Return the one set of owners that these agree on, at the rank of ``shape``."""
-    chosen: Owners = None
-    for owners in found:
-        if owners is None:
-            continue
-        if owners.dim() > len(shape):
-            return None
-        if owners.dim() < len(shape):
-            owners = owners.view((1,) * (len(shape) - owners.dim()) + tuple(owners.shape))
-        if any(mine not in (1, size) for mine, size in zip(owners.shape, shape, strict=True)):
-            return None
-        if chosen is None or chosen is owners:
-            chosen = owners
-        elif chosen.shape == owners.shape:
-            if not torch.equal(chosen, owners):
-                raise Mixed
-        elif not bool((chosen == owners).all()):
-            raise Mixed
-    return chosen
-
-
-def regroup(owners: Tensor, before: torch.Size, after: torch.Size) -> Tensor:
-    """Return owners after a reshape: dimensions are merged and split in the smallest groups that go together."""
-    if before == after:
-        return owners
-    shape: list[int] = []
-    i = j = 0
-    while i < len(before) or j < len(after):
-        start, stop, mine, theirs = i, j, 1, 1
-        if i < len(before):
-            mine, i = before[i], i + 1
-        if j < len(after):
-            theirs, j = after[j], j + 1
-        while mine != theirs:
-            if mine < theirs:
-                mine, i = mine * before[i], i + 1
-            else:
-                theirs, j = theirs * after[j], j + 1
-        if all(size == 1 for size in owners.shape[start:i]):
-            shape += [1] * (j - stop)
-        else:
-            shape += after[stop:j]
-            owners = owners.expand(*owners.shape[:start], *before[start:i], *owners.shape[i:])
-    return compress(owners.reshape(shape), exact=True)
-
-
-def compress(owners: Tensor, *, exact: bool = False) -> Tensor:
-    """Return owners with size 1 along dimensions that do not tell examples apart; ``exact`` looks at the entries too."""
-    for axis in range(owners.dim()):
-        if owners.shape[axis] > 1:
-            single = owners.narrow(axis, 0, 1)
-            if owners.stride(axis) == 0 or (exact and bool((owners == single).all())):
-                owners = single
-    return owners
-
-
-def _invariant(owners: Tensor, axis: int) -> Owners:
-    """Return owners of size 1 along an axis; None where they differ there."""
-    if owners.shape[axis] == 1:
-        return owners
-    single = owners.narrow(axis, 0, 1)
-    return single if bool((owners == single).all()) else None
 
 
 def _picked(owners: Tensor, tensor: Tensor, index: Any) -> Tensor:
@@ -218,7 +160,7 @@ def _reduced(owners: Tensor, tensor: Tensor, arguments: tuple[Any, ...], keyword
         return None
     dims = [dims] if isinstance(dims, int) else list(dims)
     for dim in dims:
-        found = _invariant(owners, dim)
+        found = invariant(owners, dim)
         if found is None:
             return None
         owners = found
@@ -231,10 +173,10 @@ def _joined(name: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any], 
     known = [of(part) for part in parts]
     if name == "stack":
         known = [None if owners is None else owners.unsqueeze(dim) for owners in known]
-        return _broadcast(known, output.shape)
+        return broadcast_owners(known, output.shape)
     fixed = [owners for owners in known if owners is not None]
     if all(owners.shape[dim] == 1 for owners in fixed):
-        return _broadcast(fixed, output.shape) if len(fixed) == len(known) or any(max(o.shape) > 1 for o in fixed) else None
+        return broadcast_owners(fixed, output.shape) if len(fixed) == len(known) or any(max(o.shape) > 1 for o in fixed) else None
     if len(fixed) < len(known):
         return None
     sides = [max(owners.shape[axis] for owners in fixed) for axis in range(output.dim())]
@@ -276,17 +218,17 @@ def _product(arguments: tuple[Any, ...], output: Tensor, of: Lookup) -> Owners:
     if len(factors) != 2 or any(part.dim() < 2 for part in factors):
         known = [owners for part in factors if (owners := of(part)) is not None]
         if len(known) == 1 and factors[1].dim() == 1 and of(factors[1]) is None:
-            left = _invariant(known[0], -1)
+            left = invariant(known[0], -1)
             return None if left is None else left[..., 0]
         return None
     found: list[Owners] = []
     for owners, axis in ((of(factors[0]), -1), (of(factors[1]), -2)):
         if owners is not None:
-            single = _invariant(owners, axis)
+            single = invariant(owners, axis)
             if single is None:
                 return None
             found.append(single)
-    return _broadcast(found, output.shape)
+    return broadcast_owners(found, output.shape)
 
 
 def _einsum(arguments: tuple[Any, ...], output: Tensor, of: Lookup) -> Owners:
@@ -303,7 +245,7 @@ def _einsum(arguments: tuple[Any, ...], output: Tensor, of: Lookup) -> Owners:
             continue
         for axis, label in enumerate(labels):
             if label not in right:
-                single = _invariant(owners, axis)
+                single = invariant(owners, axis)
                 if single is None:
                     return None
                 owners = single
@@ -313,4 +255,4 @@ def _einsum(arguments: tuple[Any, ...], output: Tensor, of: Lookup) -> Owners:
         owners = owners.permute(order)
         places = iter(owners.shape)
         found.append(owners.reshape([next(places) if label in kept else 1 for label in right]))
-    return _broadcast(found, output.shape)
+    return broadcast_owners(found, output.shape)

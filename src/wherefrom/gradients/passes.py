@@ -107,7 +107,7 @@ def placed(block: Block, shape: BlockShape, name: str) -> Block:
 
 def record_pass(problem: Differentiable, batch: Batch) -> tuple[Recorder, Tensor]:
     """Run the model on a batch with every torch function seen; return the recorder and the outputs."""
-    recorder = Recorder(problem.parameters, batch.inputs, len(batch), RULES, take_any)
+    recorder = Recorder({name: problem.state[name] for name in problem.names}, batch.inputs, len(batch), RULES, take_any)
     with torch.enable_grad(), _attention_by_functions(), recorder:
         outputs = problem.outputs(batch.inputs)
     return recorder, outputs

@@ -50,7 +50,7 @@ def moved_problem(problem: Differentiable) -> Differentiable:
     """Return the problem at θ plus noise of each parameter's own size, the same each time."""
     generator = torch.Generator().manual_seed(0)
     moved = {}
-    for name, value in problem.parameters.items():
+    for name, value in ((name, problem.state[name]) for name in problem.names):
         size = float(value.detach().float().square().mean().sqrt()) if value.numel() else 0.0
         noise = torch.randn(value.shape, generator=generator).to(value)
         moved[name] = value + noise * (NOISE * size if size > 0 else STARTS)

@@ -3,15 +3,33 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 BENCH := .venv-bench/.installed
+LOWEST := .venv-lowest/.installed
+SUITE := -n 2 --dist worksteal
+PYTHON_CHECK = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wherefrom needs Python 3.11 or later, this is %s; run make PYTHON=python3.11" % sys.version.split()[0])'
+# Lint, types and the site are checked in .venv alone, by the versions of constraints.txt.
+WITHOUT_TOOLS := --deselect tests/test_house.py::test_lint_types_and_import_rules --deselect tests/test_docs.py::test_the_site_builds_without_warnings
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test test-lowest test-newest lint docs bench clean
 
 demo: $(STAMP)
 	$(BIN)/wherefrom demo
 
 # Two processes of one thread each: torch's own threads would fight over the cores.
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(SUITE)
+
+# The oldest dependencies that pyproject.toml admits (Python 3.11 or 3.12: numpy 1.26 has no wheels for later ones), and the newest of today, so in a
+# new environment each time. On Linux pip's own torch is a build for CUDA, several gigabytes; who has a source of builds for CPUs names it in
+# pip's own settings (PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS).
+test-lowest: $(LOWEST)
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest $(SUITE) $(WITHOUT_TOOLS)
+
+test-newest:
+	@$(PYTHON_CHECK)
+	@rm -rf .venv-newest && $(PYTHON) -m venv .venv-newest
+	@.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]' -e studies
+	@.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps curvlinops-for-pytorch
+	OMP_NUM_THREADS=1 .venv-newest/bin/python -m pytest $(SUITE) $(WITHOUT_TOOLS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright && $(BIN)/lint-imports
@@ -44,15 +62,22 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/trust.py
 
 clean:
-	rm -rf .venv .venv-bench site build dist
+	rm -rf .venv .venv-bench .venv-lowest .venv-newest site build dist
 
 $(STAMP): pyproject.toml studies/pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wherefrom needs Python 3.11 or later, this is %s; run make PYTHON=python3.11" % sys.version.split()[0])'
+	@$(PYTHON_CHECK)
 	@echo "Setting up .venv (a few minutes the first time) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e studies -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e studies
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps curvlinops-for-pytorch # see pyproject.toml
+	@touch $@
+
+$(LOWEST): pyproject.toml studies/pyproject.toml constraints-lowest.txt
+	@$(PYTHON_CHECK)
+	@test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e '.[test]' -e studies
+	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps curvlinops-for-pytorch
 	@touch $@
 
 # The peers want an older numpy, so benchmarks have an environment of their own; one torch serves both sides.

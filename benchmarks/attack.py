@@ -33,7 +33,7 @@ from torch import Tensor
 
 import wherefrom as wf
 from wherefrom.data.batches import joined
-from wherefrom_studies.koh_liang.flipping import RADIUS, TOP, Chord, Digits, Flipped, Model, pictured
+from wherefrom_studies.koh_liang.flipping import RADIUS, TOP, Chord, DigitClassifier, Digits, StagedAttack, draw_attack
 
 L2, OTHERS = 0.001, (0.01,)
 BARS = {"flipped with 1": 0.45, "flipped with 2": 0.90, "flipped with 10": 1.0, "times random": 10.0, "pearson": 0.98}
@@ -41,7 +41,7 @@ RADII = (0.5 / 255, 0.02, RADIUS)  # of foretold changes
 NEAR = f"one image changed by {RADII[0]:.3g}"
 
 
-def row(model: Model, places: np.ndarray, found: Flipped, counts: tuple[int, ...]) -> dict[str, Any]:
+def row(model: DigitClassifier, places: np.ndarray, found: StagedAttack, counts: tuple[int, ...]) -> dict[str, Any]:
     """One model's line of the table."""
     gain, random = found.few.gain(1), found.few.gain(1, random=True)
     held = model.concentration(places)
@@ -55,7 +55,7 @@ def row(model: Model, places: np.ndarray, found: Flipped, counts: tuple[int, ...
     }  # fmt: skip
 
 
-def foretold(model: Model, places: np.ndarray, images: int, radius: float) -> dict[str, float]:
+def foretold(model: DigitClassifier, places: np.ndarray, images: int, radius: float) -> dict[str, float]:
     """Predicted against true changes of the queries' losses by one changed image."""
     problem, queries, train = model.problem, model.queries(places), Chord(model.ihvp)
     drawn = np.random.default_rng(1).choice(len(problem), images, replace=False)
@@ -79,9 +79,9 @@ def measured(problem: wf.Problem, queries: wf.Examples) -> Tensor:
         return torch.cat([problem.measurements(problem.outputs(batch.inputs), batch) for batch in problem.batches(queries)])
 
 
-def leaning(model: Model, places: np.ndarray) -> dict[str, float]:
+def leaning(model: DigitClassifier, places: np.ndarray) -> dict[str, float]:
     """Spearman correlations over queries of the concentration of influence with the attack's success, and of the margin with it."""
-    found = model.attacked(places, 1, stop=True)
+    found = model.attack(places, 1, stop=True)
     shares = np.array(model.concentration(places).shares)
     gain, flipped = found.gain(1).numpy(), np.array([one.aimed.flipped_by is not None for one in found.attacked])
     told = {"queries": float(len(places)), "flipped": float(flipped.mean()), "least share": float(shares.min()), "largest share": float(shares.max())}
@@ -92,7 +92,7 @@ def leaning(model: Model, places: np.ndarray) -> dict[str, float]:
     return told | {"margin and gain": float(spearmanr(model.margins[places].numpy(), gain).statistic)}
 
 
-def chart(attacks: dict[float, Flipped], counts: range) -> alt.LayerChart:
+def chart(attacks: dict[float, StagedAttack], counts: range) -> alt.LayerChart:
     """The share flipped by the number of images changed: a line for each model and its control."""
     lines = []
     for l2, found in attacks.items():
@@ -132,21 +132,21 @@ def main() -> None:
     settings = arguments.parse_args()
     quick, load, start = settings.quick, os.getloadavg()[0], time.perf_counter()
     images, pool, asked, few, most, others = (200, 2, 4, 2, 2, ()) if quick else (1000, 1, 20, 3, 10, OTHERS)
-    train, test = Digits.of("train", images, pool), Digits.of("test", None, pool)
-    models, attacks, rows = {l2: Model.trained(train, test, l2) for l2 in (L2, *others)}, {}, []
+    train, test = Digits.read("train", images, pool), Digits.read("test", None, pool)
+    models, attacks, rows = {l2: DigitClassifier.train(train, test, l2) for l2 in (L2, *others)}, {}, []
     for l2, model in models.items():
-        attacks[l2] = Flipped.on(model, model.closest(asked), few, most)
+        attacks[l2] = StagedAttack.run(model, model.closest(asked), few, most)
         rows.append(row(model, model.closest(asked), attacks[l2], tuple(m for m in (1, 2, 3, 5, 10) if m <= most)))
     first, places = models[L2], models[L2].closest(asked)
     told = {f"one image changed by {radius:.3g}": foretold(first, places, 5 if quick else 40, radius) for radius in RADII}
-    told["concentration beside success"] = leaning(first, first.drawn(8 if quick else 40, places))
+    told["concentration beside success"] = leaning(first, first.draw(8 if quick else 40, places))
     facts = {
         "quick": quick, "images": images, "queries": asked, "radius": RADIUS, "seconds": round(time.perf_counter() - start, 1),
         "machine": platform.processor() or platform.machine(), "threads": torch.get_num_threads(), "load": load,
     }  # fmt: skip
     report(pd.DataFrame(rows), told, facts, settings.out)
     wf.plot.save(chart(attacks, range(most + 1)), settings.out / "attack.png")
-    wf.plot.save(pictured(first, places, attacks[L2].few), settings.out / "attack_images.png")
+    wf.plot.save(draw_attack(first, places, attacks[L2].few), settings.out / "attack_images.png")
 
 
 if __name__ == "__main__":

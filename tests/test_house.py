@@ -2,8 +2,11 @@
 
 import ast
 import re
+import resource
+import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,31 +14,38 @@ import pytest
 import wherefrom as wf
 
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40
+MOST_ANY = 21  # in public signatures; to be lowered, never raised
+HELP_SECONDS = 0.5
+HEAVY = ("torch", "numpy", "scipy", "pandas", "sklearn", "altair", "zarr", "rich")
 TESTED_ELSEWHERE = {
     "__main__.py": "cli/test_app.py",
     "data/batches.py": "test_problem.py",
     "cli/query_rows.py": "cli/test_app.py",
     "cli/case.py": "cli/test_app.py",
-    "cli/compared.py": "cli/test_compare.py",
-    "cli/contenders.py": "cli/test_compare.py",
+    "cli/comparison.py": "cli/test_compare.py",
+    "cli/comparison_report.py": "cli/test_compare.py",
     "cli/comparison_setup.py": "cli/test_compare.py",
+    "cli/encoded_table.py": "cli/test_app.py",
     "cli/explain.py": "cli/test_app.py",
     "cli/user_code.py": "cli/test_app.py",
-    "cli/result.py": "cli/test_app.py",
+    "cli/explanation.py": "cli/test_app.py",
     "cli/show.py": "cli/test_app.py",
     "cli/tables.py": "cli/test_app.py",
     "cli/training.py": "cli/test_app.py",
     "cli/write.py": "cli/test_app.py",
     "curvature/eigenbasis.py": "curvature/test_kronecker.py",
     "curvature/eigen_inverse.py": "solvers/test_eigen.py",
-    "gradients/layers/attention.py": "gradients/layers/test_rule.py",
-    "gradients/layers/convolution.py": "gradients/layers/test_rule.py",
-    "gradients/layers/embedding.py": "gradients/layers/test_rule.py",
-    "gradients/layers/linear.py": "gradients/layers/test_rule.py",
-    "gradients/layers/norm.py": "gradients/layers/test_rule.py",
-    "gradients/layers/prelu.py": "gradients/layers/test_rule.py",
-    "gradients/layers/transposed.py": "gradients/layers/test_rule.py",
-    "gradients/tape.py": "gradients/test_capture.py",
+    "gradients/operations/affine.py": "gradients/operations/test_rule.py",
+    "gradients/operations/attention.py": "gradients/operations/test_rule.py",
+    "gradients/operations/convolution.py": "gradients/operations/test_rule.py",
+    "gradients/operations/copies.py": "gradients/operations/test_rule.py",
+    "gradients/operations/grouped.py": "gradients/test_transformers.py",
+    "gradients/operations/lookup.py": "gradients/operations/test_rule.py",
+    "gradients/operations/norms.py": "gradients/operations/test_rule.py",
+    "gradients/origins.py": "gradients/test_owners.py",
+    "gradients/passes.py": "gradients/test_recorder.py",
+    "gradients/uses.py": "gradients/operations/test_rule.py",
+    "types.py": "test_house.py",
 }
 OWN = Path(__file__).parent.parent
 SOURCES = sorted((OWN / "src" / "wherefrom").rglob("*.py"))
@@ -44,7 +54,7 @@ SOURCES = sorted((OWN / "src" / "wherefrom").rglob("*.py"))
 def project_files() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=OWN, capture_output=True, text=True)
     if listed.returncode:  # a copy without its history
-        skipped = {".venv", ".venv-bench", "site", "__pycache__", ".git", ".pytest_cache", ".ruff_cache"}
+        skipped = {".venv", ".venv-bench", ".venv-lowest", ".venv-newest", "site", "__pycache__", ".git", ".pytest_cache", ".ruff_cache"}
         return [path for path in OWN.rglob("*") if path.is_file() and not skipped & set(path.relative_to(OWN).parts)]
     return [OWN / name for name in listed.stdout.splitlines() if (OWN / name).is_file()]
 
@@ -100,3 +110,49 @@ def test_no_file_names_the_machine_it_was_written_on() -> None:
             text = path.read_text(encoding="utf-8", errors="ignore")
             found += [f"{path.relative_to(OWN)}: {match[0]}" for match in machine.finditer(text)]
     assert not found
+
+
+def public_signatures(body: list[ast.stmt]) -> Iterator[ast.FunctionDef]:
+    """The functions of a module and the methods of its classes whose names have no leading underscore."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield from public_signatures(node.body)
+        elif isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node
+
+
+def test_public_signatures_have_types() -> None:
+    found = []
+    for path in SOURCES:
+        for function in public_signatures(ast.parse(path.read_text(encoding="utf-8")).body):
+            a = function.args
+            hints = [given.annotation for given in (*a.posonlyargs, *a.args, a.vararg, *a.kwonlyargs, a.kwarg) if given is not None]
+            for hint in filter(None, (*hints, function.returns)):
+                written = ast.unparse(hint)
+                found += [f"{path.relative_to(OWN)}: {function.name}: {written}"] * len(re.findall(r"\bAny\b", written))
+    assert len(found) <= MOST_ANY, "\n".join(found)
+
+
+def processor_seconds(command: list[str]) -> float:
+    """The processor time of a command, which a busy machine does not change."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["explain", "--help"], ["compare", "--help"], ["study", "--help"]], ids=" ".join)
+def test_help_waits_for_no_library(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "wherefrom", *arguments]
+    first, *seconds = (processor_seconds(command) for _ in range(6))
+    assert statistics.median(seconds) < HELP_SECONDS, (first, seconds)
+    code = f"""
+import sys
+from wherefrom.cli import main
+sys.argv = ["wherefrom", *{arguments}]
+try:
+    main()
+finally:
+    print("imported:", *({{name.partition(".")[0] for name in sys.modules}} & set({HEAVY})), file=sys.stderr)
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr == "imported:\n"

@@ -4,11 +4,14 @@ from . import checkpoints as checkpoints
 from . import compare as compare
 from . import curvature as curvature
 from . import datasets as datasets
+from . import errors as errors
 from . import gradients as gradients
 from . import methods as methods
 from . import metrics as metrics
 from . import planning as planning
 from . import plot as plot
+from . import progress as progress
+from . import reporting as reporting
 from . import retraining as retraining
 from . import select as select
 from . import solvers as solvers

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from wherefrom.data.batches import Batch
-from wherefrom.data.examples import Examples
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.memory import out_of_memory
@@ -20,31 +20,32 @@ from wherefrom.progress import track
 from wherefrom.scores import By, Groups, Scores, TopScores, group_ids, other_end, positions_of, rank_key
 from wherefrom.solvers.warnings_capture import listening
 from wherefrom.store import ArrayWriter
+from wherefrom.types import Ids
 
 
 @overload
 def attribute(
-    method: Method, problem: Problem, queries: Any, *, top: None = None, by: By = ..., groups: Groups | None = None,
-    ids: Any = None, aggregate: bool = ..., out: str | Path | None = None, progress: bool = True,
+    method: Method, problem: Problem, queries: Queries, *, top: None = None, by: By = ..., groups: Groups | None = None,
+    ids: Ids | None = None, aggregate: bool = ..., out: str | Path | None = None, progress: bool = True,
 ) -> Scores: ...  # fmt: skip
 
 
 @overload
 def attribute(
-    method: Method, problem: Problem, queries: Any, *, top: int, by: By = ..., groups: None = None,
-    ids: Any = None, aggregate: bool = ..., out: None = None, progress: bool = True,
+    method: Method, problem: Problem, queries: Queries, *, top: int, by: By = ..., groups: None = None,
+    ids: Ids | None = None, aggregate: bool = ..., out: None = None, progress: bool = True,
 ) -> TopScores: ...  # fmt: skip
 
 
 def attribute(
     method: Method,
     problem: Problem,
-    queries: Any,
+    queries: Queries,
     *,
     top: int | None = None,
     by: By = "proponents",
     groups: Groups | None = None,
-    ids: Any = None,
+    ids: Ids | None = None,
     aggregate: bool = False,
     out: str | Path | None = None,
     progress: bool = True,
@@ -77,7 +78,7 @@ def attribute(
         return _table(blocks, names, scored.ids, (fitted.unit, repr(method), problem.fingerprint()), groups, out, notes)
 
 
-def self_influence(method: Method, problem: Problem, *, ids: Any = None, progress: bool = True) -> Tensor:
+def self_influence(method: Method, problem: Problem, *, ids: Ids | None = None, progress: bool = True) -> Tensor:
     """The score of each training example (or those of ``ids``) for its own loss (n,): large for the odd and the mislabelled."""
     scored = problem.train if ids is None else problem.train.select(ids)
     with torch.no_grad():

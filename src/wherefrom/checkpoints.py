@@ -8,12 +8,13 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from wherefrom.errors import UsageError, nearest
 from wherefrom.former_name import NAME, manifest_of
@@ -79,7 +80,7 @@ class Checkpoint:
         return write_whole(path, to_bytes(_unshared({**self.state, **scales}), metadata))
 
 
-def as_checkpoints(checkpoints: Any, learning_rates: float | Sequence[float] | None = None) -> tuple[Checkpoint, ...]:
+def as_checkpoints(checkpoints: "Checkpoints", learning_rates: float | Sequence[float] | None = None) -> tuple[Checkpoint, ...]:
     """Checkpoints with their learning rates and names filled in.
 
     ``checkpoints``: a :class:`CheckpointRecorder`, or a sequence of state dicts, paths and :class:`Checkpoint`. ``learning_rates``: one number
@@ -117,7 +118,7 @@ class CheckpointRecorder:
     more to each checkpoint.
     """
 
-    def __init__(self, model: nn.Module, optimizer: Any = None, *, folder: str | Path | None = None, every: int = 1) -> None:
+    def __init__(self, model: nn.Module, optimizer: Optimizer | None = None, *, folder: str | Path | None = None, every: int = 1) -> None:
         if every < 1:
             raise UsageError(f"every={every} would keep nothing; give a whole number from 1.")
         self.model = _bare_model(model)
@@ -171,7 +172,7 @@ class CheckpointRecorder:
 
         return type("RecordCheckpoints", (base,), {_EVENTS[on]: hook})()
 
-    def _record(self, learning_rate: float | None, optimizer: Any) -> None:
+    def _record(self, learning_rate: float | None, optimizer: Optimizer | None) -> None:
         turn, self._calls = self._calls % self.every == 0, self._calls + 1
         if not turn:
             return
@@ -183,6 +184,9 @@ class CheckpointRecorder:
             kept = kept.save(self.folder / f"checkpoint-{number:05d}.safetensors")
         self._kept.append(kept)
         self._rates.append(rate)
+
+
+Checkpoints: TypeAlias = CheckpointRecorder | Iterable[Checkpoint | str | Path | Mapping[str, Tensor]]
 
 
 def _read_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -276,13 +280,9 @@ def _rate(value: Any) -> float:
 
 
 def _bare_model(model: Any) -> nn.Module:
-    while True:
-        if hasattr(model, "_orig_mod"):
-            model = model._orig_mod
-        elif isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            model = model.module
-        else:
-            return model
+    while hasattr(model, "_orig_mod") or isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        model = model._orig_mod if hasattr(model, "_orig_mod") else model.module
+    return model
 
 
 def _copies(model: nn.Module) -> dict[str, Tensor]:

@@ -13,6 +13,6 @@ class NotPositiveDefinite(UsageError):
 
 
 def nearest(name: object, known: Iterable[object]) -> str:
-    """``" Did you mean 'x'?"`` for the known name most like ``name``, or an empty string where none is."""
+    """Return ``" Did you mean 'x'?"`` for the known name most like ``name``, or an empty string where none is."""
     found = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.5)
     return f" Did you mean {found[0]!r}?" if found else ""

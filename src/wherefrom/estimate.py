@@ -1,7 +1,7 @@
 """A statistic that says how sure it is, what chance would give, and why it is missing when it is."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 Status = Literal["ok", "undefined", "vacuous", "underpowered"]
 
@@ -34,13 +34,13 @@ class Estimate:
         note = ": ".join(word for word in (self.status if self.status != "ok" else "", self.reason) if word)
         return f"{self.name} {self.value:.4g}{interval}{beside}, n={self.n}" + (f" ({note})" if note else "")
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, float | int | str | None]:
         """The fields as a plain dictionary, for JSON."""
         return asdict(self)
 
 
 def undefined(name: str, reason: str, n: int = 0) -> Estimate:
-    """The estimate of a statistic that has no value here."""
+    """Return the estimate of a statistic that has no value here, with the reason."""
     return Estimate(name, None, n=n, status="undefined", reason=reason)
 
 

@@ -20,6 +20,6 @@ def setting(name: str) -> str | None:
     return value or None
 
 
-def manifest_of(attributes: Mapping[str, Any]) -> Any:
+def manifest_of(attributes: Mapping[str, object]) -> Any:
     """Return the manifest among the attributes of a store or a file, under either name; None where it is no store of ours."""
     return attributes.get(NAME, attributes.get(FORMER_NAME))

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wherefrom.data.examples import Examples
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.gradients import Gradients, Rows
 from wherefrom.gradients.plan import LayerPlan, layer_plans
 from wherefrom.gradients.signed import signed_measurements
 from wherefrom.methods.base import Method, Work
 from wherefrom.problem import Problem
+from wherefrom.types import Ids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +73,14 @@ class Plan:
 
 
 def plan(
-    method: Method, problem: Problem, queries: Any, *, top: int | None = None, ids: Any = None, aggregate: bool = False, out: str | Path | None = None
+    method: Method,
+    problem: Problem,
+    queries: Queries,
+    *,
+    top: int | None = None,
+    ids: Ids | None = None,
+    aggregate: bool = False,
+    out: str | Path | None = None,
 ) -> Plan:
     """Passes, seconds, memory, disk and the contraction of each layer for ``attribute`` called with the same arguments.
 

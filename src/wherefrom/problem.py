@@ -4,7 +4,6 @@ import copy
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,14 +11,15 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from wherefrom.data.batches import Batch, per_example
-from wherefrom.data.examples import Examples, Split, split_batch
+from wherefrom.data.examples import Data, Examples, Split, split_batch
 from wherefrom.data.trees import all_finite, leaves, tree_map
 from wherefrom.errors import UsageError, nearest
-from wherefrom.gradients.verify_rules import verify_rules
+from wherefrom.gradients.verify_rules import proved
 from wherefrom.memory import memory_budget
 from wherefrom.objective import Objective
 from wherefrom.parameters import chosen_names, flatten, unflatten
 from wherefrom.scores import positions_of
+from wherefrom.types import Ids, Numbers, Tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +46,11 @@ class Problem:
         cls,
         model: nn.Module,
         objective: Objective,
-        train: Any,
+        train: Data,
         *,
         parameters: str | Sequence[str] | None = None,
-        ids: Any = None,
-        weights: Any = None,
+        ids: Ids | None = None,
+        weights: Numbers | None = None,
         split: Split | None = None,
         batch_size: int | None = None,
         memory: int | str | None = None,
@@ -126,7 +126,7 @@ class Problem:
     def _shapes(self) -> dict[str, torch.Size]:
         return {name: self.state[name].shape for name in self.names}
 
-    def without(self, ids: Any) -> "Problem":
+    def without(self, ids: Ids) -> "Problem":
         """The problem with these examples left out, N unchanged: their losses leave the sum, nothing else moves."""
         gone = positions_of(ids, self.ids, "training")
         kept = np.setdiff1d(np.arange(len(self)), gone)
@@ -136,7 +136,7 @@ class Problem:
             raise UsageError("Leaving these out leaves no training examples; keep at least one.")
         return replace(self, train=self.train.take(kept), weights=self.weights[torch.from_numpy(kept)])
 
-    def subset(self, ids: Any) -> "Problem":
+    def subset(self, ids: Ids) -> "Problem":
         """These examples as a training set of its own, with their own N."""
         kept = positions_of(ids, self.ids, "training")
         if len(kept) == 0 or len(set(kept.tolist())) < len(kept):
@@ -152,14 +152,14 @@ class Problem:
         """The same examples with other weights (n,), N unchanged; weight 0 leaves an example out."""
         return replace(self, weights=weights.to(self.weights))
 
-    def replaced(self, ids: Any, inputs: Any) -> "Problem":
+    def replaced(self, ids: Ids, inputs: Tree) -> "Problem":
         """The same problem with other ``inputs`` for these examples (k rows, in the form that split gives); targets, ids and weights stay.
 
         Raises :class:`UsageError` for another shape or kind of numbers, and where ``split`` computes inputs rather than picking them.
         """
         return replace(self, train=self.train.replaced(self.train.select(ids).with_inputs(inputs, self.split)))
 
-    def relabelled(self, ids: Any, targets: Any) -> "Problem":
+    def relabelled(self, ids: Ids, targets: Tree | Numbers) -> "Problem":
         """The same problem with other ``targets`` for these examples (k rows, in the form that split gives); inputs, ids, order and weights stay.
 
         Raises :class:`UsageError` for another shape or kind of numbers, and where ``split`` computes targets rather than picking them.
@@ -200,7 +200,7 @@ class Problem:
         state = {name: value.to(dtype) if value.is_floating_point() else value for name, value in self.state.items()}
         return replace(self, state=state, weights=self.weights.to(dtype))
 
-    def examples(self, data: Any) -> Examples:
+    def examples(self, data: Data) -> Examples:
         """Queries, given in any of the forms of training data; :class:`Examples` keep their ids."""
         return Examples.of(data)
 
@@ -220,18 +220,18 @@ class Problem:
     def _placed(self, leaf: Tensor) -> Tensor:
         return leaf.to(self.device, self.dtype) if leaf.is_floating_point() else leaf.to(self.device)
 
-    def outputs(self, inputs: Any, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
+    def outputs(self, inputs: Tree, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
         """What the model says, at θ or at other values of the chosen parameters."""
         arguments = tuple(inputs) if isinstance(inputs, (tuple, list)) else () if isinstance(inputs, Mapping) else (inputs,)
         keywords = dict(inputs) if isinstance(inputs, Mapping) else {}
         outputs = functional_call(self.model, {**self.state, **(parameters or {})}, arguments, keywords)
         return getattr(outputs, "logits", outputs)
 
-    def losses(self, outputs: Any, batch: Batch) -> Tensor:
+    def losses(self, outputs: Tree, batch: Batch) -> Tensor:
         """The training loss of each example of a batch (B,)."""
         return per_example(self.objective.loss, "loss", outputs, batch)
 
-    def measurements(self, outputs: Any, batch: Batch) -> Tensor:
+    def measurements(self, outputs: Tree, batch: Batch) -> Tensor:
         """What a query is asked, for each example of a batch (B,)."""
         return per_example(self.objective.measurement or self.objective.loss, "measurement", outputs, batch)
 
@@ -240,7 +240,7 @@ class Problem:
 
         The rules are proved on a few training examples, so the model runs.
         """
-        served = verify_rules(self).served()
+        served = proved(self).served()
         shares = {kind: sum(self.state[name].numel() for name in self.names if served[name] == kind) for kind in dict.fromkeys(served.values())}
         lines = [
             f"{type(self.model).__name__}, {self.size:,} parameters in {len(self.names)} tensors ({self.dtype}, {self.device}), "
@@ -257,7 +257,7 @@ class Problem:
     def fingerprints(self) -> dict[str, str]:
         """A text for each of the weights, the objective, the data, the ids and the example weights that changes with it."""
 
-        def seal(*parts: Any) -> str:
+        def seal(*parts: object) -> str:
             found = hashlib.sha256()
             for part in parts:
                 found.update(str(part).encode() if not isinstance(part, np.ndarray) else np.ascontiguousarray(part).tobytes())
@@ -281,7 +281,7 @@ class Problem:
             raise UsageError("The model is in train mode, where dropout and batch norm make answers random; call model.eval() first.")
 
 
-def _checked_weights(weights: Any, n: int, like: Tensor) -> Tensor:
+def _checked_weights(weights: Numbers | None, n: int, like: Tensor) -> Tensor:
     if weights is None:
         return torch.ones(n, dtype=like.dtype, device=like.device)
     values = torch.as_tensor(weights).to(like.device, like.dtype)

@@ -3,18 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from wherefrom.errors import UsageError
 from wherefrom.store import read_group, whole, write_group
+from wherefrom.types import Id, Ids, SupportsArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 By = Literal["proponents", "opponents", "magnitude"]
-Groups = Mapping[str, Any] | Sequence[object] | np.ndarray | Tensor | pd.Series  # name -> ids, or one name per example
+Groups = Mapping[str, Ids] | Sequence[object] | np.ndarray | Tensor | SupportsArray  # name -> ids, or one name per example
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +39,10 @@ class TopScores:
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """One row per (query, rank): ``query_id``, ``train_id``, ``rank`` from 1, ``score``."""
+        import pandas as pd
+
         q, k = self.values.shape
         return pd.DataFrame(
             {
@@ -110,7 +115,7 @@ class Scores:
         ids = self.train_ids[positions.numpy()]
         return TopScores(values, ids, self.query_ids, self.unit, self.method, by, other, self.fingerprint, self.notes)
 
-    def select(self, ids: Sequence[object] | np.ndarray) -> Tensor:
+    def select(self, ids: Ids) -> Tensor:
         """The columns (q, m) of the given training ids, in their order."""
         return self.values[:, torch.from_numpy(positions_of(ids, self.train_ids, "training"))]
 
@@ -120,8 +125,10 @@ class Scores:
         columns = [self.select(ids).sum(1) for ids in named.values()]
         return Scores(torch.stack(columns, 1), self.query_ids, np.array(list(named)), self.unit, self.method, self.fingerprint, self.notes)
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """A frame with queries as rows and training examples as columns."""
+        import pandas as pd
+
         return pd.DataFrame(self.values.numpy(), index=pd.Index(self.query_ids, name="query_id"), columns=self.train_ids)
 
     def save(self, path: str | Path) -> None:
@@ -159,7 +166,7 @@ def _best(values: Tensor, k: int, by: By) -> tuple[Tensor, Tensor]:
     return values.gather(1, order), order
 
 
-def positions_of(ids: Sequence[object] | np.ndarray, known: np.ndarray, what: str) -> np.ndarray:
+def positions_of(ids: Ids, known: np.ndarray, what: str) -> np.ndarray:
     """Positions of ``ids`` among ``known``; an unknown id is refused by name."""
     place = {key: position for position, key in enumerate(known.tolist())}
     wanted = np.asarray(ids).tolist()
@@ -169,7 +176,7 @@ def positions_of(ids: Sequence[object] | np.ndarray, known: np.ndarray, what: st
     return np.array([place[key] for key in wanted], dtype=np.int64)
 
 
-def group_ids(groups: Groups, train_ids: np.ndarray) -> dict[str, list[object]]:
+def group_ids(groups: Groups, train_ids: np.ndarray) -> dict[str, list[Id]]:
     """Groups as name -> ids, from a mapping or from one name per training example; an empty group is refused."""
     if isinstance(groups, Mapping):
         named = {str(name): _listed(ids) for name, ids in groups.items()}

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
 from wherefrom.errors import UsageError
 
@@ -13,14 +13,14 @@ Group = dict[str, Any]
 Moments = dict[str, Any]
 
 
-def bare_optimizer(optimizer: Any) -> Any:
+def bare_optimizer(optimizer: Optimizer | None) -> Optimizer | None:
     """The torch optimiser inside accelerate's wrapper, which is an ``Optimizer`` too."""
-    while hasattr(optimizer, "optimizer"):
-        optimizer = optimizer.optimizer
+    while (inner := getattr(optimizer, "optimizer", None)) is not None:
+        optimizer = inner
     return optimizer
 
 
-def step_scales(model: nn.Module, optimizer: Any) -> dict[str, Tensor] | None:
+def step_scales(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor] | None:
     """−Δθ / gradient to first order, by parameter name, on CPU: of shape () for SGD, of the parameter's shape for adaptive optimisers.
 
     η, μ, τ, ε are those of the parameter's own group, moments as they stand now; the effect of the gradient on v is left out.
@@ -45,7 +45,7 @@ def step_scales(model: nn.Module, optimizer: Any) -> dict[str, Tensor] | None:
     return {name: scale.detach().cpu() for name, scale in found.items() if scale is not None} or None
 
 
-def learning_rate_of(optimizer: Any) -> float:
+def learning_rate_of(optimizer: Optimizer) -> float:
     """The learning rate of the first group; refused where the groups differ and no scales can express it."""
     rates = [float(group["lr"]) for group in optimizer.param_groups]
     if type(optimizer) not in _RULES and (other := next((rate for rate in rates if rate != rates[0]), None)) is not None:

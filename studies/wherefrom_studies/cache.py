@@ -11,29 +11,29 @@ from typing import Any
 
 import pandas as pd
 
-from wherefrom.store import write_whole
+import wherefrom as wf
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A folder of parts. A part of other settings is another part; delete a file to have it computed again."""
+class Cache:
+    """A folder of tables. A part of other settings is another part; delete a file to have it computed again."""
 
     folder: Path
 
     def table(self, part: str, settings: Mapping[str, Any], work: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """The table of a part: read where it was kept, else computed by ``work`` and kept with its settings and seconds."""
-        said = json.dumps({"part": part, **settings}, sort_keys=True, default=str)
-        place = self.folder / f"{part.replace(' ', '_')}-{hashlib.sha256(said.encode()).hexdigest()[:10]}.parquet"
+        """Read the table of a part, or compute it by ``work`` and write it with its settings and seconds."""
+        described = json.dumps({"part": part, **settings}, sort_keys=True, default=str)
+        place = self.folder / f"{part.replace(' ', '_')}-{hashlib.sha256(described.encode()).hexdigest()[:10]}.parquet"
         if place.is_file():
             return pd.read_parquet(place)
         start = time.monotonic()
-        found = work()
-        found.attrs = {"settings": said, "seconds": round(time.monotonic() - start, 2)}
+        table = work()
+        table.attrs = {"settings": described, "seconds": round(time.monotonic() - start, 2)}
         content = io.BytesIO()
-        found.to_parquet(content)
-        write_whole(place, content.getvalue())
-        return found
+        table.to_parquet(content)
+        wf.reporting.write_whole(place, content.getvalue())
+        return table
 
     def rows(self, part: str, settings: Mapping[str, Any], work: Callable[[], list[dict[str, Any]]]) -> pd.DataFrame:
-        """The same of a list of rows."""
+        """Do the same with a list of rows."""
         return self.table(part, settings, lambda: pd.DataFrame(work()))

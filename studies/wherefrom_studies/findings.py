@@ -1,7 +1,7 @@
-"""What a study found: tables, figures, numbers with seeds and intervals, and sentences that cite the numbers."""
+"""What a study finds: tables, figures, numbers with seeds and intervals, and sentences that cite the numbers."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,23 +9,22 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from wherefrom.errors import nearest
-from wherefrom.estimate import Estimate, undefined
-from wherefrom.metrics.bootstrap import LEVEL, RESAMPLES, percentiles, student
+import wherefrom as wf
 
 CITED = re.compile(r"\{([^{}]+)\}")
+RESAMPLES = 1000  # of the seeds, for the interval of a median
 
 
 @dataclass(frozen=True)
 class Number:
     """A number, the seeds that it comes from, and what the original has in its place."""
 
-    estimate: Estimate
+    estimate: wf.metrics.Estimate
     seeds: tuple[int, ...] = ()
     original: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The estimate's fields beside the seeds and the original, for JSON."""
+        """Return the estimate's fields beside the seeds and the original, for JSON."""
         return {**self.estimate.to_dict(), "seeds": list(self.seeds), "original": self.original}
 
     def __str__(self) -> str:
@@ -33,6 +32,9 @@ class Number:
         if value is None:
             return self.estimate.status
         return _short(value) if low is None or high is None else f"{_short(value)} [{_short(low)}, {_short(high)}]"
+
+
+Numbers = Mapping[str, Number]
 
 
 def _short(value: float) -> str:
@@ -52,7 +54,7 @@ class Bar:
     source: str = ""
 
     def met(self, value: float | None) -> bool:
-        """Whether a value lies within."""
+        """Say whether a value lies within."""
         if value is None:
             return False
         return (self.at_least is None or value >= self.at_least) and (self.at_most is None or value <= self.at_most)
@@ -67,56 +69,62 @@ class Figure:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Findings:
     """The answer of a study, or of a part of one.
 
-    A finding cites numbers by name in braces, ``"r is {cnn/pearson}"``; ``originals`` says where the original was wrong, ``replaced`` what
+    A sentence cites numbers by name in braces, ``"r is {cnn/pearson}"``; ``originals`` says where the original was wrong, ``replaced`` what
     stands in place of data that are not at hand.
     """
 
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     figures: Mapping[str, Figure] = field(default_factory=dict)
-    numbers: Mapping[str, Number] = field(default_factory=dict)
-    findings: tuple[str, ...] = ()
+    numbers: Numbers = field(default_factory=dict)
+    sentences: tuple[str, ...] = ()
     bars: tuple[Bar, ...] = ()
     originals: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for finding in self.findings:
-            if not CITED.search(finding):
-                raise ValueError(f"The finding {finding!r} cites no number.")
-        for name in (*(name for finding in self.findings for name in CITED.findall(finding)), *(bar.number for bar in self.bars)):
-            if name not in self.numbers:
-                raise ValueError(f"There is no number {name!r}.{nearest(name, self.numbers)}")
+        for sentence in self.sentences:
+            if not CITED.search(sentence):
+                raise ValueError(f"The finding {sentence!r} cites no number.")
+        for name in (*(name for sentence in self.sentences for name in CITED.findall(sentence)), *(bar.number for bar in self.bars)):
+            look_up(name, self.numbers)
 
-    def told(self) -> tuple[str, ...]:
-        """The findings with their numbers put in."""
-        return tuple(CITED.sub(lambda found: str(self.numbers[found[1]]), finding) for finding in self.findings)
+    def texts(self) -> tuple[str, ...]:
+        """Return the sentences with their numbers put in."""
+        return tuple(CITED.sub(lambda match: str(self.numbers[match[1]]), sentence) for sentence in self.sentences)
 
     def value(self, name: str) -> float | None:
-        """The value of a number."""
+        """Return the value of a number."""
         return self.numbers[name].estimate.value
 
 
-def joined(parts: Iterable[Found]) -> Found:
+def look_up(name: str, known: Collection[str]) -> str:
+    """Return the name of a number that is known; raise ``ValueError`` with the nearest where it is not."""
+    if name not in known:
+        raise ValueError(f"There is no number {name!r}.{wf.errors.nearest(name, known)}")
+    return name
+
+
+def joined(parts: Iterable[Findings]) -> Findings:
     """Several parts as one answer."""
     parts = list(parts)
 
     def merged(name: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        whole: dict[str, Any] = {}
         for part in parts:
             mapping = getattr(part, name)
-            if doubled := found.keys() & mapping.keys():
+            if doubled := whole.keys() & mapping.keys():
                 raise ValueError(f"Two parts have {name} called {sorted(doubled)}.")
-            found |= mapping
-        return found
+            whole |= mapping
+        return whole
 
-    return Found(
+    return Findings(
         merged("tables"),
         merged("figures"),
         merged("numbers"),
-        tuple(finding for part in parts for finding in part.findings),
+        tuple(sentence for part in parts for sentence in part.sentences),
         tuple(bar for part in parts for bar in part.bars),
         tuple(one for part in parts for one in part.originals),
         tuple(one for part in parts for one in part.replaced),
@@ -125,7 +133,8 @@ def joined(parts: Iterable[Found]) -> Found:
 
 def single(name: str, value: float | None, seeds: Iterable[int] = (), original: float | None = None) -> Number:
     """A number without an interval: a count, or what one deterministic computation gives."""
-    estimate = undefined(name, "not computed in this form") if value is None else Estimate(name, float(value))
+    missing = value is None
+    estimate = wf.metrics.undefined(name, "not computed in this form") if missing else wf.metrics.Estimate(name, float(value))
     return Number(estimate, tuple(seeds), original)
 
 
@@ -133,31 +142,31 @@ def mean_of(
     name: str, values: Iterable[float], seeds: Iterable[int], original: float | None = None, bounds: tuple[float, float] = (-np.inf, np.inf)
 ) -> Number:
     """The mean over seeds with Student's interval, cut at the bounds."""
-    listed = _checked(name, values)
+    listed = _finite(name, values)
     value, runs = float(listed.mean()), len(listed)
     value = 0.0 if abs(value) < runs * np.finfo(float).eps * np.abs(listed).max() else value  # what rounding leaves of differences that cancel
-    low, high = student(value, float(listed.std(ddof=1)) / runs**0.5, runs - 1, bounds) if runs > 1 else (None, None)
-    return Number(Estimate(name, value, low, high, LEVEL, runs), tuple(seeds), original)
+    low, high = wf.metrics.student(value, float(listed.std(ddof=1)) / runs**0.5, runs - 1, bounds) if runs > 1 else (None, None)
+    return Number(wf.metrics.Estimate(name, value, low, high, n=runs), tuple(seeds), original)
 
 
 def median_of(name: str, values: Iterable[float], seeds: Iterable[int], original: float | None = None) -> Number:
     """The median over seeds; its interval by 1,000 resamplings of them."""
-    listed = _checked(name, values)
+    listed = _finite(name, values)
     picks = np.random.default_rng(0).integers(0, len(listed), (RESAMPLES, len(listed)))
-    low, high = percentiles(np.median(listed[picks], 1)) if len(listed) > 1 else (None, None)
-    return Number(Estimate(name, float(np.median(listed)), low, high, LEVEL, len(listed)), tuple(seeds), original)
+    low, high = wf.metrics.percentiles(np.median(listed[picks], 1)) if len(listed) > 1 else (None, None)
+    return Number(wf.metrics.Estimate(name, float(np.median(listed)), low, high, n=len(listed)), tuple(seeds), original)
 
 
 def share_of(name: str, hits: Iterable[bool], seeds: Iterable[int], original: float | None = None) -> Number:
     """The share of seeds in which something holds, with Wilson's interval."""
-    listed = _checked(name, hits)
+    listed = _finite(name, hits)
     share, runs, z = float(listed.mean()), len(listed), 1.959964
     middle, reach = share + z**2 / (2 * runs), z * (share * (1 - share) / runs + z**2 / (4 * runs**2)) ** 0.5
     low, high = ((middle + side * reach) / (1 + z**2 / runs) for side in (-1, 1))
-    return Number(Estimate(name, share, max(0.0, low), min(1.0, high), LEVEL, runs), tuple(seeds), original)
+    return Number(wf.metrics.Estimate(name, share, max(0.0, low), min(1.0, high), n=runs), tuple(seeds), original)
 
 
-def _checked(name: str, values: Iterable[float]) -> np.ndarray:
+def _finite(name: str, values: Iterable[float]) -> np.ndarray:
     listed = np.asarray(list(values), dtype=np.float64)
     if not len(listed) or not np.isfinite(listed).all():
         raise ValueError(f"{name} has no values, or some that are not finite.")

@@ -5,7 +5,7 @@ from typing import Any
 
 import altair as alt
 
-from wherefrom.plot.examples import picture_url
+import wherefrom as wf
 
 SIZE = 84  # points of one picture
 
@@ -15,7 +15,7 @@ def gallery(rows: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> alt
     headings, cells = list(rows[0]), []
     for number, row in enumerate(rows):
         for column, image in enumerate(row.values()):
-            cells.append({"row": number, "column": column, "url": picture_url(image)})
+            cells.append({"row": number, "column": column, "url": wf.plot.picture_url(image)})
     left = -1.9 if names else -0.55
     x, y = (
         alt.X("column:Q", axis=None, scale=alt.Scale(domain=[left, len(headings) - 0.45], nice=False)),

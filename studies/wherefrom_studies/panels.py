@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from wherefrom.plot.style import inline
+import wherefrom as wf
 from wherefrom_studies.pictures import COLOURS, GREY
 
 CHANCES = ("random", "chance")  # series drawn in grey dashes
@@ -37,7 +37,7 @@ def lines(
     low, value = (alt.Y(f"{column}:Q", scale=scale, title=y_title) for column in ("low", "value"))
     charts = []
     for panel, rows in frame.groupby("panel", sort=False):
-        base = alt.Chart(inline(rows)).encode(x=horizontal, color=paint)
+        base = alt.Chart(wf.plot.inline(rows)).encode(x=horizontal, color=paint)
         layers = [
             base.mark_area(opacity=0.14, clip=True).encode(y=low, y2="high:Q"),
             base.mark_line(strokeWidth=2, clip=True).encode(y=value, strokeDash=dash),
@@ -45,7 +45,7 @@ def lines(
         if "seeds" in rows:
             half = float(rows["seeds"].iloc[0])
             about = pd.DataFrame({x: [rows[x].min(), rows[x].max()], "low": -half, "high": half})
-            layers.insert(0, alt.Chart(inline(about)).mark_area(color=GREY, opacity=0.25, clip=True).encode(x=horizontal, y=low, y2="high:Q"))
+            layers.insert(0, alt.Chart(wf.plot.inline(about)).mark_area(color=GREY, opacity=0.25, clip=True).encode(x=horizontal, y=low, y2="high:Q"))
         charts.append(alt.layer(*layers).properties(width=width, height=190, title=_title(panel)))
     return alt.concat(*charts, columns=columns)
 
@@ -65,7 +65,7 @@ def dots(
     shape = alt.Shape("series:N", scale=alt.Scale(domain=names, range=places), legend=legend)  # alike in all else, so that both are one legend
     if log_x:
         frame = frame.assign(**{each: frame[each].clip(lower=domain[0]) for each in ("low", "value")})  # a logarithmic axis has no place for 0
-    base = alt.Chart(inline(frame.astype(object).where(frame.notna(), None))).encode(**y, color=colour)
+    base = alt.Chart(wf.plot.inline(frame.astype(object).where(frame.notna(), None))).encode(**y, color=colour)
     scale, axis = alt.Scale(domain=domain, type="log" if log_x else "linear"), alt.Axis(format=".6~g", tickCount=6)
     layers = [
         base.mark_point(filled=True, size=45).encode(x=alt.X("value:Q", title=x_title, scale=scale, axis=axis), shape=shape),
@@ -82,7 +82,9 @@ def clouds(frame: pd.DataFrame, *, x: str, y: str, x_title: str, y_title: str, s
     axis, scale = alt.Axis(tickCount=4), alt.Scale(nice=False)
     axes: dict[str, Any] = {"x": alt.X(f"{x}:Q", title=x_title, axis=axis, scale=scale), "y": alt.Y(f"{y}:Q", title=y_title, axis=axis, scale=scale)}
     charts = [
-        alt.Chart(inline(rows), width=size, height=size, title=_title(panel)).mark_circle(size=9, opacity=0.5, color=COLOURS[0]).encode(**axes)
+        alt.Chart(wf.plot.inline(rows), width=size, height=size, title=_title(panel))
+        .mark_circle(size=9, opacity=0.5, color=COLOURS[0])
+        .encode(**axes)
         for panel, rows in frame.groupby("panel", sort=False)
     ]
     return alt.concat(*charts, columns=2)
@@ -94,7 +96,7 @@ def swarms(frame: pd.DataFrame, *, x: str, y: str, x_title: str, y_title: str, s
     scale = alt.Scale(zero=False, nice=True)
     axes: dict[str, Any] = {"x": alt.X(f"{x}:Q", title=x_title, axis=axis, scale=scale), "y": alt.Y(f"{y}:Q", title=y_title, axis=axis)}
     charts = [
-        alt.Chart(inline(rows), width=size, height=size, title=_title(panel)).mark_circle(size=14, opacity=0.55).encode(**axes, color=paint)
+        alt.Chart(wf.plot.inline(rows), width=size, height=size, title=_title(panel)).mark_circle(size=14, opacity=0.55).encode(**axes, color=paint)
         for panel, rows in frame.groupby("panel", sort=False)
     ]
     return alt.concat(*charts, columns=2)

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from wherefrom.plot.style import inline
+import wherefrom as wf
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]  # Okabe & Ito 2008
 DASHES = [[1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 4], [10, 4], [1, 3]]
@@ -27,7 +27,7 @@ def curves(
     value: Any = alt.Y(f"{y}:Q", title=y_title, scale=scale)
     charts = []
     for name, rows in [(None, frame)] if panels is None else frame.groupby(panels, sort=False):
-        base = alt.Chart(inline(rows), width=width, height=height).encode(x=place.title(x_title), color=colour)
+        base = alt.Chart(wf.plot.inline(rows), width=width, height=height).encode(x=place.title(x_title), color=colour)
         layers = [
             base.mark_rule(opacity=0.6, clip=True).encode(y=alt.Y("low:Q", scale=scale), y2="high:Q"),
             base.mark_line(strokeWidth=2, clip=True).encode(y=value, strokeDash=dash),
@@ -56,9 +56,9 @@ def against(
         }  # fmt: skip
         if series is not None:
             encoding["color"] = alt.Color(f"{series}:N", sort=names, scale=alt.Scale(domain=names, range=COLOURS), legend=_legend(series))
-        points = alt.Chart(inline(rows)).mark_circle(size=26, opacity=0.7, color=COLOURS[0]).encode(**encoding)
+        points = alt.Chart(wf.plot.inline(rows)).mark_circle(size=26, opacity=0.7, color=COLOURS[0]).encode(**encoding)
         low, high = max(x.domain[0], y.domain[0]), min(x.domain[1], y.domain[1])
-        line = alt.Chart(inline(pd.DataFrame({"actual": [low, high], "predicted": [low, high]}))).mark_line(color=GREY, strokeDash=[5, 4])
+        line = alt.Chart(wf.plot.inline(pd.DataFrame({"actual": [low, high], "predicted": [low, high]}))).mark_line(color=GREY, strokeDash=[5, 4])
         drawn = line.encode(x=alt.X("actual:Q", scale=x), y=alt.Y("predicted:Q", scale=y))
         charts.append(alt.layer(drawn, points).properties(width=size, height=size, title=alt.TitleParams(str(name), fontSize=12, anchor="start")))
     return alt.concat(*charts, columns=columns)
@@ -72,7 +72,7 @@ def bars(
     if colour is not None:
         names = list(dict.fromkeys(frame[colour]))
         encoding["color"] = alt.Color(f"{colour}:N", sort=names, scale=alt.Scale(domain=names, range=COLOURS), legend=_legend(colour))
-    return alt.Chart(inline(frame), width=width, height=height).mark_bar(color=COLOURS[0]).encode(**encoding)
+    return alt.Chart(wf.plot.inline(frame), width=width, height=height).mark_bar(color=COLOURS[0]).encode(**encoding)
 
 
 def _legend(title: str) -> alt.Legend:

@@ -16,6 +16,7 @@ import pytest
 
 import wherefrom as wf
 from wherefrom.cli import explain, main
+from wherefrom.cli.method_names import OF_ONE_MODEL
 
 GOOD = """
 import torch, wherefrom as wf
@@ -160,12 +161,15 @@ def test_other_bundled_data(wherefrom: Wherefrom, tmp_path: Path, data: str) -> 
     assert found["proof"]["pearson"]["value"] > 0.99 and (found["held_out"].get("accuracy", 0) > 0.9 or found["held_out"]["r2"] > 0.3)
 
 
-@pytest.mark.parametrize("method", ["leverage", "relatif", "gradient-dot", "gradient-cosine", "random"])
+@pytest.mark.parametrize("method", [name for name in OF_ONE_MODEL if name != "influence"])
 def test_every_method(wherefrom: Wherefrom, folder: Path, tmp_path: Path, method: str) -> None:
     done = wherefrom("explain", folder / "shop.csv", "--target", "bought", "--method", method, "--top", 2, "--out", tmp_path, folder=folder)
     assert done.returncode == 0, done.stderr
     slope = record(tmp_path)["proof"]["slope"]
-    assert slope["value"] == pytest.approx(1, abs=0.05) if method == "leverage" else slope["status"] == "undefined"
+    if method in ("leverage", "ekfac"):  # K-FAC's approximations and damping take scale away
+        assert slope["value"] == pytest.approx(1, abs=0.05) if method == "leverage" else 0 < slope["value"] < 1.5
+    else:
+        assert slope["status"] == "undefined"
 
 
 def test_a_network_is_proved_too(wherefrom: Wherefrom, folder: Path, tmp_path: Path) -> None:
@@ -275,9 +279,9 @@ def test_no_proof_when_told_so(wherefrom: Wherefrom, folder: Path, tmp_path: Pat
         (["shop.csv", "--target", "bought", "--id", "bought"], "stands in more than one row"),
         (["shop.csv", "--target", "bought", "--query", ","], "--query '' is not there"),
         (["shop.csv", "--target", "bought", "--query", "new.csv"], "lacks the columns"),
-        (["shop.csv", "--target", "bought", "--top", "0"], "greater than or equal to 1"),
-        (["shop.csv", "--target", "bought", "--seed", "-1"], "greater than or equal to 0"),
-        (["shop.csv", "--target", "bought", "--seed", str(10**30)], "less than or equal to"),
+        (["shop.csv", "--target", "bought", "--top", "0"], "Invalid value for '--top'"),  # the rest is said by typer, in other words by each version
+        (["shop.csv", "--target", "bought", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["shop.csv", "--target", "bought", "--seed", str(10**30)], "Invalid value for '--seed'"),
         (["shop.csv", "--target", "bought", "--l2", "nan"], "leaves the minimum undetermined"),
         (["shop.csv", "--target", "bought", "--l2", "inf"], "leaves the minimum undetermined"),
         (["shop.csv", "--target", "bought", "--trust", "maybe"], "is not one of 'none', 'fast', 'full'"),
@@ -288,6 +292,8 @@ def test_no_proof_when_told_so(wherefrom: Wherefrom, folder: Path, tmp_path: Pat
         (["shop.csv", "--target", "bought", "--out", "n" * 300], "cannot be made (File name too long)"),
         (["shop.csv", "--target", "bought", "more.csv"], "unexpected extra argument"),
         (["shop.csv", "--target", "bought", "--problem", "own.py:made"], "brings its own data"),
+        (["shop.csv", "--target", "bought", "--method", "influense"], "There is no method 'influense'. Did you mean 'influence'?"),
+        (["shop.csv", "--target", "bought", "--method", "tracin"], "tracin needs checkpoints, which a single model does not have"),
         (["shop.csv", "--target", "bought", "--model", "forest"], "'forest' is not one of"),
         (["shop.csv", "--target", "bought", "--out", "shop.csv"], "is a file; give a folder"),
         (["--problem", "own.py"], "is not path.py:function"),
@@ -326,7 +332,7 @@ def test_interruption_is_one_sentence(wherefrom: Wherefrom, folder: Path, tmp_pa
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(explain, "explained", stop)
+    monkeypatch.setattr(explain, "compute_explanation", stop)
     done = wherefrom("explain", "shop.csv", "--target", "bought", "--out", tmp_path, folder=folder)
     assert done.returncode == 130 and "Interrupted" in done.stderr and not any(tmp_path.iterdir())
 
@@ -350,3 +356,10 @@ def test_help_names_the_options(wherefrom: Wherefrom, tmp_path: Path) -> None:
             "--task",
         )
     )
+
+
+def test_without_a_command_the_help_is_shown(wherefrom: Wherefrom, tmp_path: Path) -> None:
+    for arguments in ((), ("--help",)):
+        done = wherefrom(*arguments, folder=tmp_path)
+        assert done.returncode == 0 and done.stdout.startswith("Usage: ") and not done.stderr
+    assert wherefrom("--version", folder=tmp_path).stdout == f"wherefrom {wf.__version__}\n"

@@ -125,7 +125,7 @@ def test_other_problems(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         (("iris", "--problem", "own.py:made"), "brings its own data"), (("--problem", "own.py:one"), "give 2 or more"),
         (("--problem", "own.py:trained", "--methods", "tracin"), "tracin needs checkpoints"), (("--out", "shop.csv"), "is a file"),
         (("iris", "--removal", "--k", 0), "says nothing"), (("--lds", 1), "--lds 1 gives no rank correlation; give 3 or more"),
-        (("--loo", 2, "--lds", 0), "--loo 2 gives no rank correlation"), (("--seed", -1), "greater than or equal to 0"), (("--queries", 0), "to 1"),
+        (("--loo", 2, "--lds", 0), "--loo 2 gives no rank correlation"), (("--seed", -1), "value for '--seed'"), (("--queries", 0), "'--queries'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_one_sentence(

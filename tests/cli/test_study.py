@@ -1,6 +1,7 @@
 """`wherefrom study` from outside: the list, a quick form that resumes, and how it fails."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from wherefrom.cli import main
+from wherefrom_studies.fragility import Fragility
 
 
 @pytest.fixture
@@ -79,3 +81,19 @@ def test_the_quick_form_of_fragility_shows_the_fall_and_resumes(study: Study, tm
     assert study("fragility", "--quick", "--out", "f")[0] == 0
     assert sorted((tmp_path / "f" / "kept").iterdir()) == parts and known == {part: part.stat().st_mtime_ns for part in parts[1:]}
     assert json.loads((tmp_path / "f" / "results.json").read_text())["numbers"] == kept["numbers"]
+    assert set(kept["numbers"]) == Fragility(tmp_path, quick=True).number_names()
+
+
+def test_where_the_studies_are_not_installed_it_says_how_to_install_them(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [name for name in sys.modules if name.split(".")[0] == "wherefrom_studies"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "wherefrom_studies", None)  # type: ignore[arg-type]
+    for arguments in ((), ("fragility", "--quick")):
+        code, printed, error = study(*arguments)
+        assert code == 2 and not printed and error.count("\n") == 1
+        assert "pip install 'wherefrom[studies]'" in error and "pip install ./studies" in error
+
+
+def test_the_command_line_does_not_import_the_studies() -> None:
+    code = "import sys, wherefrom.cli; assert 'wherefrom_studies' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

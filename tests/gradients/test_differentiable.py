@@ -1,7 +1,7 @@
 """Gradients ask of a problem what their protocol says, and nothing else."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ class Bare:
     model: nn.Module
     objective: wf.Objective
     batch: Batch
-    state: Mapping[str, Tensor]
+    state: dict[str, Tensor]
     names: tuple[str, ...]
     batch_size: int | None = None
     budget: int = 1 << 30
@@ -34,6 +34,13 @@ class Bare:
     @property
     def device(self) -> torch.device:
         return torch.device("cpu")
+
+    @property
+    def parameters(self) -> dict[str, Tensor]:
+        return {name: self.state[name] for name in self.names}
+
+    def at(self, parameters: Mapping[str, Tensor]) -> "Bare":
+        return replace(self, state={**self.state, **parameters})
 
     def batches(self, examples: Examples | None = None, size: int | None = None, weights: Tensor | None = None) -> Iterator[Batch]:
         yield from self.batch.parts(size or len(self.batch))
@@ -49,7 +56,7 @@ class Bare:
 
 
 def test_whatever_fits_the_protocol_has_gradients() -> None:
-    for name in ("mlp", "reused layer", "bare parameter"):  # by rules, by torch.func, by both
+    for name in ("mlp", "reused layer", "bare parameter"):  # a rule, a layer used twice, a parameter without a module
         p = problem(name).problem
         batch = reference.whole(p)
         bare: Differentiable = Bare(p.model, p.objective, batch, p.state, p.names)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from helpers import reference
-from helpers.layers import layer_problem
+from helpers.layers import Times, layer_problem
 from helpers.problems import problem
 from torch import nn
 
@@ -45,7 +45,7 @@ def test_what_neither_can_do_is_refused_by_name() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             if len(x) < 2:
                 raise RuntimeError("too few")
-            return x * self.scale
+            return Times.apply(x, self.scale)
 
     p = wf.Problem.of(Crowd().eval(), wf.cross_entropy(), (torch.randn(4, 2), torch.tensor([0, 1, 0, 1])))
     with pytest.raises(wf.UsageError, match="no rule for scale.*too few.*leave them out through parameters="):

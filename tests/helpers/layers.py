@@ -114,6 +114,31 @@ class Token(nn.Module):
         return self.mix(torch.cat([self.token.expand(len(x), -1, -1), x], 1) + self.places)
 
 
+class Times(torch.autograd.Function):
+    """A product that no torch function shows."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor) -> Tensor:  # type: ignore[override]
+        ctx.save_for_backward(x, scale)
+        return x * scale
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        x, scale = ctx.saved_tensors
+        return gradient * scale, (gradient * x).sum(0)
+
+
+class Hidden(nn.Module):
+    """A parameter that is used where no torch function is seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.randn(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return Times.apply(x, self.scale)  # type: ignore[no-any-return]
+
+
 class Counts(nn.Module):
     """A parameter that torch.func cannot map: the forward pass reads a number out of a tensor."""
 
@@ -229,7 +254,8 @@ CASES: dict[str, Case] = {
     "weight norm": Case(
         lambda: nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.utils.parametrizations.weight_norm(nn.Linear(4, 3))), floats(4)
     ),
-    "a number read out": Case(Counts, floats(4), "one example at a time"),
+    "a number read out": Case(Counts, floats(4), "Product"),
+    "a function of one's own": Case(Hidden, floats(4), "one example at a time"),
 }  # fmt: skip
 
 

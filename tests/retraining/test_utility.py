@@ -8,7 +8,7 @@ import torch
 from helpers.problems import problem
 
 import wherefrom as wf
-from wherefrom.retraining.utility import classes_of
+from wherefrom.retraining.utility import classes_of, has_classes
 
 NEWTON = wf.train.newton()
 NONE = np.arange(0)
@@ -69,3 +69,8 @@ def test_accuracy_of_numbers_is_refused() -> None:
     case = problem("ridge")
     with pytest.raises(wf.UsageError, match="targets are no classes"):
         wf.retraining.ValidationUtility(case.problem, case.queries, NEWTON, accuracy=True)(NONE)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("ridge", False), ("softmax", True), ("logistic", True)])
+def test_numbers_are_no_classes(name: str, expected: bool) -> None:
+    assert has_classes(problem(name).problem) is expected

@@ -4,21 +4,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from wherefrom_studies import Bar, Found, joined, mean_of, median_of, share_of, single
+from wherefrom_studies import Bar, Findings, joined, mean_of, median_of, share_of, single
 
 
 def test_a_finding_without_a_number_or_with_an_unknown_one_is_refused() -> None:
     with pytest.raises(ValueError, match="cites no number"):
-        Found(findings=("It works.",))
+        Findings(sentences=("It works.",))
     with pytest.raises(ValueError, match=r"no number 'a/r'. Did you mean 'a/x'"):
-        Found(numbers={"a/x": single("x", 1.0)}, findings=("r is {a/r}",))
+        Findings(numbers={"a/x": single("x", 1.0)}, sentences=("r is {a/r}",))
     with pytest.raises(ValueError, match="no number"):
-        Found(bars=(Bar("r", at_least=1),))
+        Findings(bars=(Bar("r", at_least=1),))
 
 
 def test_numbers_are_put_in() -> None:
-    found = Found(numbers={"r": single("r", 0.123456), "s": single("s", 0.99996), "t": single("t", None)}, findings=("{r}, {s}, {t}",))
-    assert found.told() == ("0.123, 0.99996, undefined",)
+    found = Findings(numbers={"r": single("r", 0.123456), "s": single("s", 0.99996), "t": single("t", None)}, sentences=("{r}, {s}, {t}",))
+    assert found.texts() == ("0.123, 0.99996, undefined",)
 
 
 def test_means_have_students_interval_and_medians_lie_within_theirs() -> None:
@@ -50,7 +50,7 @@ def test_bars_have_two_sides() -> None:
 
 
 def test_parts_are_joined_and_none_overwrites_another() -> None:
-    one, two = (Found(numbers={name: single(name, 1.0)}, findings=(f"{{{name}}}",)) for name in ("a", "b"))
-    assert joined([one, two]).told() == ("1", "1")
+    one, two = (Findings(numbers={name: single(name, 1.0)}, sentences=(f"{{{name}}}",)) for name in ("a", "b"))
+    assert joined([one, two]).texts() == ("1", "1")
     with pytest.raises(ValueError, match="numbers called"):
         joined([one, one])

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from wherefrom.plot.examples import picture_url
+import wherefrom as wf
 from wherefrom_studies.gallery import SIZE, gallery
 
 IMAGES = np.random.default_rng(0).uniform(size=(2, 2, 5, 5))
@@ -18,7 +18,7 @@ def layers(spec: dict[str, Any]) -> list[list[dict[str, Any]]]:
 def test_each_picture_stands_in_its_row_and_column() -> None:
     pictures, headings = layers(gallery(ROWS).to_dict())
     assert {(cell["row"], cell["column"]): cell["url"] for cell in pictures} == {
-        (row, column): picture_url(IMAGES[row, column]) for row in range(2) for column in range(2)
+        (row, column): wf.plot.picture_url(IMAGES[row, column]) for row in range(2) for column in range(2)
     }
     assert [(cell["column"], cell["text"]) for cell in headings] == [(0, "before"), (1, "after")]
 

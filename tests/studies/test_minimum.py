@@ -3,13 +3,13 @@
 import torch
 
 import wherefrom as wf
-from wherefrom_studies.fragility.iris import Network, flowers
+from wherefrom_studies.fragility.iris.experiment import Network, flowers
 from wherefrom_studies.minimum import TOLERANCE, Warm, descended, flat, named, risk, written_out
 
 
 def problem() -> wf.Problem:
     X, y = flowers()
-    return wf.Problem.of(Network(1, 4, "tanh", 0.01).built(), wf.cross_entropy(l2=0.01), (X, y)).initialised(0)
+    return wf.Problem.of(Network(1, 4, "tanh", 0.01).build(), wf.cross_entropy(l2=0.01), (X, y)).initialised(0)
 
 
 def test_a_minimum_and_a_retraining_agree_with_newton() -> None:

@@ -1,16 +1,18 @@
-"""Settings of a study: refused where they make no sense; and studies stand on public names alone."""
+"""Settings of a study: refused where they make no sense; and what it will say is checked before it trains."""
 
-import ast
+from collections.abc import Callable, Collection
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import wherefrom as wf
-from wherefrom_studies import STUDIES
+from wherefrom_studies import STUDIES, Bar, Study, single
 from wherefrom_studies.fragility import Fragility
+from wherefrom_studies.fragility.medians import NetworkResults
 from wherefrom_studies.koh_liang import KohLiang
-
-ROOM = Path(wf.__file__).parent / "studies"
+from wherefrom_studies.part import Part, Report
+from wherefrom_studies.sentences import Sentences
 
 
 @pytest.mark.parametrize(
@@ -44,13 +46,42 @@ def test_seeds_are_those_asked_for_or_the_forms_own(tmp_path: Path) -> None:
 
 def test_times_say_what_is_measured() -> None:
     for study in STUDIES.values():
-        assert study.times.quick < 120 and "seconds" in study.times.said(True)
-        assert ("measured" if study.times.measured else "estimated") in study.times.said(False)
+        assert study.times.quick < 120 and "seconds" in study.times.in_words(True)
+        assert ("measured" if study.times.measured else "estimated") in study.times.in_words(False)
 
 
-def test_studies_stand_on_public_names_and_their_own_room() -> None:
-    allowed = ("wherefrom_studies", "wherefrom.progress", "wherefrom.errors")
-    for path in ROOM.glob("*/*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("wherefrom"):
-                assert node.module.startswith(allowed), f"{path.name}: {node.module}"
+BLANK = pd.DataFrame()
+RESULTS = NetworkResults(BLANK, {"a/x": single("a/x", 1.0)}, BLANK)
+
+
+def untrained(study: Study) -> pd.DataFrame:
+    raise AssertionError("Nothing is trained before sentences and bars are checked.")
+
+
+def part_of(names: Collection[str], bar: str, experiment: Callable[[Study], pd.DataFrame] = untrained) -> Part[pd.DataFrame, NetworkResults]:
+    return Part(experiment, lambda study: names, lambda table: RESULTS, lambda results: Report({"a table": BLANK}), (Bar(bar, at_least=0.5),))
+
+
+def test_a_wrong_key_is_refused_before_any_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fragility, "parts", lambda study: (part_of(["iris/decay/constants"], "iris/decay/constants"),))
+    with pytest.raises(ValueError, match="There is no number 'iris/tanh/depth 1"):
+        Fragility(tmp_path).run()
+    monkeypatch.setattr("wherefrom_studies.study.render", lambda *arguments: Sentences())
+    with pytest.raises(AssertionError, match="Nothing is trained"):
+        Fragility(tmp_path).run()
+    monkeypatch.setattr(Fragility, "parts", lambda study: (part_of(["a/x"], "a/y"),))
+    with pytest.raises(ValueError, match="There is no number 'a/y'. Did you mean 'a/x'"):
+        Fragility(tmp_path).run()
+    monkeypatch.setattr(Fragility, "parts", lambda study: (part_of(["a/x"], "a/x"),) * 2)
+    with pytest.raises(ValueError, match="Two parts have numbers called"):
+        Fragility(tmp_path).run()
+
+
+def test_what_cites_a_number_that_no_seed_gave_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = Sentences(("It is {a/x}.", "It is {a/y}."), ("It was wrong.",))
+    monkeypatch.setattr("wherefrom_studies.study.render", lambda *arguments: said)
+    monkeypatch.setattr(Fragility, "parts", lambda study: (part_of(["a/x", "a/y"], "a/x", lambda study: BLANK),))
+    findings = Fragility(tmp_path).run()
+    assert findings.texts() == ("It is 1.",) and findings.originals == ("It was wrong.",) and len(findings.bars) == 1
+    monkeypatch.setattr(Fragility, "parts", lambda study: (part_of(["a/x", "a/y"], "a/y", lambda study: BLANK),))
+    assert Fragility(tmp_path).run().bars == ()

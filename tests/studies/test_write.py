@@ -6,20 +6,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from wherefrom_studies import Bar, Figure, Found, bar_lines, file_of, mean_of, write_found
+from wherefrom_studies import Bar, Figure, Findings, bar_lines, file_of, mean_of, write_findings
 from wherefrom_studies.fragility import Fragility
 from wherefrom_studies.pictures import bars
 
 
-def found() -> Found:
+def found() -> Findings:
     table = pd.DataFrame({"k": ["a", "b"], "v": [1.0, None]})
     figure = Figure(bars(table.dropna(), "k", "v", x_title="k", y_title="v (units)"), "A <figure>.")
     numbers = {"r/one": mean_of("one", [0.5, 0.7], (0, 1), 0.4)}
-    return Found({"a table": table}, {"fig one": figure}, numbers, ("It is {r/one}.",), (Bar("r/one", at_least=0.65, source="x"),), ("Wrong <b>.",))
+    return Findings(
+        {"a table": table}, {"fig one": figure}, numbers, ("It is {r/one}.",), (Bar("r/one", at_least=0.65, source="x"),), ("Wrong <b>.",)
+    )
 
 
 def test_everything_is_written(tmp_path: Path) -> None:
-    report = write_found(Fragility(tmp_path), found(), 1.0)
+    report = write_findings(Fragility(tmp_path), found(), 1.0)
     kept = json.loads((tmp_path / "results.json").read_text())
     number = kept["numbers"]["r/one"]
     assert number["value"] == 0.6 and number["low"] < 0.6 < number["high"] and number["seeds"] == [0, 1] and number["original"] == 0.4

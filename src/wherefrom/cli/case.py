@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +9,7 @@ import pandas as pd
 from wherefrom.data.examples import Examples
 from wherefrom.problem import Problem
 from wherefrom.retraining import Train
+from wherefrom.types import Id
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class View:
     values: pd.DataFrame | None = None  # index = ids
     images: Mapping[object, np.ndarray] | None = None
 
-    def row(self, key: Any) -> dict[str, object]:
+    def row(self, key: Id) -> dict[str, object]:
         """Column -> value of one example."""
         return {} if self.values is None else {str(name): value for name, value in self.values.loc[key].items()}
 

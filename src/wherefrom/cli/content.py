@@ -5,16 +5,17 @@ from collections.abc import Mapping
 import numpy as np
 
 from wherefrom.cli.case import ExplainedCase
-from wherefrom.cli.result import Result
+from wherefrom.cli.explanation import ExplanationResult
 from wherefrom.reporting import Content, ExampleRow, Proof, QueryCard
 from wherefrom.reporting.content import ranks_of
 from wherefrom.scores import TopScores
+from wherefrom.types import Id
 
 NEAR, FAR = 0.25, 1.0  # of a number column's spread
 SELF_ROWS = 10
 
 
-def content_of(case: ExplainedCase, result: Result, settings: Mapping[str, str]) -> Content:
+def content_of(case: ExplainedCase, result: ExplanationResult, settings: Mapping[str, str]) -> Content:
     """Everything that a person sees of a run."""
     changes = _changes(result)
     good, bad = result.top, result.top.opponents
@@ -40,7 +41,7 @@ def _accuracy(case: ExplainedCase) -> str:
     return " ".join(figures)
 
 
-def _changes(result: Result) -> dict[tuple[object, str], float]:
+def _changes(result: ExplanationResult) -> dict[tuple[object, str], float]:
     """(query id, left-out id as text) -> retrained change."""
     if result.truth is None:
         return {}
@@ -49,17 +50,17 @@ def _changes(result: Result) -> dict[tuple[object, str], float]:
 
 
 def _example(
-    case: ExplainedCase, result: Result, end: TopScores, row: int, rank: int, query: object, changes: Mapping[tuple[object, str], float]
+    case: ExplainedCase, result: ExplanationResult, end: TopScores, row: int, rank: int, query: Id, changes: Mapping[tuple[object, str], float]
 ) -> ExampleRow:
     key = end.ids[row, rank].item()
     ranks = "" if result.trust is None else ranks_of(result.trust, query, key, end.by)
-    near, far = compared(case.query_view.row(query), case.train_view.row(key), case.scales)
+    near, far = compare_rows(case.query_view.row(query), case.train_view.row(key), case.scales)
     view, changed = case.train_view, changes.get((query, str(key)))
     shown = _texts(view.row(key)), view.image(key)
     return ExampleRow(str(key), view.labels[key], float(end.values[row, rank]), changed, *shown, near, far, ranks)
 
 
-def compared(query: Mapping[str, object], other: Mapping[str, object], scales: Mapping[str, float]) -> tuple[frozenset[str], frozenset[str]]:
+def compare_rows(query: Mapping[str, object], other: Mapping[str, object], scales: Mapping[str, float]) -> tuple[frozenset[str], frozenset[str]]:
     """Columns in which two rows agree (numbers within a quarter of the column's spread) and differ (by a whole spread or more)."""
     near, far = set(), set()
     for column, value in query.items():
@@ -86,7 +87,7 @@ def _text(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, (float, np.floating)) else str(value)
 
 
-def _proof(result: Result) -> Proof | None:
+def _proof(result: ExplanationResult) -> Proof | None:
     if result.truth is None or result.proof is None:
         return None
     truth = result.truth
@@ -95,7 +96,7 @@ def _proof(result: Result) -> Proof | None:
     return Proof(predicted, truth.change.numpy(), truth.query_ids, np.array(list(truth.groups)), figures, truth.unit, seconds)
 
 
-def _self_influential(case: ExplainedCase, result: Result) -> tuple[ExampleRow, ...]:
+def _self_influential(case: ExplainedCase, result: ExplanationResult) -> tuple[ExampleRow, ...]:
     order = result.own.argsort(descending=True, stable=True)[:SELF_ROWS].tolist()
     ids, view = case.problem.ids.tolist(), case.train_view
     return tuple(

@@ -12,18 +12,19 @@ from rich.console import Console
 from wherefrom.attribution import attribute, self_influence
 from wherefrom.cli.case import ExplainedCase
 from wherefrom.cli.content import content_of
+from wherefrom.cli.explanation import ExplanationResult, ExplanationSettings
 from wherefrom.cli.guard import TrainerError
-from wherefrom.cli.result import Result, Settings
+from wherefrom.cli.method_names import METHODS, MethodParts
 from wherefrom.cli.show import show
 from wherefrom.cli.write import check_folder, write_run
 from wherefrom.curvature import Hessian
 from wherefrom.errors import UsageError
-from wherefrom.methods import GradientCosine, GradientDot, InfluenceFunction, Method, RandomScores, RelatIF
+from wherefrom.methods import Method
 from wherefrom.metrics import loo_correlation
 from wherefrom.problem import Problem
 from wherefrom.retraining import leave_one_out
 from wherefrom.scores import TopScores
-from wherefrom.solvers import IHVP, Absolute, FittedIHVP, SolverWarning, recommended
+from wherefrom.solvers import IHVP, Absolute, FittedIHVP, SolverWarning
 from wherefrom.solvers.recommended import DENSE
 from wherefrom.uncertainty import LastLayerBootstrap, Trust, trust
 
@@ -32,12 +33,12 @@ MANY, SOME = 100, 16  # runs of the fast error bars, where one is cheap and wher
 SMALL = 500  # parameters of a network whose Hessian is written out for every run, up to which that is cheap
 
 
-def explain_case(case: ExplainedCase, settings: Settings, out: Path) -> None:
+def explain_case(case: ExplainedCase, settings: ExplanationSettings, out: Path) -> None:
     """Score, prove, print, write."""
     check_folder(out)
     console = Console(highlight=False, soft_wrap=False)
     console.print(f"[bold]{case.name}[/bold]: {len(case.problem):,} training examples, {case.problem.size:,} parameters, {_held_out(case)}")
-    result = explained(case, settings)
+    result = compute_explanation(case, settings)
     content = content_of(case, result, {**case.settings, **_chosen(settings, result)})
     show(console, case, content)
     report = write_run(out, case, settings, result, content)
@@ -46,11 +47,12 @@ def explain_case(case: ExplainedCase, settings: Settings, out: Path) -> None:
         raise UsageError(f"{result.failed.rstrip('.')}; what needs no training is in {out}.")
 
 
-def explained(case: ExplainedCase, settings: Settings) -> Result:
+def compute_explanation(case: ExplainedCase, settings: ExplanationSettings) -> ExplanationResult:
     """All that is computed."""
     seconds: dict[str, float] = {}
     start = time.perf_counter()
-    method, notes = _method(settings, case.problem)
+    parts = MethodParts(case.problem, settings.seed)
+    method = METHODS[settings.method].make(parts)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SolverWarning)  # the scores' notes say it
         scores = attribute(method, case.problem, case.queries)
@@ -75,7 +77,7 @@ def explained(case: ExplainedCase, settings: Settings) -> Result:
     except UsageError as error:
         no_trust, failed = str(error), failed or _own_failure(error)
     seconds["trust"] = time.perf_counter() - start
-    return Result(scores, top, own, truth, proof, no_proof, sure, no_trust, seconds, (*notes, *scores.notes, *told), failed)
+    return ExplanationResult(scores, top, own, truth, proof, no_proof, sure, no_trust, seconds, (*parts.notes, *scores.notes, *told), failed)
 
 
 def _own_failure(error: UsageError) -> str:
@@ -83,7 +85,7 @@ def _own_failure(error: UsageError) -> str:
     return str(error) if isinstance(error, TrainerError) else ""
 
 
-def _trust(case: ExplainedCase, settings: Settings, method: Method) -> tuple[Trust, tuple[str, ...]]:
+def _trust(case: ExplainedCase, settings: ExplanationSettings, method: Method) -> tuple[Trust, tuple[str, ...]]:
     """Error bars at the budget that was asked for, and what was done otherwise. Raises :class:`UsageError` where there are none."""
     if settings.trust == "none":
         raise UsageError("--trust none was given.")
@@ -99,16 +101,6 @@ def _trust(case: ExplainedCase, settings: Settings, method: Method) -> tuple[Tru
     return trust(method, case.problem, case.queries, train=case.train, noise=noise, k=k, budget=budget), told
 
 
-def _method(settings: Settings, problem: Problem) -> tuple[Method, tuple[str, ...]]:
-    plain = {"gradient-dot": GradientDot(), "gradient-cosine": GradientCosine(), "random": RandomScores(settings.seed)}
-    if settings.method in plain:
-        return plain[settings.method], ()
-    ihvp = recommended(problem)
-    if settings.method == "relatif":
-        return RelatIF(ihvp), ihvp.notes
-    return InfluenceFunction(ihvp, leverage=settings.method == "leverage"), ihvp.notes
-
-
 def _left_out(problem: Problem, top: TopScores, seed: int) -> np.ndarray:
     """The shown rows of every query, and some random ones."""
     random = np.random.default_rng(seed).choice(problem.ids, min(RANDOM_ROWS, len(problem)), replace=False)
@@ -116,13 +108,8 @@ def _left_out(problem: Problem, top: TopScores, seed: int) -> np.ndarray:
     return np.unique(np.concatenate([*ends, random]))
 
 
-def _chosen(settings: Settings, result: Result) -> dict[str, str]:
-    names = {
-        "influence": "influence function (Koh & Liang 2017)",
-        "leverage": "influence function with leverage (one Newton step per row)",
-        "relatif": "RelatIF (Barshan et al. 2020), influence for a given move of the model",
-    }
-    return {"method": names.get(settings.method, settings.method), "unit of scores": result.scores.unit, "seed": str(settings.seed)}
+def _chosen(settings: ExplanationSettings, result: ExplanationResult) -> dict[str, str]:
+    return {"method": METHODS[settings.method].title, "unit of scores": result.scores.unit, "seed": str(settings.seed)}
 
 
 def _held_out(case: ExplainedCase) -> str:

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from functools import update_wrapper
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
-from wherefrom.data.examples import Examples
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.retraining import Run, Train, TrainMany
 from wherefrom.retraining.retrain import parameters_of
+
+T = TypeVar("T")
 
 
 class TrainerError(UsageError):
@@ -32,7 +34,7 @@ class OwnTrainer:
     def __call__(self, problem: Problem, seed: int) -> Run | Any:
         """Train, and see that the result is this model's and finite."""
         try:
-            found = guarded(lambda: self.train(problem, seed), f"The trainer of {self.spec} failed", path_of(self.spec))
+            found = run_guarded(lambda: self.train(problem, seed), f"The trainer of {self.spec} failed", path_of(self.spec))
             problem.at(parameters_of(found))
         except UsageError as error:
             said = str(error)
@@ -40,18 +42,18 @@ class OwnTrainer:
         return found
 
 
-def own_trainer(train: Any, spec: str) -> Train | None:
+def own_trainer(train: Train | None, spec: str) -> Train | None:
     """The trainer, guarded; wherefrom's own say themselves what fails."""
     return train if train is None or isinstance(train, TrainMany) else OwnTrainer(train, spec)
 
 
-def checked(problem: Problem, queries: Any, spec: str) -> Examples:
+def check_queries(problem: Problem, queries: Queries, spec: str) -> Examples:
     """The queries, after the model and its loss were run on them and on the training examples."""
     said, path = f"The model or loss of {spec} failed on its", path_of(spec)
-    guarded(lambda: _run(problem, None), f"{said} training examples", path)
+    run_guarded(lambda: _run(problem, None), f"{said} training examples", path)
     try:
         asked = problem.examples(queries)
-        guarded(lambda: _run(problem, asked), f"{said} queries", path)
+        run_guarded(lambda: _run(problem, asked), f"{said} queries", path)
     except UsageError as error:
         raise UsageError(str(error) if spec in str(error) else f"The queries of {spec} cannot be used: {error}") from error
     return asked
@@ -69,7 +71,7 @@ def path_of(spec: str) -> Path:
     return Path(spec.rpartition(":")[0])
 
 
-def guarded(call: Callable[[], Any], what: str, path: Path) -> Any:
+def run_guarded(call: Callable[[], T], what: str, path: Path) -> T:
     """Run it; an error becomes one sentence with the line of ``path`` it came from."""
     try:
         return call()

@@ -41,7 +41,7 @@ class QueryRows:
         return View(labels, self.frame, images)
 
 
-def hardest(problem: Problem, learner: Learner, held: QueryRows) -> tuple[QueryRows, tuple[str, ...]]:
+def hardest_rows(problem: Problem, learner: Learner, held: QueryRows) -> tuple[QueryRows, tuple[str, ...]]:
     """Held-out rows that the model gets wrong, at most five, those of highest loss; where none is wrong, or none can be, the five of highest loss."""
     examples = Examples.of((held.X, learner.targets(held.y)), ids=held.ids)
     with torch.no_grad():
@@ -58,7 +58,7 @@ def hardest(problem: Problem, learner: Learner, held: QueryRows) -> tuple[QueryR
     )
 
 
-def named(rows: QueryRows, query: list[str]) -> QueryRows:
+def rows_named(rows: QueryRows, query: list[str]) -> QueryRows:
     """The rows whose ids are asked for."""
     place = {str(key): position for position, key in enumerate(rows.ids.tolist())}
     wanted = list(dict.fromkeys(part.strip() for text in query for part in text.split(",") if part.strip()))
@@ -72,7 +72,7 @@ def named(rows: QueryRows, query: list[str]) -> QueryRows:
     return rows.take(np.array([place[key] for key in wanted]))
 
 
-def unlabelled(problem: Problem, learner: Learner, X: Tensor, frame: pd.DataFrame) -> tuple[QueryRows, Problem, tuple[str, ...]]:
+def rows_without_target(problem: Problem, learner: Learner, X: Tensor, frame: pd.DataFrame) -> tuple[QueryRows, Problem, tuple[str, ...]]:
     """New rows without a target: classes are asked about the class the model predicts, numbers about the prediction itself."""
     predicted = learner.answers(problem.outputs(X))[0].detach()
     rows = QueryRows(X, predicted, frame.index.to_numpy().astype(str), frame, labelled=False)

@@ -7,44 +7,39 @@ import torch
 
 from wherefrom import datasets
 from wherefrom.cli.case import Answer, ExplainedCase
-from wherefrom.cli.query_rows import QueryRows, hardest, is_file, named, unlabelled
+from wherefrom.cli.encoded_table import encode_table
+from wherefrom.cli.query_rows import QueryRows, hardest_rows, is_file, rows_named, rows_without_target
 from wherefrom.cli.training import Learner
 from wherefrom.data.examples import Examples
 from wherefrom.problem import Problem
 from wherefrom.retraining import train as trainers
-
-HELD_OUT = 0.2
 
 
 def table_case(
     path: Path, target: str, query: list[str], model: str, seed: int, l2: float, id_column: str | None, task: str | None
 ) -> ExplainedCase:  # fmt: skip
     """A person's table."""
-    return _of_table(datasets.read_table(path, target, id=id_column, task=task), query, Learner((), model, l2, seed))
+    return _explain_table(datasets.read_table(path, target, id=id_column, task=task), query, Learner((), model, l2, seed))
 
 
 def bundled_case(name: str, model: str, seed: int, l2: float) -> ExplainedCase:
     """Data that come with scikit-learn."""
     data, learner = datasets.bundled(name), Learner((), model, l2, seed)
     if isinstance(data, datasets.Table):
-        return _of_table(data, ["wrong"], learner)
+        return _explain_table(data, ["wrong"], learner)
     learner = replace(learner, classes=data.classes)
     rows = QueryRows(data.X.double(), data.y, data.ids, images=data.X)
-    train, held = (rows.take(positions) for positions in datasets.split(len(rows.ids), seed=seed, fraction=HELD_OUT, stratify=rows.y.numpy()))
+    train, held = (rows.take(positions) for positions in datasets.split(len(rows.ids), seed=seed, stratify=rows.y.numpy()))
     problem = learner.fit(train.X, train.y, train.ids)
-    queries, notes = hardest(problem, learner, held)
+    queries, notes = hardest_rows(problem, learner, held)
     return _case(name, learner, problem, train, held, queries, "digit", notes)
 
 
-def _of_table(table: datasets.Table, query: list[str], learner: Learner) -> ExplainedCase:
-    y = datasets.encode_target(table, table.frame)
-    train, held = datasets.split(len(table.ids), seed=learner.seed, fraction=HELD_OUT, stratify=y.numpy() if table.classes else None)
-    learner = replace(learner, classes=table.classes)
-    if not table.classes:
-        learner = replace(learner, centre=float(y[train].mean()), spread=float(y[train].std()) or 1.0)
-    encoder = datasets.fit_encoder(table, train)
+def _explain_table(table: datasets.Table, query: list[str], learner: Learner) -> ExplainedCase:
+    encoded = encode_table(table, learner, datasets.split)
+    (train, held), learner, encoder = encoded.parts, encoded.learner, encoded.encoder
     used = [column.name for column in table.columns]
-    rows = QueryRows(encoder.transform(table.frame), y, table.ids, table.frame[used])
+    rows = QueryRows(encoded.X, encoded.y, table.ids, table.frame[used])
     trained = rows.take(train)
     problem = learner.fit(trained.X, trained.y, trained.ids)
     notes: tuple[str, ...] = ()
@@ -54,11 +49,11 @@ def _of_table(table: datasets.Table, query: list[str], learner: Learner) -> Expl
         if has_target:
             asked = QueryRows(X, datasets.encode_target(table, frame), frame.index.to_numpy().astype(str), frame[used])
         else:
-            asked, problem, notes = unlabelled(problem, learner, X, frame[used])
+            asked, problem, notes = rows_without_target(problem, learner, X, frame[used])
     elif query == ["wrong"]:
-        asked, notes = hardest(problem, learner, rows.take(held))
+        asked, notes = hardest_rows(problem, learner, rows.take(held))
     else:
-        asked = named(rows, query)
+        asked = rows_named(rows, query)
         known = sorted(set(asked.ids.tolist()) & set(trained.ids.tolist()), key=str)
         notes = (f"Row {known[0]!s} is among the training rows; its own score is its self-influence.",) if known else ()
     case = _case(table.name, learner, problem, trained, rows.take(held), asked, table.target, (*table.notes, *notes))

@@ -5,7 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -13,20 +13,21 @@ import torch
 from torch import Tensor
 
 from wherefrom.cli.case import Answer, ExplainedCase, View
-from wherefrom.cli.guard import checked, guarded, own_trainer, path_of
-from wherefrom.data.examples import Examples
+from wherefrom.cli.guard import check_queries, own_trainer, path_of, run_guarded
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.errors import UsageError, nearest
 from wherefrom.problem import Problem
+from wherefrom.retraining import Train
 from wherefrom.retraining import train as trainers
 
 SMALL = 2000  # parameters up to which Newton's method retrains without being asked to
 COLUMNS = 30  # of flat inputs that are shown as a table
 
 
-def own_case(spec: str) -> ExplainedCase:
+def load_case(spec: str) -> ExplainedCase:
     """From ``path.py:function``, which returns (Problem, queries) or (Problem, queries, train)."""
-    problem, queries, train = own_parts(spec)
-    asked = checked(problem, queries, spec)
+    problem, queries, train = load_parts(spec)
+    asked = check_queries(problem, queries, spec)
     notes: tuple[str, ...] = ()
     if train is None and problem.size <= SMALL:
         train = trainers.newton()
@@ -39,7 +40,7 @@ def own_case(spec: str) -> ExplainedCase:
     )
 
 
-def own_parts(spec: str) -> tuple[Problem, Any, Any]:
+def load_parts(spec: str) -> tuple[Problem, Queries, Train | None]:
     """Problem, queries and train (None where there is none) of ``path.py:function``."""
     return _called(_function(spec), spec)
 
@@ -57,7 +58,7 @@ def _function(spec: str) -> Callable[[], Any]:
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[path.stem] = module  # dataclasses and pickling look a module up by its name
     sys.path.insert(0, str(path.parent.resolve()))  # so that it can import its neighbours
-    guarded(lambda: module_spec.loader.exec_module(module), f"{path} could not be loaded", path)  # type: ignore[union-attr]
+    run_guarded(lambda: module_spec.loader.exec_module(module), f"{path} could not be loaded", path)  # type: ignore[union-attr]
     function = getattr(module, name, None)
     if not callable(function):
         known = [key for key, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == module.__name__]
@@ -65,15 +66,15 @@ def _function(spec: str) -> Callable[[], Any]:
     return function
 
 
-def _called(function: Callable[[], Any], spec: str) -> tuple[Problem, Any, Any]:
-    found = guarded(function, f"{spec} failed", path_of(spec))
+def _called(function: Callable[[], Any], spec: str) -> tuple[Problem, Queries, Train | None]:
+    found = run_guarded(function, f"{spec} failed", path_of(spec))
     if not isinstance(found, tuple) or len(found) not in (2, 3) or not isinstance(found[0], Problem):
         what = f"a tuple of {', '.join(type(part).__name__ for part in found)}" if isinstance(found, tuple) else f"a {type(found).__name__}"
         raise UsageError(f"{spec} returned {what}; return (Problem, queries) or (Problem, queries, train).")
     problem, queries, train = found if len(found) == 3 else (*found, None)
     if train is not None and not callable(train):
         raise UsageError(f"The third value that {spec} returned is a {type(train).__name__}; return a function (problem, seed) -> parameters.")
-    return problem, queries, own_trainer(train, spec)
+    return problem, queries, own_trainer(cast("Train | None", train), spec)
 
 
 def _shown(problem: Problem, examples: Examples) -> tuple[dict[object, Answer], View]:

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from wherefrom.cli.case import ExplainedCase
-from wherefrom.cli.result import Result, Settings
+from wherefrom.cli.explanation import ExplanationResult, ExplanationSettings
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate
 from wherefrom.metrics import loo_correlation
@@ -41,7 +41,7 @@ def check_folder(out: Path) -> None:
     refuse_foreign(out / "scores.zarr", "scores")
 
 
-def write_run(out: Path, case: ExplainedCase, settings: Settings, result: Result, content: Content) -> Path:
+def write_run(out: Path, case: ExplainedCase, settings: ExplanationSettings, result: ExplanationResult, content: Content) -> Path:
     """Write everything; the report comes last, so that where it stands the rest does."""
     result.scores.save(out / "scores.zarr")
     write_whole(out / "top.csv", _top_table(result).to_csv(index=False))
@@ -49,7 +49,7 @@ def write_run(out: Path, case: ExplainedCase, settings: Settings, result: Result
     return write_report(out / "report.html", content)
 
 
-def _top_table(result: Result) -> pd.DataFrame:
+def _top_table(result: ExplanationResult) -> pd.DataFrame:
     """query_id, train_id, rank, score, side: proponents from the best, then opponents from the worst."""
     assert result.top.opponents is not None
     ends = [result.top.to_pandas().assign(side="proponent"), result.top.opponents.to_pandas().assign(side="opponent")]
@@ -58,7 +58,7 @@ def _top_table(result: Result) -> pd.DataFrame:
     return table.sort_values("query_id", key=lambda column: column.map(order), kind="stable")
 
 
-def _record(case: ExplainedCase, settings: Settings, result: Result) -> dict[str, Any]:
+def _record(case: ExplainedCase, settings: ExplanationSettings, result: ExplanationResult) -> dict[str, Any]:
     try:
         own = version("wherefrom")
     except Exception:  # run from a source tree that was never installed
@@ -78,7 +78,7 @@ def _record(case: ExplainedCase, settings: Settings, result: Result) -> dict[str
     }
 
 
-def _proof_record(result: Result) -> dict[str, Any]:
+def _proof_record(result: ExplanationResult) -> dict[str, Any]:
     if result.truth is None or result.proof is None:
         return {"reason": result.no_proof}
     record: dict[str, Any] = _figures(result.proof.estimates())
@@ -90,7 +90,7 @@ def _proof_record(result: Result) -> dict[str, Any]:
     return record
 
 
-def _trust_record(result: Result) -> dict[str, Any]:
+def _trust_record(result: ExplanationResult) -> dict[str, Any]:
     trust = result.trust
     if trust is None:
         return {"reason": result.no_trust}

@@ -1,7 +1,5 @@
 """Methods beside each other over many trained models: each one's stability, their agreement, and what the noise of training allows."""
 
-from wherefrom.compare.consistency import Consistency, PairAgreement, consistency
-from wherefrom.compare.power import RemovalPower, removal_power
-from wherefrom.compare.trained import TrainedRun, train_runs
+import lazy_loader
 
-__all__ = ["Consistency", "PairAgreement", "RemovalPower", "TrainedRun", "consistency", "removal_power", "train_runs"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
 from wherefrom.attribution import attribute
 from wherefrom.compare.trained import TrainedRun
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate, undefined, vacuous
 from wherefrom.methods import Method, RandomScores
@@ -69,7 +70,7 @@ class Consistency:
 
 
 def consistency(
-    methods: Mapping[str, Method | MethodOf], runs: Sequence[TrainedRun], queries: Any, *,
+    methods: Mapping[str, Method | MethodOf], runs: Sequence[TrainedRun], queries: Queries, *,
     estimand: Estimand, k: int = 10, share: float = 1.0, by: By = "proponents", repeats: int = 5, progress: bool = True,
 ) -> Consistency:  # fmt: skip
     """Ask each method about the same queries on the same models, and see how far it agrees with itself and with the others.
@@ -114,7 +115,7 @@ def _common(runs: Sequence[TrainedRun]) -> np.ndarray:
 
 
 def _scored(
-    name: str, method: Method | MethodOf, units: Sequence[tuple[TrainedRun, int]], asked: Any, common: np.ndarray, progress: bool
+    name: str, method: Method | MethodOf, units: Sequence[tuple[TrainedRun, int]], asked: Examples, common: np.ndarray, progress: bool
 ) -> tuple[tuple[Scores, ...], float]:  # fmt: skip
     """Scores of every run or draw, and the mean seconds of one."""
     once = isinstance(method, Method) and all(run is units[0][0] for run, _ in units)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from wherefrom.data.examples import Queries
 from wherefrom.errors import UsageError
 from wherefrom.metrics import smallest_difference
 from wherefrom.metrics.groups import worsening
@@ -44,8 +46,9 @@ class RemovalPower:
 
 
 def removal_power(
-    problem: Problem, queries: Any, train: Train, *, size: int, seeds: int, pilot: Sequence[int] = range(5), cells: int = 1,
-    power: float = 0.8, level: float = 0.05, **settings: Any,
+    problem: Problem, queries: Queries, train: Train, *, size: int, seeds: int, pilot: Sequence[int] = range(5), cells: int = 1,
+    power: float = 0.8, level: float = 0.05,
+    normalise: bool = False, jobs: int | None = None, out: str | Path | None = None, progress: bool = True,
 ) -> RemovalPower:  # fmt: skip
     """Train without ``size`` random examples and without as many others, for each pilot seed, and tell what ``seeds`` seeds could show.
 
@@ -57,10 +60,8 @@ def removal_power(
     if len(pilot) < 2 or seeds < 2:
         raise UsageError(f"{len(pilot)} pilot seeds and {seeds} planned ones; give 2 or more of each.")
     others = [np.random.default_rng([APART, int(seed)]).permutation(problem.ids) for seed in pilot]
-    found = [
-        removal_curve(problem, {"pilot": other}, queries, train, sizes=[size], seeds=[seed], classes=None, **settings)
-        for other, seed in zip(others, pilot, strict=True)
-    ]
+    curve = partial(removal_curve, problem, queries=queries, train=train, sizes=[size], classes=None, normalise=normalise, jobs=jobs, out=out)
+    found = [curve({"pilot": other}, seeds=[seed], progress=progress) for other, seed in zip(others, pilot, strict=True)]
     asked = found[0].arms["pilot"][0].query_ids
     excess = [float((worsening(one.arms["pilot"][0], asked) - worsening(one.arms["random"][0], asked)).mean()) for one in found]
     baselines = [float(one.arms["random"][0].baseline.double().mean()) for one in found]

@@ -10,7 +10,7 @@ from torch import Tensor
 from wherefrom.curvature.eigenbasis import EigenBlock
 from wherefrom.errors import UsageError
 from wherefrom.gradients.blocks import Block, Factored, Indexed
-from wherefrom.gradients.grouped import Grouped
+from wherefrom.gradients.grouped import Grouped, Stack
 from wherefrom.progress import track
 
 WIDEST = 4096  # columns of a layer without factors beyond which only the diagonal of its curvature is kept
@@ -93,6 +93,8 @@ def moments(block: Block, weights: Tensor, grams: Grams) -> SecondMoments:
     Positions at which nothing changes, such as padding, are left out of sequences. Rows without factors give the second
     moments of their own rows and columns, which is exact where they have one row.
     """
+    if isinstance(block, Stack):
+        block = block.grouped()
     if isinstance(block, Factored):
         return _factored(block.inputs[:, None], block.outputs[:, None], weights, grams)
     if isinstance(block, Grouped):

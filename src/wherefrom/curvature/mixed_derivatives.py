@@ -1,7 +1,5 @@
 """∇ₓ∇θ loss against directions in θ: how a training example's gradient follows its input (Koh & Liang 2017, section 2.2)."""
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -12,13 +10,14 @@ from wherefrom.data.batches import Batch
 from wherefrom.data.trees import leaves, tree_map
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
+from wherefrom.types import Tree
 
 STEP = 1e-6  # of differences, in float64
 NOISE = 1e-6  # of what products are differences of, that is rounding
 TOGETHER = 32  # directions pulled back through one graph at a time
 
 
-def real_input(inputs: Any) -> Tensor:
+def real_input(inputs: Tree) -> Tensor:
     """The one floating-point tensor among a model's inputs. Raises :class:`UsageError` where there is none, or more than one."""
     found = [leaf for leaf in leaves(inputs) if leaf.is_floating_point()]
     if not found:
@@ -29,7 +28,7 @@ def real_input(inputs: Any) -> Tensor:
     return found[0]
 
 
-def with_real_input(inputs: Any, values: Tensor) -> Any:
+def with_real_input(inputs: Tree, values: Tensor) -> Tree:
     """The same inputs with other values of that tensor."""
     return tree_map(lambda leaf: values if leaf.is_floating_point() else leaf, inputs)
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from wherefrom.data.trees import all_finite, leaves, tree_map
 from wherefrom.errors import UsageError
 from wherefrom.objective import PerExample
+from wherefrom.types import Tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ def joined(batches: Iterable[Batch]) -> Batch:
     return Batch(positions, ids, inputs, targets, torch.cat([part.weights for part in parts])).take(np.argsort(positions))
 
 
-def per_example(function: PerExample, what: str, outputs: Any, batch: Batch) -> Tensor:
+def per_example(function: PerExample, what: str, outputs: Tree, batch: Batch) -> Tensor:
     """One finite number per example, or one sentence about what is wrong with the loss."""
     values = function(outputs, batch.targets)
     if not isinstance(values, Tensor) or values.shape != (len(batch),):

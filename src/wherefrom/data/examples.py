@@ -1,16 +1,18 @@
 """Data in one form: examples with ids that survive shuffling, splitting and removal, read batch by batch."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
-from wherefrom.data.sources import PatchedSource, Source, TensorSource, source_of
+from wherefrom.data.sources import Data as RawData
+from wherefrom.data.sources import PatchedSource, PlacedBatches, Source, TensorSource, source_of
 from wherefrom.data.trees import all_finite, leaves, tree_map
 from wherefrom.errors import UsageError
 from wherefrom.scores import positions_of
+from wherefrom.types import Ids, Numbers, Tree
 
 CHECKED = 4096  # rows looked at together for numbers that are not finite
 
@@ -24,7 +26,7 @@ class Examples:
     ids: np.ndarray
 
     @classmethod
-    def of(cls, data: Any, ids: Any = None) -> "Examples":
+    def of(cls, data: "Data", ids: Ids | None = None) -> "Examples":
         """From a tuple or dictionary of tensors, a map-style dataset, or batches that can be iterated again and again."""
         if isinstance(data, cls):
             if ids is not None:
@@ -57,7 +59,7 @@ class Examples:
         """The examples at the given positions, with their ids."""
         return replace(self, rows=self.rows[positions], ids=self.ids[positions])
 
-    def select(self, ids: Any) -> "Examples":
+    def select(self, ids: Ids) -> "Examples":
         """The examples with the given ids."""
         return self.take(positions_of(ids, self.ids, "example"))
 
@@ -82,11 +84,11 @@ class Examples:
         patched[self.rows[positions_of(other.ids, self.ids, "example")]] = other.rows
         return replace(self, source=PatchedSource(self.source, other.source, patched))
 
-    def with_inputs(self, inputs: Any, split: "Split") -> "Examples":
+    def with_inputs(self, inputs: Tree, split: "Split") -> "Examples":
         """These examples with other inputs, a row for each, in memory; which leaves of the data those are, ``split`` tells."""
         return self._with(0, inputs, split)
 
-    def with_targets(self, targets: Any, split: "Split") -> "Examples":
+    def with_targets(self, targets: Tree | Numbers, split: "Split") -> "Examples":
         """These examples with other targets, a row for each, in memory; whole numbers stand for floats where targets are floats."""
         plain = isinstance(targets, Sequence) and not leaves(targets)
         return self._with(1, torch.as_tensor(targets) if plain else targets, split)
@@ -115,7 +117,7 @@ class Examples:
         _check_finite(tree, self.ids)
         return Examples(TensorSource(tree), np.arange(len(self)), self.ids)
 
-    def read(self, size: int) -> Iterator[tuple[np.ndarray, Any]]:
+    def read(self, size: int) -> PlacedBatches:
         """Batches of at most ``size``: (positions among these examples, batch); a number that is not finite is refused."""
         for places, batch in self.source.read(self.rows, size):
             if not isinstance(self.source, TensorSource):  # those were checked once
@@ -123,7 +125,7 @@ class Examples:
             yield places, batch
 
 
-def _whole(parts: Iterable[tuple[np.ndarray, Any]]) -> Any:
+def _whole(parts: Iterable[tuple[np.ndarray, Tree]]) -> Any:
     """All of what was read in batches, by place."""
     places, batches = zip(*parts, strict=True)
     order = torch.from_numpy(np.argsort(np.concatenate(places)))
@@ -131,7 +133,7 @@ def _whole(parts: Iterable[tuple[np.ndarray, Any]]) -> Any:
     return tree_map(lambda _: next(held), batches[0])
 
 
-def _check_finite(batch: Any, ids: np.ndarray) -> None:
+def _check_finite(batch: Tree, ids: np.ndarray) -> None:
     for leaf in leaves(batch):
         if leaf.is_floating_point() and leaf.dim() and not all(all_finite(part) for part in leaf.split(CHECKED)):
             row, *column = (~torch.isfinite(leaf)).nonzero()[0].tolist()
@@ -139,10 +141,12 @@ def _check_finite(batch: Any, ids: np.ndarray) -> None:
             raise UsageError(f"Row {ids[row]!s}{where} holds {leaf[(row, *column)].item()}; fill or drop it before attribution.")
 
 
-Split = Callable[[Any], tuple[Any, Any]]
+Data: TypeAlias = RawData | Examples  # training data, in any form
+Queries: TypeAlias = Data  # queries come in the same forms
+Split = Callable[[Any], tuple[Tree, Tree]]
 
 
-def split_batch(batch: Any) -> tuple[Any, Any]:
+def split_batch(batch: Tree) -> tuple[Tree, Tree]:
     """(inputs, targets): first and second of a tuple, or a dictionary without and with its ``"labels"``."""
     if isinstance(batch, Mapping):
         if "labels" not in batch:

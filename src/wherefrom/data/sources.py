@@ -5,7 +5,7 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass
-from typing import Any
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,19 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from wherefrom.data.trees import leaves, tree_map
 from wherefrom.errors import UsageError
+from wherefrom.types import Dataclass, Tree
+
+
+class SupportsRows(Protocol):
+    """A dataset of one's own: a length, and examples by position."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, row: int, /) -> object: ...
+
+
+PlacedBatches: TypeAlias = Iterator[tuple[np.ndarray, Tree]]
+Data: TypeAlias = tuple[Tree, ...] | Mapping[str, Tree] | Dataclass | Dataset[object] | SupportsRows | Iterable[Tree]
 
 
 class Source(ABC):
@@ -23,8 +36,8 @@ class Source(ABC):
     def __len__(self) -> int: ...
 
     @abstractmethod
-    def read(self, rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, Any]]:
-        """The given rows in batches of at most ``size``: (places in ``rows``, batch)."""
+    def read(self, rows: np.ndarray, size: int) -> PlacedBatches:
+        """The data rows in batches of at most ``size``: (places in ``rows``, batch)."""
 
     @abstractmethod
     def digest(self) -> str:
@@ -35,12 +48,12 @@ class Source(ABC):
 class TensorSource(Source):
     """A tree of tensors that share their first dimension."""
 
-    tree: Any
+    tree: Tree
 
     def __len__(self) -> int:
         return len(leaves(self.tree)[0])
 
-    def read(self, rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, Any]]:
+    def read(self, rows: np.ndarray, size: int) -> PlacedBatches:
         for start in range(0, len(rows), size):
             chosen = torch.from_numpy(rows[start : start + size])
             yield np.arange(start, start + len(chosen)), tree_map(lambda leaf, chosen=chosen: leaf[chosen.to(leaf.device)], self.tree)
@@ -53,12 +66,12 @@ class TensorSource(Source):
 class DatasetSource(Source):
     """A map-style dataset whose items are collated into batches."""
 
-    dataset: Any
+    dataset: SupportsRows
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def read(self, rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, Any]]:
+    def read(self, rows: np.ndarray, size: int) -> PlacedBatches:
         for start in range(0, len(rows), size):
             chosen = rows[start : start + size].tolist()
             try:
@@ -77,12 +90,12 @@ class DatasetSource(Source):
 class BatchSource(Source):
     """Batches that can be iterated again and again; each pass is checked to give the same."""
 
-    batches: Iterable[Any]
+    batches: Iterable[Tree]
     sizes: tuple[int, ...]
     checksums: tuple[int, ...]
 
     @classmethod
-    def of(cls, batches: Iterable[Any]) -> "BatchSource":
+    def of(cls, batches: Iterable[Tree]) -> "BatchSource":
         if iter(batches) is batches:
             raise UsageError("The batches can be read only once; pass a list of batches or a DataLoader instead of a generator.")
         seen = [(_rows_of(batch), _checksum(batch)) for batch in batches]
@@ -91,7 +104,7 @@ class BatchSource(Source):
     def __len__(self) -> int:
         return sum(self.sizes)
 
-    def read(self, rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, Any]]:
+    def read(self, rows: np.ndarray, size: int) -> PlacedBatches:
         order = np.argsort(rows, kind="stable")
         wanted, start, count = rows[order], 0, 0
         for number, batch in enumerate(self.batches):
@@ -121,7 +134,7 @@ class PatchedSource(Source):
     def __len__(self) -> int:
         return len(self.base)
 
-    def read(self, rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, Any]]:
+    def read(self, rows: np.ndarray, size: int) -> PlacedBatches:
         there = self.patched[rows]
         for source, chosen, wanted in ((self.base, there < 0, rows), (self.patch, there >= 0, there)):
             where = chosen.nonzero()[0]
@@ -132,11 +145,10 @@ class PatchedSource(Source):
         return hashlib.sha256(f"{self.base.digest()} {self.patch.digest()} {self.patched.tolist()}".encode()).hexdigest()
 
 
-def source_of(data: Any) -> Source:
+def source_of(data: Data) -> Source:
     """A tuple or dictionary of tensors, a map-style dataset, or batches that can be iterated again and again."""
-    whole = isinstance(data, (tuple, Mapping)) or (is_dataclass(data) and not isinstance(data, type) and not hasattr(data, "__getitem__"))
-    if whole:
-        tree = tree_map(lambda leaf: leaf, data)
+    if _is_tree(data):
+        tree = tree_map(lambda leaf: leaf, cast("Tree", data))
         found = leaves(tree)
         if not found or any(leaf.dim() == 0 for leaf in found):
             raise UsageError("The data hold no tensors with an example dimension; give (X, y), a dataset or batches.")
@@ -147,13 +159,17 @@ def source_of(data: Any) -> Source:
     if isinstance(data, (list, DataLoader)) or not hasattr(data, "__getitem__"):
         if not isinstance(data, Iterable):
             raise UsageError(f"{type(data).__name__} is no data; give a tuple of tensors, a dataset or batches.")
-        return BatchSource.of(data)
+        return BatchSource.of(cast("Iterable[Tree]", data))
     if isinstance(data, Dataset) or hasattr(data, "__len__"):
-        return DatasetSource(data)
+        return DatasetSource(cast("SupportsRows", data))
     raise UsageError(f"A {type(data).__name__} has no length; give a tuple of tensors, a map-style dataset or batches.")
 
 
-def _rows_of(batch: Any) -> int:
+def _is_tree(data: object) -> bool:
+    return isinstance(data, (tuple, Mapping)) or (is_dataclass(data) and not isinstance(data, type) and not hasattr(data, "__getitem__"))
+
+
+def _rows_of(batch: Tree) -> int:
     sizes = {len(leaf) for leaf in leaves(batch) if leaf.dim() > 0}
     if len(sizes) != 1:
         raise UsageError(
@@ -167,5 +183,5 @@ def _crc(leaf: Tensor) -> int:
     return zlib.crc32(plain.view(torch.uint8).numpy().data, zlib.crc32(str(tuple(leaf.shape)).encode()))
 
 
-def _checksum(batch: Any) -> int:
+def _checksum(batch: Tree) -> int:
     return zlib.crc32(str([_crc(leaf) for leaf in leaves(batch)]).encode())

@@ -8,8 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wherefrom.types import Tree
 
-def tree_map(function: Callable[[Tensor], Any], tree: Any) -> Any:
+
+def tree_map(function: Callable[[Tensor], object], tree: Tree) -> Any:
     """The same tree with ``function`` applied to each tensor; arrays become tensors, anything else stays as it is."""
     if isinstance(tree, Tensor):
         return function(tree)
@@ -33,7 +35,7 @@ def all_finite(values: Tensor) -> bool:
     return bool(torch.isfinite(values.sum())) or bool(torch.isfinite(values).all())
 
 
-def leaves(tree: Any) -> list[Tensor]:
+def leaves(tree: Tree) -> list[Tensor]:
     """All tensors of a tree, in order."""
     found: list[Tensor] = []
     tree_map(found.append, tree)

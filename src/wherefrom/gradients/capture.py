@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,9 +14,12 @@ from wherefrom.gradients.blocks import Block, Deferred, Dense, total
 from wherefrom.gradients.coverage import Coverage
 from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.functional import forward_products, looped_gradients, mapped_gradients
+from wherefrom.gradients.operations.affine import AffineUse
+from wherefrom.gradients.passes import Record, placed, record_of, record_pass
+from wherefrom.gradients.recorder import Recorder
 from wherefrom.gradients.rows import BlockShape, Rows, cat
-from wherefrom.gradients.tape import Tape
-from wherefrom.gradients.verify_rules import verify_rules
+from wherefrom.gradients.uses import natural_shape
+from wherefrom.gradients.verify_rules import prove_again, proved
 from wherefrom.objective import PerExample
 
 CACHED = 24 * 2**20  # bytes of a batch beyond which a CPU waits for memory: a CNN of 28 x 28 images is 1.5 times slower at four times that
@@ -24,17 +27,19 @@ CACHED = 24 * 2**20  # bytes of a batch beyond which a CPU waits for memory: a C
 # Forward-mode products that cost as much as writing out: 2 to 5 where mapped; where looped, one for each 9 to 15 examples.
 MAPPED, LOOPED = 2, 16
 
+ProblemType = TypeVar("ProblemType", bound=Differentiable)
 
-class Gradients:
+
+class Gradients(Generic[ProblemType]):
     """Gradients of a problem's examples as :class:`Rows`, exact for every chosen parameter.
 
-    Known layers are served by their rules, once a few examples have shown that these agree with autograd (a weight that
-    is also used elsewhere does not); the rest by torch.func, and what that cannot map by autograd, one example at a time.
+    Each operation at which something made of parameters meets data is served by its rule, once a few examples have shown that it agrees with
+    autograd; the rest by torch.func, and what that cannot map by autograd, one example at a time.
     """
 
-    def __init__(self, problem: Differentiable, coverage: Coverage | None = None) -> None:
+    def __init__(self, problem: ProblemType, coverage: Coverage | None = None) -> None:
         self.problem = problem
-        self.coverage = coverage or verify_rules(problem)
+        self.coverage = coverage or proved(problem)
         self.layout = self.coverage.layout(problem)
 
     @property
@@ -42,7 +47,7 @@ class Gradients:
         """Examples whose rows fit into an eighth of the memory budget, and on CPU about into its caches."""
         if self.problem.batch_size is not None:
             return self.problem.batch_size
-        written = sum(self.problem.state[name].numel() for name in (*self.coverage.mapped, *self.coverage.looped))
+        written = sum(self.problem.state[name].numel() for name in self.coverage.rest)
         bytes_each = 2 * written * self.problem.dtype.itemsize + self.coverage.bytes_each
         fast = max(32, CACHED // max(1, self.coverage.bytes_each)) if self.problem.device.type == "cpu" else 1024
         return int(min(1024, fast, max(1, self.problem.budget // 8 // max(1, bytes_each))))
@@ -58,27 +63,27 @@ class Gradients:
 
     def of(self, batch: Batch, checked: PerExample, plain: PerExample) -> Rows:
         """The gradient of one number per example: ``checked`` on the whole batch, ``plain`` on examples one at a time."""
-        tape, outputs = self._forward(batch)
+        recorder, outputs = record_pass(self.problem, batch)
         with torch.enable_grad():
-            tape.backward(checked(outputs, batch.targets).sum())
-        return self._rows(tape, batch, plain)
+            recorder.backward(checked(outputs, batch.targets).sum())
+        return self._rows(record_of(recorder), batch, plain)
 
     def pulled_back(self, batch: Batch, cotangents: Callable[[Tensor], Iterable[Tensor]]) -> Iterator["Recorded"]:
         """Jᵢᵀuᵢ of each example, for one u after the other: ``cotangents`` makes them from the outputs, in their shape."""
-        tape, outputs = self._forward(batch)
+        recorder, outputs = record_pass(self.problem, batch)
         for cotangent in cotangents(outputs.detach()):
             with torch.enable_grad():
-                tape.backward((outputs * cotangent).sum(), keep=True)
-            yield Recorded(self, tape.settled(), replace(batch, targets=cotangent))
+                recorder.backward((outputs * cotangent).sum(), keep=True)
+            yield Recorded(self, record_of(recorder), replace(batch, targets=cotangent))
 
     def jacobian(self, batch: Batch) -> tuple[Tensor, Rows]:
         """Outputs flattened to (B, C), and the gradient of each of them as B·C rows, an example's C one after the other."""
-        tape, outputs = self._forward(batch)
+        recorder, outputs = record_pass(self.problem, batch)
         columns = []
         for column in range(outputs[0].numel()):
             with torch.enable_grad():
-                tape.backward(_entry(column, outputs, None).sum(), keep=True)
-            columns.append(self._rows(tape, batch, partial(_entry, column)))
+                recorder.backward(_entry(column, outputs, None).sum(), keep=True)
+            columns.append(self._rows(record_of(recorder), batch, partial(_entry, column)))
         order = torch.arange(len(batch) * len(columns)).view(len(columns), len(batch)).T.flatten()
         return outputs.detach().reshape(len(batch), -1), cat(columns).select(order)
 
@@ -87,33 +92,39 @@ class Gradients:
 
         Outputs are then linear in θ: outputs[c] = θ[c]·features, a column of ones standing for the bias. None otherwise.
         """
-        rule = self.coverage.linear_head
-        if rule is None:
+        if not self.coverage.is_linear_layer:
             return None
-        tape, outputs = self._forward(batch)
-        uses = tape.given[rule.module]
-        if len(uses) != 1 or uses[0][0][0].dim() != 2 or not tape.ends_with_layer(outputs):
+        recorder, outputs = record_pass(self.problem, batch)
+        inputs = last_inputs(recorder, outputs)
+        if inputs is None or len(recorder.uses) != 1:
             return None
-        inputs = uses[0][0][0]
-        ones = inputs.new_ones(len(inputs), int("bias" in rule.names))
+        ones = inputs.new_ones(len(inputs), int(len(self.problem.names) == 2))
         return torch.cat([inputs, ones], 1), outputs.detach().reshape(len(batch), -1)
 
-    def _forward(self, batch: Batch) -> tuple[Tape, Tensor]:
-        tape = Tape(self.problem, self.coverage.rules, self.coverage.batch_dims)
-        with torch.enable_grad(), tape.watching():
-            outputs = self.problem.outputs(batch.inputs)
-        return tape, outputs
+    def _rows(self, record: Record, batch: Batch, plain: PerExample, *, factors: bool = False) -> Rows:
+        rest = frozenset(self.coverage.rest) | self._newly_failed(record, batch)
+        blocks = record.blocks(self.problem, self.layout, factors=factors, leaving=rest)
+        if self.coverage.rest:
+            blocks[self.layout.blocks[-1]] = self._unruled(self.coverage.rest, batch, plain)
+        for name in sorted(rest - set(self.coverage.rest)):
+            blocks |= self._written(name, blocks, batch, plain)
+        return Rows(tuple(blocks.get(shape) or self._zeros(shape, len(batch)) for shape in self.layout.blocks), self.layout)
 
-    def _rows(self, tape: Tape, batch: Batch, plain: PerExample, *, factors: bool = False) -> Rows:
-        found: dict[BlockShape, list[Block]] = {shape: [] for shape in self.layout.blocks}
-        made: dict[Any, Tensor] = {}
-        for rule in self.coverage.rules:
-            for shape, block in (tape.blocks(rule, len(batch), factors=factors, made=made) or {}).items():
-                found[shape].append(block)
-        rest = self.coverage.mapped or self.coverage.looped
-        if rest:
-            found[self.layout.blocks[-1]].append(self._unruled(rest, batch, plain))
-        return Rows(tuple(total(parts) if parts else self._zeros(shape, len(batch)) for shape, parts in found.items()), self.layout)
+    def _newly_failed(self, record: Record, batch: Batch) -> frozenset[str]:
+        """The parameters whose uses in this pass have not been proved yet, and are found unlike autograd's now."""
+        used = record.signatures()
+        unknown = {name for one in record.unknown for name in one.parameters}
+        new = {name: kinds for name, kinds in used.items() if not self.coverage.is_proved(name, kinds, record.size)}
+        failed = prove_again(self.problem, self.coverage, batch, new) if new else ()
+        self.coverage.add_proved({name: kinds for name, kinds in new.items() if name not in failed}, record.size)
+        return frozenset({*failed, *unknown})
+
+    def _written(self, name: str, blocks: dict[BlockShape, Block], batch: Batch, plain: PerExample) -> dict[BlockShape, Block]:
+        """The block of a parameter that its rules do not serve in this batch alone, written out one example at a time."""
+        shape = next(shape for shape in self.layout.blocks if name in shape.names)
+        values = looped_gradients(self.problem, (name,), batch, plain)[name].detach()
+        own = placed(Dense(values.reshape(len(batch), *natural_shape(values.shape[1:]))), shape, name)
+        return {shape: total([blocks[shape], own]) if shape in blocks else own}
 
     def _unruled(self, names: tuple[str, ...], batch: Batch, plain: PerExample) -> Block:
         """The block of the parameters that no rule serves, left unwritten where forward mode may do."""
@@ -143,17 +154,28 @@ class Recorded:
     """What the passes through the model left of one batch: all that its rows need, without the model."""
 
     gradients: Gradients
-    tape: Tape
+    record: Record
     batch: Batch  # with the cotangents as targets
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return self.tape.nbytes + sum(leaf.nbytes for leaf in leaves((self.batch.inputs, self.batch.targets)))
+        return self.record.nbytes + sum(leaf.nbytes for leaf in leaves((self.batch.inputs, self.batch.targets)))
 
     def rows(self, *, factors: bool = False) -> Rows:
         """Jᵢᵀuᵢ as rows; with ``factors`` every layer that has factors gives them, however long they are."""
-        return self.gradients._rows(self.tape, self.batch, _weighed, factors=factors)
+        return self.gradients._rows(self.record, self.batch, _weighed, factors=factors)
+
+
+def last_inputs(recorder: Recorder, outputs: Tensor) -> Tensor | None:
+    """What the last watched linear layer was given (B, i), where the model's outputs are its own, as they left it, at most reshaped."""
+    if recorder.last is None:
+        return None
+    last, version, use = recorder.last
+    same = outputs.data_ptr() == last.data_ptr() and outputs._version == version == last._version
+    if not (same and outputs.numel() == last.numel() and len(outputs) == len(last)) or not isinstance(use, AffineUse):
+        return None
+    return use.inputs if use.inputs.dim() == 2 else None
 
 
 def _entry(column: int, outputs: Tensor, targets: Any) -> Tensor:

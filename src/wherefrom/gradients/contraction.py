@@ -5,10 +5,13 @@ Gram m·n·T·S·(i + o); through the factors of the second m·n·S·o·(i + 1);
 Of rows not written yet, forward mode takes m products over all n examples at once, each at the price of a few passes.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from wherefrom.gradients.blocks import Block, Deferred, Factored, Indexed, SumBlock, parts
+from wherefrom.gradients.blocks import Block, Deferred, Dense, Factored, Indexed, SumBlock, parts
+from wherefrom.gradients.grouped import Stack
 
 GRAM_ENTRIES = 1 << 24  # the most entries of one Gram product held at a time
 Factors = Factored | Indexed
@@ -20,6 +23,8 @@ def products(left: Block, right: Block) -> Tensor:
         return torch.stack([products(part, right) for part in left.parts]).sum(0)
     if isinstance(right, SumBlock):
         return torch.stack([products(left, part) for part in right.parts]).sum(0)
+    if isinstance(left, Stack) or isinstance(right, Stack):
+        return _stack_products(left, right)
     (way,), _ = contraction(left, right)
     if way == "gram" and isinstance(left, Factors) and isinstance(right, Factors):
         return _gram(left, right)
@@ -44,6 +49,9 @@ def contraction(left: Block, right: Block) -> tuple[tuple[str, ...], int]:
     if isinstance(left, SumBlock) or isinstance(right, SumBlock):
         found = [contraction(mine, theirs) for mine in parts(left) for theirs in parts(right)]
         return tuple(way for ways_of, _ in found for way in ways_of), sum(cost for _, cost in found)
+    if isinstance(left, Stack) or isinstance(right, Stack):
+        found = [contraction(mine, theirs) for mine, theirs in _members(left, right)]
+        return tuple(way for ways_of, _ in found for way in ways_of) or ("dense",), sum(cost for _, cost in found)
     costs = ways(left, right)
     way = min(costs, key=lambda name: costs[name])
     return (way,), costs[way]
@@ -69,8 +77,27 @@ def ways(left: Block, right: Block) -> dict[str, int]:
     return costs
 
 
+def _members(left: Block, right: Block) -> Sequence[tuple[Block, Block]]:
+    """The matrices that two stacks, or a stack and a block of its shape, have in common."""
+    if isinstance(left, Stack) and isinstance(right, Stack):
+        return [(left.members[number], right.members[number]) for number in left.members if number in right.members]
+    stack, other = (left, right) if isinstance(left, Stack) else (right, left)
+    assert isinstance(stack, Stack)
+    slices = other.dense().unflatten(1, (stack.count, -1))
+    pairs = [(member, Dense(slices[:, number])) for number, member in stack.members.items()]
+    return pairs if stack is left else [(theirs, mine) for mine, theirs in pairs]
+
+
+def _stack_products(left: Block, right: Block) -> Tensor:
+    found = [products(mine, theirs) for mine, theirs in _members(left, right)]
+    return torch.stack(found).sum(0) if found else left.like.new_zeros(len(left), len(right))
+
+
 def paired_products(left: Block, right: Block) -> Tensor:
     """(k,) inner products of row j with row j."""
+    if isinstance(left, Stack) and isinstance(right, Stack):
+        found = [paired_products(mine, theirs) for mine, theirs in _members(left, right)]
+        return torch.stack(found).sum(0) if found else left.like.new_zeros(len(left))
     if isinstance(left, SumBlock) or isinstance(right, SumBlock) or (isinstance(left, Indexed) != isinstance(right, Indexed)):
         return (left.dense() * right.dense()).sum((1, 2))
     if isinstance(left, Indexed) and isinstance(right, Indexed):

@@ -1,79 +1,160 @@
-"""Which rule serves which parameter: found by the model's structure, kept where a few examples show that it agrees with autograd."""
+"""How each parameter's gradients are taken, as a first recorded pass shows: by which operations, in which block, or without a rule."""
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 
 from torch import nn
 
 from wherefrom.gradients.differentiable import Differentiable
-from wherefrom.gradients.layers import RULES, LayerRule, LinearRule
+from wherefrom.gradients.origins import Pure
+from wherefrom.gradients.pullback import SAME, turns
+from wherefrom.gradients.recorder import Unknown
 from wherefrom.gradients.rows import BlockShape, Layout
+from wherefrom.gradients.uses import Use, natural_shape
+
+Signature = frozenset[tuple[str, str, str]]  # of a parameter: operation, kind and function of the parameter of each use
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Coverage:
-    """The rules of a problem's layers; ``mapped`` parameters are left to torch.func, ``looped`` ones are taken one example at a time."""
+    """The blocks of a problem's parameters; ``mapped`` ones are left to torch.func, ``looped`` ones are taken one example at a time."""
 
-    rules: tuple[LayerRule, ...]
-    mapped: tuple[str, ...]
-    looped: tuple[str, ...]
     blocks: tuple[BlockShape, ...]
-    batch_dims: Mapping[str, int] = field(default_factory=dict)  # of modules that are not given their examples along the first
+    kinds: Mapping[str, tuple[str, ...]]  # parameter -> kinds of operations that use it
+    unknown: tuple[Unknown, ...] = ()
+    mapped: tuple[str, ...] = ()
+    looped: tuple[str, ...] = ()
     forward: bool = False  # whether mapped or looped parameters can be taken in forward mode
     bytes_each: int = 0  # what a pass and the rules keep of one example
+    proved: set[tuple[str, Signature, bool]] = field(default_factory=set)  # compared with autograd so far; True: on a single example alone
 
     @property
-    def linear_head(self) -> LinearRule | None:
-        """The rule of the one linear layer, weight included, that all chosen parameters belong to; None otherwise."""
-        only = self.rules[0] if len(self.rules) == 1 and not self.mapped and not self.looped else None
-        return only if isinstance(only, LinearRule) and "weight" in only.names else None
+    def rest(self) -> tuple[str, ...]:
+        """The parameters that no rule serves."""
+        return self.mapped or self.looped
+
+    @property
+    def is_linear_layer(self) -> bool:
+        """Whether all chosen parameters are one linear layer, weight included."""
+        names = self.blocks[0].names
+        return len(self.blocks) == 1 and not self.rest and all(self.kinds.get(name) == ("Linear",) for name in names) and len(names) <= 2
+
+    def is_proved(self, name: str, signature: Signature, size: int) -> bool:
+        """Return whether such a use has been compared with autograd, on several examples unless there is one."""
+        return (name, signature, False) in self.proved or (size == 1 and (name, signature, True) in self.proved)
+
+    def add_proved(self, signatures: Mapping[str, Signature], size: int) -> None:
+        """Note what has been compared with autograd on so many examples."""
+        self.proved.update((name, signature, size == 1) for name, signature in signatures.items())
 
     def layout(self, problem: Differentiable) -> Layout:
-        """Where each parameter lies."""
+        """Return where each parameter lies."""
         return Layout({name: problem.state[name].shape for name in problem.names}, self.blocks)
 
     def served(self) -> dict[str, str]:
-        """Parameter -> the name of what serves it."""
-        found: dict[str, str] = {}
-        for rule in self.rules:
-            for name in (name for shape in rule.shapes for name in shape.names):
-                kind = type(rule).__name__.removesuffix("Rule")
-                found[name] = f"{found[name]} + {kind}" if name in found else kind
-        return found | dict.fromkeys(self.mapped, "torch.func") | dict.fromkeys(self.looped, "one example at a time")
+        """Return parameter -> what serves it, in words."""
+        words = {name: " + ".join(dict.fromkeys(kinds)) or "not used" for name, kinds in self.kinds.items()}
+        return words | dict.fromkeys(self.mapped, "torch.func") | dict.fromkeys(self.looped, "one example at a time")
 
 
-def find_rules(problem: Differentiable) -> list[LayerRule]:
-    """A rule for each module of a known kind that has chosen parameters of its own."""
-    names = {id(value): name for name, value in problem.model.named_parameters()}
-    uses = Counter(id(value) for _, value in problem.model.named_parameters(remove_duplicate=False))
-    tied = frozenset(names[key] for key, count in uses.items() if count > 1 and names[key] in problem.names)
-    rules: list[LayerRule] = []
-    taken: list[str] = []
-    for path, module in problem.model.named_modules():
-        kind = next((kind for kind in RULES if kind.serves(module)), None)
-        if kind is None or any(path.startswith(above) for above in taken):
+def coverage_of(problem: Differentiable, uses: Iterable[Use], unknown: Iterable[Unknown], rest: tuple[str, ...] = ()) -> Coverage:
+    """Return the coverage that a recorded pass shows, with ``rest`` left to torch.func."""
+    uses, unknown = list(uses), tuple(unknown)
+    kinds: dict[str, list[str]] = {name: [] for name in problem.names}
+    for use in uses:
+        for pure in use.pures:
+            for root in pure.roots:
+                kinds[root].append(use.title)
+    pairs = _pairs(problem, uses, rest)
+    blocks, done = [], set(rest)
+    for name in problem.names:
+        if name in done:
             continue
-        local = module.named_parameters(recurse=kind.takes_children, remove_duplicate=False)
-        own = {key: names[id(value)] for key, value in local if names[id(value)] in problem.names}
-        rule = kind.of(path, module, own, tied) if own else None
-        if rule is not None:
-            rules.append(rule)
-            taken += [f"{path}."] * kind.takes_children
-    return rules
-
-
-def coverage_of(problem: Differentiable, rules: list[LayerRule]) -> Coverage:
-    """These rules, and torch.func for what they leave."""
-    shapes = list(dict.fromkeys(shape for rule in rules for shape in rule.shapes))
-    served = {name for shape in shapes for name in shape.names}
-    rest = tuple(name for name in problem.names if name not in served)
+        blocks.append(pairs.get(name) or _alone(problem, name, uses))
+        done.update(blocks[-1].names)
     if rest:
-        shapes.append(BlockShape(rest, 1, tuple(prod(problem.state[name].shape) for name in rest)))
-    return Coverage(tuple(rules), rest, (), tuple(shapes))
+        blocks.append(BlockShape(rest, 1, tuple(prod(problem.state[name].shape) for name in rest)))
+    return Coverage(tuple(blocks), {name: tuple(found) for name, found in kinds.items()}, unknown, rest)
 
 
-def modules_of(problem: Differentiable, rules: tuple[LayerRule, ...]) -> dict[str, nn.Module]:
-    """Path -> module of every rule."""
-    return {rule.module: problem.model.get_submodule(rule.module) for rule in rules}
+def leaf_of(pure: Pure | None) -> tuple[str, bool] | None:
+    """Return (parameter, whether it is transposed) of something that is a parameter but for casts and transposes; None for others."""
+    turned = False
+    while pure is not None and pure.function is not None:
+        if len(pure.parents) != 1 or pure.place is not None:
+            return None
+        if turns(pure):
+            turned = not turned
+        elif not (pure.name in SAME and pure.tensor.shape == pure.parents[0].tensor.shape):
+            return None
+        pure = pure.parents[0]
+    return None if pure is None else (pure.roots[0], turned)
+
+
+def paired_names(use: Use) -> tuple[str, str, bool] | None:
+    """Return (weight, bias, whether the weight is kept transposed) where a use is of both as they stand; None for others."""
+    if len(use.pures) != 2 or use.kind not in ("matrix", "matrix transposed", "kernel"):
+        return None
+    weight, bias = leaf_of(use.pures[0]), leaf_of(use.pures[1])
+    if weight is None or bias is None or bias[1]:
+        return None
+    return weight[0], bias[0], weight[1] != (use.kind == "matrix transposed")
+
+
+def _pairs(problem: Differentiable, uses: list[Use], rest: tuple[str, ...]) -> dict[str, BlockShape]:
+    """Return weight -> the block that it shares with the bias that is always used with it, and the other way round."""
+    partners: dict[str, set[tuple[str, str, bool] | None]] = {}
+    for use in uses:
+        pair = paired_names(use)
+        for pure in use.pures:
+            for root in pure.roots:
+                partners.setdefault(root, set()).add(pair)
+    for weight, bias in _linear_layers(problem):
+        if weight not in partners and bias not in partners:  # not reached by the recorded pass, such as an expert
+            partners[weight] = partners[bias] = {(weight, bias, False)}
+    counts: dict[str, int] = {}
+    for use in uses:
+        for pure in use.pures:
+            for root in pure.roots:
+                counts[root] = counts.get(root, 0) + 1
+    shapes: dict[str, BlockShape] = {}
+    for found in partners.values():
+        if len(found) != 1 or (pair := next(iter(found))) is None:
+            continue
+        weight, bias, transposed = pair
+        alike = partners.get(weight) == partners.get(bias) == found
+        if alike and not {weight, bias} & set(rest) and counts.get(weight, 1) == counts.get(bias, 1):
+            o, i = natural_shape(problem.state[weight].shape)
+            o, i = (i, o) if transposed else (o, i)
+            shapes[weight] = shapes[bias] = BlockShape((weight, bias), o, (i, 1), transposed)
+    return shapes
+
+
+def _alone(problem: Differentiable, name: str, uses: list[Use]) -> BlockShape:
+    """Return the block of one parameter: oriented as its matrix is used, a stack as its matrices one below the other."""
+    shape = problem.state[name].shape
+    kinds = {use.kind for use in uses for pure in use.pures if (leaf := leaf_of(pure)) and leaf[0] == name}
+    if kinds == {"copies"}:
+        return BlockShape((name,), 1, (shape.numel(),))
+    stack = len(shape) == 3 and kinds <= {"stack"}  # matrices one below the other, such as experts
+    o, i = (shape[:-1].numel(), shape[-1]) if stack else natural_shape(shape)
+    biases = any(pure is use.pures[-1] and use.kind != "copies" and len(shape) == 1 for use in uses for pure in use.pures if pure.roots == (name,))
+    if biases:
+        return BlockShape((name,), i, (1,))
+    turned = {(leaf[1] != (use.kind == "matrix transposed")) for use in uses for pure in use.pures if (leaf := leaf_of(pure)) and leaf[0] == name}
+    if kinds <= {"matrix", "matrix transposed"} and turned == {True}:
+        return BlockShape((name,), i, (o,), transposed=True)
+    return BlockShape((name,), o, (i,))
+
+
+def _linear_layers(problem: Differentiable) -> list[tuple[str, str]]:
+    """Return weight and bias of each linear layer and convolution, both chosen."""
+    names = {id(value): name for name, value in problem.model.named_parameters()}
+    layers = []
+    for module in problem.model.modules():
+        if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)) and module.bias is not None:
+            weight, bias = names.get(id(module.weight)), names.get(id(module.bias))
+            if weight in problem.names and bias in problem.names:
+                layers.append((weight, bias))
+    return layers

@@ -1,5 +1,10 @@
-"""Every rule is proved on a few examples against autograd, and the loss is shown not to mix examples, before anything relies on them."""
+"""What the rules give is compared with autograd, parameter by parameter, before anything relies on it.
 
+A parameter's uses in a pass (which operations, how) are its signature. What is new is proved on a few examples, at parameters moved by
+noise, so that zeros prove nothing, with weights that are powers of two, so that rounding does not decide, and beside that parameter's own gradient.
+"""
+
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -8,34 +13,84 @@ from torch import Tensor
 
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
-from wherefrom.gradients.coverage import Coverage, coverage_of, find_rules
+from wherefrom.gradients.coverage import Coverage, coverage_of
 from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.functional import Unmappable, forward_products, looped_gradients, mapped_gradients, total_gradient
-from wherefrom.gradients.layers import LayerRule
-from wherefrom.gradients.tape import Tape
+from wherefrom.gradients.passes import Record, record_of, record_pass
 
 PROBE = 5  # examples on which everything is proved
+NOISE = 0.1  # of a parameter's root mean square, by which it is moved for the proof
+COARSEST = 0.1  # the most that rounding of a coarse type may be taken for
+STARTS = 0.02  # the same of a parameter that is all zeros
 
 
-def verify_rules(problem: Differentiable) -> Coverage:
-    """Keep the rules whose weighted sums over a few examples agree with autograd; unequal weights tell examples apart."""
+def proved(problem: Differentiable) -> Coverage:
+    """Return how each parameter's gradients are taken, the rules compared with autograd on a few examples."""
     batch = next(problem.batches(size=PROBE))
-    weights = torch.linspace(1.0, 2.0, len(batch), dtype=problem.dtype, device=problem.device)
-    true = total_gradient(problem, batch, problem.objective.loss, weights)
-    rules = find_rules(problem)
-    tape = Tape(problem, tuple(rules))
-    with torch.enable_grad(), tape.watching():
-        losses = problem.losses(problem.outputs(batch.inputs), batch)
-    tape.batch_dims = tape.dims_beside(_check_apart(problem, batch, losses.detach(), Tape(problem, tuple(rules))))
+    record, losses = _recorded(problem, batch)
+    _check_apart(problem, batch, losses)
+    coverage = coverage_of(problem, record.uses, record.unknown)
+    bytes_each = max(2 * record.nbytes, _activations(problem, batch)) // len(batch)
+    moved = moved_problem(problem)
+    failed, true, weights = _unlike_autograd(moved, coverage, batch)
+    if failed:
+        coverage = coverage_of(problem, record.uses, record.unknown, tuple(name for name in problem.names if name in failed))
+        coverage = _without_rules(moved, coverage, batch, weights, true)
+    coverage.add_proved(record.signatures(), len(batch))
+    return replace(coverage, bytes_each=bytes_each)
+
+
+def prove_again(problem: Differentiable, coverage: Coverage, batch: Batch, new: Mapping[str, object]) -> tuple[str, ...]:
+    """Return those of the parameters with new signatures whose rows are unlike autograd's on a batch."""
+    failed, _, _ = _unlike_autograd(moved_problem(problem), coverage, batch)
+    return tuple(name for name in new if name in failed)
+
+
+def moved_problem(problem: Differentiable) -> Differentiable:
+    """Return the problem at θ plus noise of each parameter's own size, the same each time."""
+    generator = torch.Generator().manual_seed(0)
+    moved = {}
+    for name, value in problem.parameters.items():
+        size = float(value.detach().float().square().mean().sqrt()) if value.numel() else 0.0
+        noise = torch.randn(value.shape, generator=generator).to(value)
+        moved[name] = value + noise * (NOISE * size if size > 0 else STARTS)
+    return problem.at(moved)
+
+
+def _recorded(problem: Differentiable, batch: Batch) -> tuple[Record, Tensor]:
+    recorder, outputs = record_pass(problem, batch)
     with torch.enable_grad():
-        tape.backward(losses.sum())
-    good = _agreeing(tape, rules, batch, weights, true)
-    held = sum(block.nbytes for rule in good for block in (tape.blocks(rule, len(batch)) or {}).values())
-    bytes_each = max(held + tape.nbytes, _activations(problem, batch)) // len(batch)
-    coverage = replace(coverage_of(problem, good), batch_dims=tape.batch_dims, bytes_each=bytes_each)
-    rest = coverage.mapped
-    if not rest:
-        return coverage
+        losses = problem.losses(outputs, batch)
+        recorder.backward(losses.sum())
+    return record_of(recorder), losses.detach()
+
+
+def _unlike_autograd(problem: Differentiable, coverage: Coverage, batch: Batch) -> tuple[set[str], dict[str, Tensor], Tensor]:
+    """Return the parameters whose weighted sums of rows are not autograd's, autograd's, and the weights."""
+    powers = torch.randint(0, 8, (len(batch),), generator=torch.Generator().manual_seed(1))
+    weights = (2.0 ** powers.double()).to(problem.device, problem.dtype) / 16
+    true = total_gradient(problem, batch, problem.objective.loss, weights)
+    order = np.arange(len(batch))[::-1].copy()
+    again = total_gradient(problem, batch.take(order), problem.objective.loss, weights.flip(0))
+    record, _ = _recorded(problem, batch)
+    rest = frozenset(coverage.rest)
+    sums = record.weighted_sums(problem, coverage.layout(problem), weights, rest)
+    failed = {root for one in record.unknown for root in one.parameters}
+    largest = max((float(value.abs().max()) for value in true.values() if value.numel()), default=0.0)
+    for name, value in true.items():
+        if name in rest or not value.numel():
+            continue
+        # What is zero but for rounding, such as a key's bias, is as exact as its noise or as the rounding of all others.
+        noise = max(10 * float((value - again[name]).abs().max()), 30 * record.precision * largest)
+        rows = sums.get(name, torch.zeros_like(value)).reshape(value.shape)
+        if not close(rows, value, float(value.abs().max()), noise, record.precision):
+            failed.add(name)
+    return (failed & set(problem.names)) - rest, true, weights
+
+
+def _without_rules(problem: Differentiable, coverage: Coverage, batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> Coverage:
+    """Return the coverage with the way that takes what no rule serves."""
+    rest = coverage.rest
     coverage = replace(coverage, forward=_goes_forward(problem, rest, batch, weights, true))
     if _can_map(problem, rest, batch, weights, true):
         return coverage
@@ -44,40 +99,19 @@ def verify_rules(problem: Differentiable) -> Coverage:
 
 
 def _activations(problem: Differentiable, batch: Batch) -> int:
-    """Bytes that training all of the model would keep of a forward pass, whatever parameters are chosen."""
+    """Return the bytes that training all of the model would keep of a forward pass, whatever parameters are chosen."""
     weights = {name for name, value in problem.model.named_parameters() if value.is_floating_point()}
     state = {name: problem.state[name].detach().requires_grad_() for name in weights}
-    own, kept = {value.untyped_storage().data_ptr() for value in problem.state.values()}, dict[int, int]()
+    own, held = {value.untyped_storage().data_ptr() for value in problem.state.values()}, dict[int, int]()
 
-    def keep(saved: Tensor) -> Tensor:
+    def hold(saved: Tensor) -> Tensor:
         storage = saved.untyped_storage()
-        kept[storage.data_ptr()] = 0 if storage.data_ptr() in own else storage.nbytes()
+        held[storage.data_ptr()] = 0 if storage.data_ptr() in own else storage.nbytes()
         return saved
 
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(hold, lambda saved: saved):
         problem.outputs(batch.inputs, state)
-    return sum(kept.values())
-
-
-def _agreeing(tape: Tape, rules: list[LayerRule], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> list[LayerRule]:
-    """The rules of all parameters whose gradient, summed over the rules that share it, is autograd's."""
-    sums: dict[str, Tensor] = {}
-    failed: set[str] = set()
-    for rule in rules:
-        blocks = tape.blocks(rule, len(batch))
-        for shape in rule.shapes:
-            if blocks is None:  # no row per example, or not used: right only if nothing flows through it
-                if tape.given[rule.module]:
-                    failed.update(shape.names)
-                continue
-            pieces = shape.pieces((blocks[shape].dense() * weights[:, None, None]).sum(0)[None])
-            for name, piece in zip(shape.names, pieces, strict=True):
-                sums[name] = sums.get(name, 0) + piece
-    scale = max(float(value.abs().max()) for value in true.values())
-    for name, value in true.items():
-        failed |= {name} if not close(sums.get(name, torch.zeros_like(value)).reshape(value.shape), value, scale) else set()
-    good = [rule for rule in rules if not any(name in failed for shape in rule.shapes for name in shape.names)]
-    return good if len(good) == len(rules) else _agreeing(tape, good, batch, weights, true)
+    return sum(held.values())
 
 
 def _can_map(problem: Differentiable, names: tuple[str, ...], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
@@ -90,22 +124,22 @@ def _can_map(problem: Differentiable, names: tuple[str, ...], batch: Batch, weig
 
 
 def _goes_forward(problem: Differentiable, names: tuple[str, ...], batch: Batch, weights: Tensor, true: dict[str, Tensor]) -> bool:
-    """Whether forward mode gives the product of the gradient with itself, in one direction for each parameter."""
+    """Return whether forward mode gives the product of the gradient with itself, in one direction for each parameter."""
     directions = {name: torch.stack([true[name] * (name == along) for along in names]) for name in names}
     try:
-        found = forward_products(problem, directions, batch, problem.objective.loss) @ weights
+        found = forward_products(problem, directions, batch, problem.objective.loss).to(weights.dtype) @ weights
     except Unmappable:
         return False
     squares = torch.stack([true[name].square().sum() for name in names])
     return close(found, squares, float(squares.max()))
 
 
-def _check_apart(problem: Differentiable, batch: Batch, losses: Tensor, tape: Tape) -> Tape:
-    """Each example's loss must be the same in other company: in another order, and without the first, which the tape then holds."""
+def _check_apart(problem: Differentiable, batch: Batch, losses: Tensor) -> None:
+    """Refuse a loss that is not the same in other company: in another order, and without the first."""
     order = np.arange(len(batch))[::-1][: max(1, len(batch) - 1)].copy()
     other = batch.take(order)
-    with torch.enable_grad(), tape.watching():
-        again = problem.losses(problem.outputs(other.inputs), other).detach()
+    with torch.no_grad():
+        again = problem.losses(problem.outputs(other.inputs), other)
     before = losses[torch.from_numpy(order).to(losses.device)]
     if not close(again, before, float(before.abs().max())):
         worst = int((again - before).abs().argmax())
@@ -114,10 +148,10 @@ def _check_apart(problem: Differentiable, batch: Batch, losses: Tensor, tape: Ta
             f"({before[worst]:.6g}, then {again[worst]:.6g}); "
             "use a model and a loss that treat each example alone (no batch statistics, no dropout, reduction='none')."
         )
-    return tape
 
 
-def close(found: Tensor, true: Tensor, scale: float) -> bool:
-    """Equal to what the floating type allows, beside the largest entry of all."""
-    tolerance = 100 * torch.finfo(true.dtype).eps ** 0.75
-    return bool((found - true).abs().max() <= tolerance * max(scale, torch.finfo(true.dtype).tiny)) if true.numel() else True
+def close(found: Tensor, true: Tensor, scale: float, noise: float = 0.0, precision: float = 0.0) -> bool:
+    """Return whether both are equal to what rounding (of the type, or as coarse as told) allows beside ``scale``, or differ by no more than noise."""
+    tolerance = min(COARSEST, 100 * max(precision, torch.finfo(true.dtype).eps) ** 0.75)
+    limit = max(tolerance * max(scale, torch.finfo(true.dtype).tiny), noise)
+    return bool((found - true).abs().max() <= limit) if true.numel() else True

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,11 +9,11 @@ from torch import Tensor, nn
 
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
-from wherefrom.gradients.capture import Gradients
-from wherefrom.gradients.coverage import coverage_of, find_rules
-from wherefrom.gradients.layers import LinearRule
+from wherefrom.gradients.capture import Gradients, last_inputs
+from wherefrom.gradients.passes import record_pass
 from wherefrom.objective import Objective
 from wherefrom.problem import Problem
+from wherefrom.types import Tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +31,9 @@ class LastLayer:
     def of(cls, problem: Problem) -> "LastLayer":
         """Raises :class:`UsageError` where no linear layer's output, used once and with parameters of its own, is what the model says."""
         batch = next(problem.batches(size=2))
-        for names in reversed(_linear_layers(problem)):
+        names = _last_layer(problem, batch)
+        if names:
             alone = replace(problem, names=names)
-            if Gradients(alone, coverage_of(alone, find_rules(alone))).head(batch) is None:  # one pass, before the rule is proved
-                continue
             gradients = Gradients(alone)
             if gradients.head(batch) is not None:
                 return cls(alone, gradients, problem.outputs(batch.inputs).shape[1:])
@@ -58,7 +56,7 @@ class LastLayer:
             losses = self.problem.losses(points, batch)
             return torch.autograd.grad(losses.sum(), points, materialize_grads=True)[0].reshape(len(batch), -1)
 
-    def alone(self, train: Sequence[tuple[Tensor, Any]], positions: Sequence[np.ndarray], objective: Objective) -> Problem:
+    def alone(self, train: Sequence[tuple[Tensor, Tree]], positions: Sequence[np.ndarray], objective: Objective) -> Problem:
         """The layer as a model of its own, float64 and without a bias: ``train`` holds batches of features and targets, and where they come from.
 
         Ids, weights and N are this problem's, and so is Θ.
@@ -74,8 +72,10 @@ class LastLayer:
         return replace(found, normaliser=self.problem.normaliser)
 
 
-def _linear_layers(problem: Problem) -> list[tuple[str, ...]]:
-    """The parameters of each linear layer, in the model's order."""
-    names = {id(value): name for name, value in problem.model.named_parameters()}
-    layers = [module for module in problem.model.modules() if LinearRule.serves(module)]
-    return [tuple(names[id(value)] for value in layer.parameters(recurse=False)) for layer in layers]
+def _last_layer(problem: Problem, batch: Batch) -> tuple[str, ...]:
+    """Weight and bias of the linear layer whose output is what the model says; none where there is no such layer."""
+    every = replace(problem, names=tuple(name for name, _ in problem.model.named_parameters() if problem.state[name].dtype == problem.dtype))
+    recorder, outputs = record_pass(every, batch)
+    if last_inputs(recorder, outputs) is None or recorder.last is None:
+        return ()
+    return tuple(pure.roots[0] for pure in recorder.last[2].pures if pure.function is None)

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from wherefrom.estimate import Estimate
-from wherefrom.metrics.aligned import aligned
+from wherefrom.metrics.aligned import ScoresLike, aligned
 from wherefrom.metrics.bootstrap import PerQuery
 from wherefrom.metrics.lists import fagin_each, jaccard_each, kuncheva_each, ndcg_each, overlap_each, rbo_each, top_lists
 from wherefrom.metrics.ranks import kendall_each, pearson_each, sign_each, spearman_each, weighted_kendall_each
@@ -44,7 +43,9 @@ class Agreement:
         return "\n".join(map(str, self.estimates()))
 
 
-def agreement(a: Any, b: Any, *, k: int = 10, by: By = "proponents", rbo_p: float = 0.9, fagin_p: float = 0.0, progress: bool = True) -> Agreement:
+def agreement(
+    a: ScoresLike, b: ScoresLike, *, k: int = 10, by: By = "proponents", rbo_p: float = 0.9, fagin_p: float = 0.0, progress: bool = True
+) -> Agreement:
     """All figures of agreement of two :class:`Scores`, or arrays (n,) or (q, n); see each figure's own function.
 
     Scores are brought onto the queries and training examples that both have, by id, before the top k is taken; ties keep the order of

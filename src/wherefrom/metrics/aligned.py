@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
+from torch import Tensor
 
 from wherefrom.errors import UsageError
 from wherefrom.scores import Scores, positions_of
+from wherefrom.types import Numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +21,11 @@ class Aligned:
     train_ids: np.ndarray
 
 
-def aligned(scores: Sequence[Any]) -> Aligned:
+ScoresLike: TypeAlias = Scores | Numbers  # numbers (n,) or (q, n)
+Runs: TypeAlias = Sequence[ScoresLike] | np.ndarray  # an array (R, q, n)
+
+
+def aligned(scores: Sequence[ScoresLike]) -> Aligned:
     """Scores by their ids, those of the first in its order; or arrays (n,) or (q, n) of one shape, as they stand."""
     kinds = {isinstance(one, Scores) for one in scores}
     if len(kinds) != 1:
@@ -27,19 +33,20 @@ def aligned(scores: Sequence[Any]) -> Aligned:
             "Scores were mixed with arrays; give all as Scores, or all as arrays." if kinds else "There are no scores; give at least one."
         )
     if not kinds.pop():
-        tables = [finite(one, "the scores") for one in scores]
+        tables = [finite(one, "the scores") for one in scores if not isinstance(one, Scores)]
         shapes = {table.shape for table in tables}
         if len(shapes) != 1:
             raise UsageError(f"The scores have shapes {' and '.join(map(str, sorted(shapes)))}; give all of them the same queries and examples.")
         values = np.stack(tables)
         return Aligned(values, np.arange(values.shape[1]), np.arange(values.shape[2]))
-    queries, train = (_common([getattr(one, field) for one in scores], what) for field, what in (("query_ids", "query"), ("train_ids", "training")))
-    return Aligned(np.stack([_part(one, queries, train) for one in scores]), queries, train)
+    tables = [one for one in scores if isinstance(one, Scores)]
+    queries, train = (_common([getattr(one, field) for one in tables], what) for field, what in (("query_ids", "query"), ("train_ids", "training")))
+    return Aligned(np.stack([_part(one, queries, train) for one in tables]), queries, train)
 
 
-def finite(values: Any, what: str) -> np.ndarray:
+def finite(values: Numbers, what: str) -> np.ndarray:
     """Values as a float64 table (q, n), a single row where they have one dimension; NaN and infinity are refused."""
-    table = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)
+    table = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values, dtype=np.float64)
     if table.ndim not in (1, 2) or not table.size:
         raise UsageError(f"{what.capitalize()} have shape {table.shape}; give (n,) or (queries, n).")
     bad = np.argwhere(~np.isfinite(table))

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from wherefrom.estimate import Estimate, undefined, vacuous
 from wherefrom.progress import track
@@ -67,7 +66,9 @@ def over_runs(name: str, whole: float, without: np.ndarray, *, chance: float | N
 
 
 def student(value: float, error: float, freedom: float, bounds: Bounds = (-np.inf, np.inf)) -> tuple[float, float]:
-    """value ± t · error, cut at the bounds."""
+    """Return Student's interval value ± t · error at 95 %, with ``freedom`` degrees of freedom, cut at the bounds."""
+    from scipy.special import stdtrit
+
     reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
     return max(value - reach, min(bounds[0], value)), min(value + reach, max(bounds[1], value))
 
@@ -80,7 +81,7 @@ def satterthwaite(*parts: tuple[float, float]) -> tuple[float, float]:
 
 
 def percentiles(drawn: np.ndarray) -> tuple[float | None, float | None]:
-    """The middle 95 % of what was drawn, where it is finite: a resample of one example alone has no correlation."""
+    """Return the ends of the middle 95 % of what was drawn, where it is finite: a resample of one example alone has no correlation."""
     drawn = drawn[np.isfinite(drawn)]
     if not len(drawn):
         return None, None

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate
@@ -54,6 +53,8 @@ def _flips(outcomes: Outcomes, threshold: float, own: Own) -> dict[int, np.ndarr
 
 
 def _share(name: str, hit: np.ndarray, chance: float | None) -> Estimate:
+    from scipy.special import ndtri
+
     q, share, z = len(hit), float(hit.mean()), float(ndtri((1 + LEVEL) / 2))
     middle, reach = share + z * z / (2 * q), z * (share * (1 - share) / q + z * z / (4 * q * q)) ** 0.5
     low, high = max((middle - reach) / (1 + z * z / q), 0.0), min((middle + reach) / (1 + z * z / q), 1.0)

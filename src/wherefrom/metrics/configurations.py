@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate, undefined, vacuous
-from wherefrom.metrics.aligned import aligned
+from wherefrom.metrics.aligned import Runs, aligned
 from wherefrom.metrics.bootstrap import over_runs
 from wherefrom.metrics.ranks import CONSTANT
 from wherefrom.metrics.selections import top_of
@@ -34,7 +33,7 @@ class ConfigurationEffect:
         return "\n".join(map(str, self.estimates()))
 
 
-def configuration_effect(runs: Sequence[Any] | np.ndarray, configurations: Sequence[object], *, k: int, by: By = "proponents") -> ConfigurationEffect:
+def configuration_effect(runs: Runs, configurations: Sequence[object], *, k: int, by: By = "proponents") -> ConfigurationEffect:
     """Of R runs' scores and the name of the configuration of each: depths, batch sizes, splits, ... with two seeds or more of at least one."""
     scores, names = aligned(list(runs)), np.array([str(name) for name in configurations])
     count, n = len(scores.values), scores.values.shape[2]

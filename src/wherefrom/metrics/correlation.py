@@ -12,6 +12,7 @@ from wherefrom.metrics.groups import asked, group_sums, worsening
 from wherefrom.metrics.ranks import pearson_rows, spearman_rows
 from wherefrom.retraining import Outcomes
 from wherefrom.scores import Scores
+from wherefrom.types import Id, Ids
 
 FEW = 10  # groups below which an interval says little
 
@@ -36,7 +37,7 @@ class LooCorrelation:
         return "\n".join(map(str, self.estimates()))
 
 
-def loo_correlation(scores: Scores, truth: Outcomes, *, queries: object = None, seed: int = 0) -> LooCorrelation:
+def loo_correlation(scores: Scores, truth: Outcomes, *, queries: Ids | Id | None = None, seed: int = 0) -> LooCorrelation:
     """Pearson, Spearman, slope, intercept and sign agreement over all (query, group) pairs, or those of some ``queries``.
 
     Groups of one id are leave-one-out, others leave-group-out: a group's prediction is the sum of its ids' scores. Intervals (95 %) are

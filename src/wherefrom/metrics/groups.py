@@ -10,9 +10,10 @@ from wherefrom.errors import UsageError
 from wherefrom.metrics.aligned import finite
 from wherefrom.retraining import Outcomes
 from wherefrom.scores import Scores, positions_of
+from wherefrom.types import Id, Ids
 
 
-def group_sums(scores: Scores, groups: Mapping[str, Sequence[object]], query_ids: np.ndarray) -> np.ndarray:
+def group_sums(scores: Scores, groups: Mapping[str, Sequence[Id]], query_ids: np.ndarray) -> np.ndarray:
     """Σ of the scores of each group's ids (q, m), in float64."""
     places = positions_of([key for ids in groups.values() for key in ids], scores.train_ids, "training")
     rows = torch.from_numpy(positions_of(query_ids, scores.query_ids, "scored query"))
@@ -32,7 +33,7 @@ def worsening(outcomes: Outcomes, query_ids: np.ndarray) -> np.ndarray:
     return change.numpy()
 
 
-def asked(scores: Scores, outcomes: Outcomes, queries: Any) -> np.ndarray:
+def asked(scores: Scores, outcomes: Outcomes, queries: Ids | Id | None) -> np.ndarray:
     """The ids of the queries to look at; scores of another measurement than the outcomes' are refused."""
     if scores.unit not in ("arbitrary", outcomes.unit):
         raise UsageError(f"Scores predict a {scores.unit} and the outcomes show a {outcomes.unit}; retrain with the same measurement.")

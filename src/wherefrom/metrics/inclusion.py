@@ -1,17 +1,14 @@
 """What many runs say of each training example: how often it is in the top k, and how large its score is beside its noise."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
-from scipy.stats import binom
 
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate, undefined
-from wherefrom.metrics.aligned import aligned
+from wherefrom.metrics.aligned import Runs, aligned
 from wherefrom.metrics.bootstrap import LEVEL, PerQuery, over_runs
 from wherefrom.metrics.ranks import CONSTANT
 from wherefrom.metrics.selections import top_of
@@ -59,8 +56,10 @@ class SignalToNoise:
         return _ratios(self.mean, self.deviation)
 
 
-def inclusion(runs: Sequence[Any] | np.ndarray, *, k: int, by: By = "proponents") -> Inclusion:
+def inclusion(runs: Runs, *, k: int, by: By = "proponents") -> Inclusion:
     """How often each training example is in the top ``k`` of R runs: :class:`Scores`, or arrays (R, q, n)."""
+    from scipy.special import ndtri
+
     scores = aligned(list(runs))
     count, n = len(scores.values), scores.values.shape[2]
     found, z = top_of(scores, k, by), float(ndtri((1 + LEVEL) / 2))
@@ -84,11 +83,13 @@ class SharedTop:
     share: float
 
 
-def shared_top(runs: Sequence[Any] | np.ndarray, *, k: int, share: float = 1.0, by: By = "proponents") -> SharedTop:
+def shared_top(runs: Runs, *, k: int, share: float = 1.0, by: By = "proponents") -> SharedTop:
     """The training examples that at least ``share`` of runs, methods or both have in their top ``k``: :class:`Scores`, or arrays (R, q, n).
 
     Scores are brought onto the queries and training examples that all have, by id, before the top is taken. Vacuous at k = n.
     """
+    from scipy.stats import binom
+
     if not 0 < share <= 1:
         raise UsageError(f"share={share} is not above 0 and at most 1; 1 asks for what all lists hold.")
     found = inclusion(runs, k=k, by=by)
@@ -103,12 +104,14 @@ def shared_top(runs: Sequence[Any] | np.ndarray, *, k: int, share: float = 1.0, 
     return SharedTop(ids, PerQuery(f"shared top {k}", counts, CONSTANT, chance, (0.0, float(n)), same).estimate(), share)
 
 
-def signal_to_noise(runs: Sequence[Any] | np.ndarray) -> SignalToNoise:
+def signal_to_noise(runs: Runs) -> SignalToNoise:
     """Each score's mean beside its deviation over R runs that are independent: checkpoints of one run are not.
 
     ``same_sign`` is the share of pairs of runs that give a score the same sign. Chance is what normal noise about 0 gives: the median of |t| / √R
     with R - 1 degrees of freedom, and ½.
     """
+    from scipy.special import stdtrit
+
     scores = aligned(list(runs))
     values, count = scores.values, len(scores.values)
     if count < 2:
@@ -124,7 +127,7 @@ def signal_to_noise(runs: Sequence[Any] | np.ndarray) -> SignalToNoise:
     return SignalToNoise(mean, deviation, mean - reach, mean + reach, share, scores.query_ids, scores.train_ids, ratio, same)
 
 
-def _over(name: str, values: np.ndarray, statistic: Any, chance: float, most: float) -> Estimate:
+def _over(name: str, values: np.ndarray, statistic: Callable[[np.ndarray], float], chance: float, most: float) -> Estimate:
     whole = statistic(values)
     if not np.isfinite(whole):
         return undefined(name, "the runs agree to the last bit, so there is no noise", len(values))

@@ -1,10 +1,8 @@
 """The linear datamodelling score (Ilyas et al. 2022; Park et al. 2023), with an interval that knows of shared retrainings, and its ceiling."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from wherefrom.estimate import Estimate, undefined
 from wherefrom.metrics.anova import Squares
@@ -13,6 +11,7 @@ from wherefrom.metrics.groups import asked, group_sums, worsening
 from wherefrom.metrics.ranks import constant
 from wherefrom.retraining import Outcomes
 from wherefrom.scores import Scores
+from wherefrom.types import Id, Ids
 
 FEW = 10  # subsets below which an interval says little
 
@@ -34,7 +33,7 @@ class Lds:
         return "\n".join(map(str, self.estimates()))
 
 
-def lds(scores: Scores, outcomes: Outcomes, *, queries: Any = None, seed: int = 0, progress: bool = True) -> Lds:
+def lds(scores: Scores, outcomes: Outcomes, *, queries: Ids | Id | None = None, seed: int = 0, progress: bool = True) -> Lds:
     """mean_q Spearman_S(Σ_{i∈S} score(q, i), the query's measurement improving) over the m training subsets S; chance 0.
 
     The outcomes' groups are what was **left out** of each subset. The sum over a subset is the same total less the sum over what was left
@@ -114,6 +113,8 @@ class _Sorted:
     """A table (q, m), its rows sorted: where in the order each entry's ties begin and end."""
 
     def __init__(self, x: np.ndarray) -> None:
+        from scipy.stats import rankdata
+
         self.order = x.argsort(axis=1, kind="stable")
         self.first, self.last = (rankdata(x, method, axis=1).astype(np.int64) for method in ("min", "max"))
 

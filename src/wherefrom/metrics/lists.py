@@ -1,18 +1,21 @@
 """Agreement of two top-k lists, one value per query: Kuncheva 2007, Fagin, Kumar and Sivakumar 2003, Webber, Moffat and Zobel 2010."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
-from scipy.stats import hypergeom
 
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate
-from wherefrom.metrics.aligned import aligned
+from wherefrom.metrics.aligned import ScoresLike, aligned
 from wherefrom.metrics.bootstrap import PerQuery
 from wherefrom.metrics.ranks import CONSTANT, constant
 from wherefrom.scores import By, Scores, TopScores, positions_of, rank_key
+from wherefrom.types import Ids
+
+Lists: TypeAlias = Scores | TopScores | Ids | Sequence[Ids]  # ids (k,) or (q, k), best first
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,7 @@ class RankedLists:
         return PerQuery(name, rows, CONSTANT, chance, (0.0, 1.0), same if of_sets and self.k == self.n else "", note)
 
 
-def overlap(a: Any, b: Any, *, k: int | None = None, n: int | None = None, by: By = "proponents") -> Estimate:
+def overlap(a: Lists, b: Lists, *, k: int | None = None, n: int | None = None, by: By = "proponents") -> Estimate:
     """The share of common examples, |A ∩ B| / k; chance k/n, and 1 at k = n whatever the scores, which is refused as vacuous.
 
     ``a`` and ``b`` are :class:`Scores` with ``k`` and ``by``, aligned by ids first and ties broken by the order of ``a``'s data;
@@ -52,17 +55,17 @@ def overlap(a: Any, b: Any, *, k: int | None = None, n: int | None = None, by: B
     return overlap_each(lists(a, b, k=k, n=n, by=by)).estimate()
 
 
-def kuncheva(a: Any, b: Any, *, k: int | None = None, n: int | None = None, by: By = "proponents") -> Estimate:
+def kuncheva(a: Lists, b: Lists, *, k: int | None = None, n: int | None = None, by: By = "proponents") -> Estimate:
     """Kuncheva's κ = (o - k/n) / (1 - k/n), the overlap o corrected for chance: 0 by chance, 1 at best; vacuous at k = n. Needs n."""
     return kuncheva_each(lists(a, b, k=k, n=n, by=by)).estimate()
 
 
-def jaccard(a: Any, b: Any, *, k: int | None = None, n: int | None = None, by: By = "proponents") -> Estimate:
+def jaccard(a: Lists, b: Lists, *, k: int | None = None, n: int | None = None, by: By = "proponents") -> Estimate:
     """|A ∩ B| / |A ∪ B|; chance its expectation over hypergeometric overlaps; vacuous at k = n."""
     return jaccard_each(lists(a, b, k=k, n=n, by=by)).estimate()
 
 
-def fagin(a: Any, b: Any, *, k: int | None = None, n: int | None = None, by: By = "proponents", p: float = 0.0) -> Estimate:
+def fagin(a: Lists, b: Lists, *, k: int | None = None, n: int | None = None, by: By = "proponents", p: float = 0.0) -> Estimate:
     """Fagin's distance K^(p) of two top-k lists over its largest value k² + p k(k - 1): 0 for the same list, 1 for disjoint ones.
 
     It counts the pairs of A ∪ B that the two lists order differently, an absent example standing below all listed ones, and ``p`` (0 to ½)
@@ -71,12 +74,12 @@ def fagin(a: Any, b: Any, *, k: int | None = None, n: int | None = None, by: By 
     return fagin_each(lists(a, b, k=k, n=n, by=by), p).estimate()
 
 
-def rbo(a: Any, b: Any, *, k: int | None = None, n: int | None = None, by: By = "proponents", p: float = 0.9) -> Estimate:
+def rbo(a: Lists, b: Lists, *, k: int | None = None, n: int | None = None, by: By = "proponents", p: float = 0.9) -> Estimate:
     """Rank-biased overlap, extrapolated: (X_k/k) p^k + ((1 - p)/p) Σ_{d≤k} (X_d/d) p^d, X_d the common examples of the first d."""
     return rbo_each(lists(a, b, k=k, n=n, by=by), p).estimate()
 
 
-def ndcg(a: Any, b: Any, *, k: int, by: By = "proponents") -> Estimate:
+def ndcg(a: ScoresLike, b: ScoresLike, *, k: int, by: By = "proponents") -> Estimate:
     """How much of a's mass b finds: Σ_{r≤k} gain(r-th of b) / log₂(r + 1), over what a's own order has. Not symmetric.
 
     The gain is the score by a of the end looked at: max(a, 0) for proponents, max(-a, 0) for opponents, |a| for magnitude; undefined where
@@ -148,22 +151,28 @@ class ListChance:
 
     def at_least(self, common: int) -> float:
         """P(common or more)."""
+        from scipy.stats import hypergeom
+
         return float(hypergeom.sf(common - 1, self.n, self.k, self.k))
 
     def at_most(self, common: int) -> float:
         """P(common or fewer)."""
+        from scipy.stats import hypergeom
+
         return float(hypergeom.cdf(common, self.n, self.k, self.k))
 
 
 def list_chance(n: int, k: int) -> ListChance:
     """What two lists of k, drawn from n at random, have in common."""
+    from scipy.stats import hypergeom
+
     check(k, n)
     common, weights = _hypergeometric(n, k)
     low, high = hypergeom.interval(0.95, n, k, k)
     return ListChance(n, k, k * k / n, int(low), int(high), float(weights @ (common / (2 * k - common))))
 
 
-def lists(a: Any, b: Any, *, k: int | None = None, n: int | None = None, by: By = "proponents") -> RankedLists:
+def lists(a: Lists, b: Lists, *, k: int | None = None, n: int | None = None, by: By = "proponents") -> RankedLists:
     """Two top-k lists from :class:`Scores`, :class:`TopScores` or arrays of ids; see :func:`overlap`."""
     if isinstance(a, Scores) and isinstance(b, Scores):
         if k is None:
@@ -242,5 +251,7 @@ def _fagin_chance(n: int, k: int, p: float) -> float:
 
 
 def _hypergeometric(n: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.stats import hypergeom
+
     common = np.arange(max(0, 2 * k - n), k + 1)
     return common, hypergeom.pmf(common, n, k, k)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from wherefrom.metrics.aligned import finite
 from wherefrom.metrics.bootstrap import LEVEL, RESAMPLES, multiplicities, percentiles
 from wherefrom.metrics.detection import Detection, average_precision_chance
 from wherefrom.progress import track
+from wherefrom.types import Numbers
 
 FEW = 10  # flipped (or right) labels below which an interval says little
 
@@ -41,7 +41,7 @@ class MislabelDetection:
 
 
 def mislabel_detection(
-    values: Any, flipped: Any, *, beside: Mapping[str, Any] | None = None, fraction: float = 0.1, seed: int = 0, progress: bool = True
+    values: Numbers, flipped: Numbers, *, beside: Mapping[str, Numbers] | None = None, fraction: float = 0.1, seed: int = 0, progress: bool = True
 ) -> MislabelDetection:
     """ROC AUC, average precision and recall of flipped labels by ``values`` (n,), the highest being the most suspect, as self-influence is.
 
@@ -67,7 +67,7 @@ def mislabel_detection(
     return replace(own, beside=found, lead={name: _lead(name, own.auc, other.auc, drawn) for name, other in found.items()})
 
 
-def _ranked(name: str, values: Any, marked: np.ndarray) -> np.ndarray:
+def _ranked(name: str, values: Numbers, marked: np.ndarray) -> np.ndarray:
     what = f"the values of {name!r}" if name else "the values"
     table = finite(values, what)
     if table.shape != (1, len(marked)):

@@ -4,17 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.stats import kendalltau, rankdata, weightedtau
 
 from wherefrom.estimate import Estimate
-from wherefrom.metrics.aligned import aligned
+from wherefrom.metrics.aligned import ScoresLike, aligned
 from wherefrom.metrics.bootstrap import PerQuery
 from wherefrom.progress import track
 
 CONSTANT = "every score of a query is the same"
 
 
-def kendall(a: Any, b: Any, *, progress: bool = True) -> Estimate:
+def kendall(a: ScoresLike, b: ScoresLike, *, progress: bool = True) -> Estimate:
     """Kendall's τ-b, (C - D) / √((N - Tₐ)(N - T_b)) over the N pairs of training examples, Tₐ of them tied in a; mean over queries.
 
     ``a`` and ``b`` are :class:`Scores`, aligned by ids, or arrays (n,) or (q, n). Chance 0; undefined where a query's scores are constant.
@@ -23,23 +22,23 @@ def kendall(a: Any, b: Any, *, progress: bool = True) -> Estimate:
     return kendall_each(x, y, progress).estimate()
 
 
-def spearman(a: Any, b: Any) -> Estimate:
+def spearman(a: ScoresLike, b: ScoresLike) -> Estimate:
     """Spearman's ρ, Pearson's correlation of the mid-ranks; mean over queries. Chance 0; undefined where scores are constant."""
     return spearman_each(*aligned([a, b]).values).estimate()
 
 
-def weighted_kendall(a: Any, b: Any, *, progress: bool = True) -> Estimate:
+def weighted_kendall(a: ScoresLike, b: ScoresLike, *, progress: bool = True) -> Estimate:
     """Vigna's weighted τ: a pair counts 1/(r₁+1) + 1/(r₂+1) by its ranks from the top (0, 1, ...), in a and in b, averaged. Chance 0."""
     x, y = aligned([a, b]).values
     return weighted_kendall_each(x, y, progress).estimate()
 
 
-def pearson(a: Any, b: Any) -> Estimate:
+def pearson(a: ScoresLike, b: ScoresLike) -> Estimate:
     """Pearson's correlation of the scores themselves, which a few large ones may decide; mean over queries. Chance 0."""
     return pearson_each(*aligned([a, b]).values).estimate()
 
 
-def sign_agreement(a: Any, b: Any) -> Estimate:
+def sign_agreement(a: ScoresLike, b: ScoresLike) -> Estimate:
     """The share of training examples to which both give the same sign, of those that neither scores 0; mean over queries.
 
     Chance is what the shares of positive scores give, pₐp_b + (1 - pₐ)(1 - p_b): ½ for balanced ones. Vacuous where it is 1 for every query.
@@ -59,6 +58,8 @@ def spearman_each(x: np.ndarray, y: np.ndarray) -> PerQuery:
 
 def weighted_kendall_each(x: np.ndarray, y: np.ndarray, progress: bool = True) -> PerQuery:
     """:func:`weighted_kendall` of each row."""
+    from scipy.stats import weightedtau
+
     values = _each(lambda a, b: _statistic(weightedtau(a, b)), x, y, progress)
     return PerQuery("weighted tau", values, CONSTANT, 0.0)
 
@@ -80,11 +81,15 @@ def sign_each(x: np.ndarray, y: np.ndarray) -> PerQuery:
 
 def kendall_rows(x: np.ndarray, y: np.ndarray, progress: bool = True) -> np.ndarray:
     """τ-b of each row (q,), NaN where one of the two is constant."""
+    from scipy.stats import kendalltau
+
     return _each(lambda a, b: _statistic(kendalltau(a, b, method="asymptotic")), x, y, progress)
 
 
 def spearman_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """ρ of each row (q,), NaN where one of the two is constant."""
+    from scipy.stats import rankdata
+
     return pearson_rows(rankdata(x, axis=1), rankdata(y, axis=1))
 
 

@@ -13,6 +13,7 @@ from wherefrom.metrics.bootstrap import FEW, LEVEL, satterthwaite, student
 from wherefrom.metrics.groups import Own, by_size, worsening
 from wherefrom.metrics.significance import benjamini_hochberg, holm, t_test
 from wherefrom.retraining import Outcomes, Removal
+from wherefrom.types import Id, Ids
 
 SAME = 1e-4  # relative: baselines of the same seeds differ by less, whatever the order of a sum
 
@@ -46,7 +47,7 @@ class RemovalCurves:
 
 def removal_curves(
     arms: Mapping[str, Outcomes | Sequence[Outcomes]] | Removal, *,
-    controls: Sequence[str] | Mapping[str, Sequence[str]] = ("random",), queries: Any = None, own: Own = None,
+    controls: Sequence[str] | Mapping[str, Sequence[str]] = ("random",), queries: Ids | Id | None = None, own: Own = None,
 ) -> RemovalCurves:  # fmt: skip
     """Curves and differences of arms such as {"influence": ..., "random": ..., "random of the class": ...}, the latter two the ``controls``.
 

@@ -6,7 +6,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate, undefined, vacuous
@@ -76,6 +75,8 @@ def kendall_w(runs: Runs) -> Estimate:
 
     Chance is 1/R, not 0: W = ½ of two runs means nothing. The interval is that of the mean correlation of ranks, (R W - 1) / (R - 1).
     """
+    from scipy.stats import rankdata
+
     values = _values(runs)
     count = len(values)
     first, last = (rankdata(values, method, axis=2) for method in ("min", "max"))

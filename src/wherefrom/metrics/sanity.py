@@ -13,6 +13,7 @@ from wherefrom.metrics.bootstrap import FEW, LEVEL, PerQuery, student
 from wherefrom.metrics.detection import Detection, average_precision_chance
 from wherefrom.metrics.ranks import CONSTANT, constant, spearman_rows
 from wherefrom.scores import Scores, TopScores, positions_of
+from wherefrom.types import Id, Ids
 
 Labels = Mapping[Any, Any] | Sequence[Any] | np.ndarray
 
@@ -34,7 +35,7 @@ def class_detection(scores: Scores | TopScores, train_labels: Labels, query_labe
     return PerQuery("class detection", values, CONSTANT, np.array([share[label] for label in wanted]), (0.0, 1.0), note=note).estimate()
 
 
-def marked_detection(scores: Scores, marked: Sequence[Any] | np.ndarray, *, queries: Any = None) -> Estimate:
+def marked_detection(scores: Scores, marked: Ids, *, queries: Ids | Id | None = None) -> Estimate:
     """The average precision of the ``marked`` training ids by each query's scores; mean over queries. Chance: that of a random order.
 
     With examples that carry a shortcut, and ``queries`` that were misled by it, it is shortcut detection; with examples of another data set

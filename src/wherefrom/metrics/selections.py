@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from wherefrom.errors import UsageError
-from wherefrom.metrics.aligned import Aligned, aligned
+from wherefrom.metrics.aligned import Aligned, Runs, aligned
 from wherefrom.metrics.ranks import constant
 from wherefrom.scores import By, TopScores, positions_of, rank_key
+from wherefrom.types import Ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +31,11 @@ class Selections:
         return self.chosen.sum(2)
 
 
-def selections(runs: Sequence[Any] | np.ndarray, *, k: int | None = None, n: int | None = None, by: By = "proponents") -> Selections:
+def selections(runs: Runs | Sequence[TopScores | Ids], *, k: int | None = None, n: int | None = None, by: By = "proponents") -> Selections:
     """The top ``k`` of scores, ties kept in the order of the data; or lists of ids, or :class:`TopScores`, out of ``n`` training examples."""
     if k is not None:
-        return top_of(aligned(list(runs)), k, by)
+        tables: Any = list(runs)  # scores, for which there is a k
+        return top_of(aligned(tables), k, by)
     if n is None:
         raise UsageError("Give k= with scores, or n=, the number of training examples, with lists of ids.")
     tops = [one for one in runs if isinstance(one, TopScores)]

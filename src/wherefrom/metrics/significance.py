@@ -1,18 +1,16 @@
 """Many tests at once (Holm 1979; Benjamini & Hochberg 1995), and how many runs it takes to see an effect."""
 
 import math
-from typing import Any
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
-from scipy.stats import nct
 
 from wherefrom.errors import UsageError
+from wherefrom.types import Numbers
 
 MOST = 100_000  # runs
 
 
-def holm(p_values: Any) -> np.ndarray:
+def holm(p_values: Numbers) -> np.ndarray:
     """Adjusted p-values, max_{j ≤ i} min(1, (m - j + 1) p_(j)) in the order of p: reject where ≤ α for a chance α of any false one."""
     p = _checked(p_values)
     order = p.argsort(kind="stable")
@@ -20,7 +18,7 @@ def holm(p_values: Any) -> np.ndarray:
     return adjusted[order.argsort()].reshape(np.shape(p_values))
 
 
-def benjamini_hochberg(p_values: Any) -> np.ndarray:
+def benjamini_hochberg(p_values: Numbers) -> np.ndarray:
     """Adjusted p-values, min_{j ≥ i} m p_(j) / j: reject where at most α, and the share of false ones among rejections is α in expectation."""
     p = _checked(p_values)
     order = p.argsort(kind="stable")
@@ -72,18 +70,24 @@ def smallest_difference(deviation: float, runs: int, *, power: float = 0.8, leve
 
 def t_test(value: float, error: float, freedom: float) -> float:
     """The two-sided p-value of value / error by Student's t; 1 where both are 0."""
+    from scipy.special import stdtr
+
     if error == 0:
         return 1.0 if value == 0 else 0.0
     return 2 * float(stdtr(freedom, -abs(value) / error))
 
 
 def _power(shift: float, freedom: int, level: float) -> float:
+    from scipy.special import stdtrit
+    from scipy.stats import nct
+
     edge = float(stdtrit(freedom, 1 - level / 2))
-    found = nct.sf(edge, freedom, shift) + nct.cdf(-edge, freedom, shift)
+    with np.errstate(divide="ignore"):  # older scipy passes by a division by 0 on its way to the right value
+        found = nct.sf(edge, freedom, shift) + nct.cdf(-edge, freedom, shift)
     return float(found) if np.isfinite(found) else 1.0  # so far from 0 that the tail underflows
 
 
-def _checked(p_values: Any) -> np.ndarray:
+def _checked(p_values: Numbers) -> np.ndarray:
     p = np.asarray(p_values, dtype=float).reshape(-1)
     if not len(p) or not ((p >= 0) & (p <= 1)).all():
         raise UsageError("p-values must lie between 0 and 1; an undefined one has no place among them.")

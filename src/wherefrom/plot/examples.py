@@ -3,23 +3,25 @@
 import base64
 import io
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeAlias
 
 import altair as alt
 import numpy as np
 import pandas as pd
 from PIL import Image
+from torch import Tensor
 
 from wherefrom.errors import UsageError
 from wherefrom.plot.style import Layered
 from wherefrom.scores import TopScores
+from wherefrom.types import Id, Numbers, Texts
 
+Images: TypeAlias = Mapping[int, np.ndarray | Tensor] | Mapping[str, np.ndarray | Tensor] | Mapping[Id, np.ndarray | Tensor]  # by id
 SIZE = 72  # points of one picture
 
 
 def examples(
-    top: TopScores, train_images: Mapping[Any, Any], query_images: Mapping[Any, Any], *, labels: Mapping[Any, str] | None = None,
-    captions: Mapping[Any, str] | None = None, count: int = 5,
+    top: TopScores, train_images: Images, query_images: Images, *, labels: Texts | None = None, captions: Texts | None = None, count: int = 5,
 ) -> Layered:  # fmt: skip
     """One row for each query: its opponents, itself, its proponents, each with its id (or label) and score.
 
@@ -52,8 +54,8 @@ def said(score: float) -> str:
     return f"{float(f'{score:.2g}'):+.0f}" if 99.5 <= abs(score) < 1e6 else f"{score:+.2g}"
 
 
-def picture_url(image: Any) -> str:
-    """A PNG as a data address, of (h, w), (c, h, w) or (h, w, c) numbers in [0, 1] or bytes; small ones are enlarged."""
+def picture_url(image: Numbers) -> str:
+    """Return a PNG as a data address, of (h, w), (c, h, w) or (h, w, c) numbers in [0, 1] or bytes; small ones are enlarged."""
     pixels = np.asarray(image)
     if pixels.ndim == 3 and pixels.shape[0] in (1, 3):
         pixels = np.moveaxis(pixels, 0, -1)

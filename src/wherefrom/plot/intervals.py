@@ -1,20 +1,18 @@
 """Rank intervals: where each of a query's best examples may really stand."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from wherefrom.errors import UsageError
 from wherefrom.plot.style import NEUTRAL, OPPONENT, PROPONENT, Layered, inline
+from wherefrom.types import Id, Texts
 from wherefrom.uncertainty import Trust
 from wherefrom.uncertainty.result import End
 
 
 def intervals(
-    trust: Trust, query: Any = None, *, end: End = "proponents", top: int = 15, labels: Mapping[Any, str] | None = None, width: int = 360
+    trust: Trust, query: Id | None = None, *, end: End = "proponents", top: int = 15, labels: Texts | None = None, width: int = 360
 ) -> Layered:
     """A line from the best to the worst rank of each of the ``top`` examples of one query (default: the first), a dot at its rank.
 

@@ -1,7 +1,5 @@
 """How influence falls off with rank: the scores at both ends, and how many examples hold how much of it."""
 
-from typing import Any
-
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -9,11 +7,12 @@ import pandas as pd
 from wherefrom.errors import UsageError
 from wherefrom.plot.style import OPPONENT, PROPONENT, QUERIES, finite, inline
 from wherefrom.scores import Scores, TopScores
+from wherefrom.types import Id, Texts
 
 POINTS = 400  # of one curve; more would not be seen
 
 
-def ranks(top: TopScores, query: Any = None, *, labels: Any = None, width: int = 420) -> alt.Chart:
+def ranks(top: TopScores, query: Id | None = None, *, labels: Texts | None = None, width: int = 420) -> alt.Chart:
     """A bar for each proponent and opponent of one query (default: the first), longest at both ends.
 
     ``labels`` maps a training id to the text beside its bar.
@@ -66,7 +65,7 @@ def cumulative(scores: Scores, *, width: int = 420, height: int = 260) -> alt.Ch
     )
 
 
-def _row(top: TopScores, query: Any) -> int:
+def _row(top: TopScores, query: Id | None) -> int:
     if query is None:
         return 0
     places = np.flatnonzero(top.query_ids == query)

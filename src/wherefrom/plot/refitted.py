@@ -1,7 +1,6 @@
 """What one held-out point does to a regression line (Cook 1977): the line fitted to all points and the line without one."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import altair as alt
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 
 from wherefrom.errors import UsageError
 from wherefrom.plot.style import NEUTRAL, OPPONENT, PROPONENT, Layered, finite, inline
+from wherefrom.types import Numbers
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Refit:
 
 
 def refitted_line(
-    x: Any,
-    y: Any,
+    x: Numbers,
+    y: Numbers,
     line: tuple[float, float],
     panels: tuple[Refit, ...],
     *,

@@ -1,21 +1,20 @@
 """Predicted against retrained change: the picture that proves, or disproves, an attribution (Koh & Liang 2017, figure 2)."""
 
-from typing import Any
-
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from wherefrom.errors import UsageError
 from wherefrom.plot.style import NEUTRAL, QUERIES, Layered, finite, inline, names
+from wherefrom.types import Ids, Numbers
 
 
 def scatter(
     *,
-    predicted: Any,
-    actual: Any,
-    query_ids: Any = None,
-    train_ids: Any = None,
+    predicted: Numbers,
+    actual: Numbers,
+    query_ids: Ids | None = None,
+    train_ids: Ids | None = None,
     unit: str = "loss change",
     ranked: bool = False,
     width: int = 420,
@@ -46,7 +45,7 @@ def scatter(
     return alt.layer(*layers).properties(width=width, height=height)
 
 
-def _pairs(actual: np.ndarray, predicted: np.ndarray, query_ids: Any, train_ids: Any) -> alt.InlineData:
+def _pairs(actual: np.ndarray, predicted: np.ndarray, query_ids: Ids | None, train_ids: Ids | None) -> alt.InlineData:
     q, m = actual.shape
     queries, left_out = np.repeat(names(query_ids, q, "query"), m), np.tile(names(train_ids, m, "training"), q)
     return inline(pd.DataFrame({"actual": actual.ravel(), "predicted": predicted.ravel(), "query": queries, "left out": left_out}))

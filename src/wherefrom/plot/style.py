@@ -10,6 +10,7 @@ import vl_convert
 
 from wherefrom.errors import UsageError
 from wherefrom.store import write_whole
+from wherefrom.types import Ids, Numbers
 
 Layered = alt.LayerChart | alt.FacetChart  # what altair says it returns; these charts are never facetted
 PROPONENT, OPPONENT, NEUTRAL = "#2f6fb0", "#c8553d", "#8a8f98"
@@ -34,12 +35,12 @@ def save(chart: alt.TopLevelMixin, path: str | Path, *, scale: float = 2.0) -> P
 
 
 def inline(frame: pd.DataFrame) -> alt.InlineData:
-    """The rows inside the chart, however many (altair refuses frames of more than 5,000)."""
+    """Return the rows as data inside the chart, however many (altair refuses frames of more than 5,000)."""
     records: Any = frame.to_dict("records")
     return alt.InlineData(values=records)
 
 
-def finite(name: str, values: Any) -> np.ndarray:
+def finite(name: str, values: Numbers) -> np.ndarray:
     """The values as float64, refused where one is not finite."""
     array = np.asarray(values, dtype=np.float64)
     if not np.isfinite(array).all():
@@ -47,7 +48,7 @@ def finite(name: str, values: Any) -> np.ndarray:
     return array
 
 
-def names(ids: Any, count: int, what: str) -> list[str]:
+def names(ids: Ids | None, count: int, what: str) -> list[str]:
     """Ids as text, 0, 1, … where there are none."""
     listed = [str(key) for key in (range(count) if ids is None else np.asarray(ids).tolist())]
     if len(listed) != count:

@@ -8,6 +8,7 @@ import numpy as np
 from wherefrom.estimate import Estimate
 from wherefrom.retraining import Outcomes
 from wherefrom.scores import By, TopScores, positions_of
+from wherefrom.types import Id
 from wherefrom.uncertainty import Trust
 
 
@@ -95,7 +96,7 @@ def plain_cards(top: TopScores, truth: Outcomes | None, trust: Trust | None = No
     return tuple(cards)
 
 
-def _plain_row(end: TopScores, row: int, rank: int, query: object, truth: Outcomes | None, trust: Trust | None) -> ExampleRow:
+def _plain_row(end: TopScores, row: int, rank: int, query: Id, truth: Outcomes | None, trust: Trust | None) -> ExampleRow:
     key, retrained = end.ids[row, rank].item(), None
     if truth is not None and str(key) in truth.groups and query in truth.query_ids.tolist():
         place = truth.query_ids.tolist().index(query)
@@ -104,7 +105,7 @@ def _plain_row(end: TopScores, row: int, rank: int, query: object, truth: Outcom
     return ExampleRow(str(key), score=float(end.values[row, rank]), retrained=retrained, ranks=ranks)
 
 
-def ranks_of(trust: Trust, query: object, key: object, by: By) -> str:
+def ranks_of(trust: Trust, query: Id, key: Id, by: By) -> str:
     """The interval of an example's rank at one end, "3 to 40"; nothing where the trust has no such query."""
     end, queries = "opponents" if by == "opponents" else "proponents", trust.scores.query_ids.tolist()
     if query not in queries or key not in trust.scores.train_ids:

@@ -7,16 +7,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import numpy as np
-import vl_convert
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from wherefrom import plot
 from wherefrom.estimate import Estimate
 from wherefrom.metrics import loo_correlation
-from wherefrom.plot import intervals, scatter
-from wherefrom.plot.examples import picture_url
 from wherefrom.reporting.content import Content, Proof, plain_cards
 from wherefrom.retraining import Outcomes
 from wherefrom.scores import Scores
@@ -58,6 +54,11 @@ def report(
 
 def write_report(path: str | Path, content: Content) -> Path:
     """Write the page; ``path`` holds the whole page or what it held before."""
+    import vl_convert
+    from jinja2 import Environment, StrictUndefined
+
+    from wherefrom.plot.examples import picture_url
+
     here = resources.files("wherefrom.reporting")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"signed": _signed, "picture": picture_url, "figure": _figure}
@@ -76,7 +77,7 @@ def write_report(path: str | Path, content: Content) -> Path:
 
 
 def _scatter(proof: Proof, ranked: bool) -> dict[str, Any]:
-    chart = scatter(
+    chart = plot.scatter(
         predicted=proof.predicted, actual=proof.actual, query_ids=proof.query_ids, train_ids=proof.train_ids, unit=proof.unit, ranked=ranked
     )
     return _plain(chart)
@@ -84,9 +85,11 @@ def _scatter(proof: Proof, ranked: bool) -> dict[str, Any]:
 
 def _intervals(content: Content) -> dict[str, Any]:
     """A panel for each query, two in a row."""
+    import altair as alt
+
     trust = content.trust
     assert trust is not None
-    panels = [intervals(trust, query) for query in trust.scores.query_ids]
+    panels = [plot.intervals(trust, query) for query in trust.scores.query_ids]
     return _plain(alt.concat(*panels, columns=2))
 
 

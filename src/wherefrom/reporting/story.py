@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from wherefrom.store import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +21,7 @@ class Section:
 
     heading: str
     sentences: tuple[str, ...] = ()
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    tables: Mapping[str, "pd.DataFrame"] = field(default_factory=dict)
     pictures: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -34,6 +36,8 @@ class Story:
 
 def write_story(path: str | Path, story: Story) -> Path:
     """Write the page; ``path`` holds the whole page or what it held before."""
+    from jinja2 import Environment, StrictUndefined
+
     here = resources.files("wherefrom.reporting")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"cell": cell, "picture": _picture}
@@ -43,7 +47,7 @@ def write_story(path: str | Path, story: Story) -> Path:
 
 
 def cell(value: object) -> str:
-    """A table's cell: four digits of a number, nothing where there is none."""
+    """Return a table's cell as text: four digits of a number, nothing where there is none."""
     if isinstance(value, float):
         return "" if value != value else f"{value:.4g}".replace("-", "−")
     return "" if value is None else str(value)

@@ -14,13 +14,14 @@ from wherefrom.problem import Problem
 from wherefrom.retraining.run import RelabelMany, Run, TrainMany
 from wherefrom.retraining.train.recording import batch_of
 from wherefrom.scores import positions_of
+from wherefrom.types import Id, Numbers, Tree
 
 
 @dataclass(frozen=True, eq=False)
 class Change(ABC):
     """One change, of the examples ``ids``; ``many`` are the trainers that can do several such changes at once."""
 
-    ids: Sequence[Any]
+    ids: Sequence[Id]
     many: ClassVar[type]
 
     @abstractmethod
@@ -76,7 +77,7 @@ class LeftOut(Change):
 class Relabelled(Change):
     """Giving ``ids`` the ``labels``, a row for each, in the form that the problem's split gives targets."""
 
-    labels: Any
+    labels: Tree
     many = RelabelMany
 
     def of(self, problem: Problem) -> Problem:
@@ -96,7 +97,7 @@ class Relabelled(Change):
         return train.relabelled(problem, groups, labels, seed=seed, progress=progress)
 
 
-def relabellings(problem: Problem, groups: Mapping[str, Sequence[object]], labels: Any) -> dict[str, Relabelled]:
+def relabellings(problem: Problem, groups: Mapping[str, Sequence[Id]], labels: Tree | Numbers) -> dict[str, Relabelled]:
     """Each group's change, its ids in the order of the data; ``labels``: name -> a row for each id, or a row for each training example."""
     given = {str(name): rows for name, rows in labels.items()} if isinstance(labels, Mapping) else {}
     if isinstance(labels, Mapping) and set(given) != set(groups):

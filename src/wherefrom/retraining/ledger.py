@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from wherefrom.errors import UsageError
 from wherefrom.former_name import FORMER_NAME, NAME
 from wherefrom.problem import Problem
 from wherefrom.retraining.interventions import Change
+from wherefrom.types import Json
 
 KIND = f"{NAME} outcomes"
 KINDS = (KIND, f"{FORMER_NAME} outcomes")
@@ -31,7 +32,7 @@ class Ledger:
     known: dict[str, list[float]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, path: str | Path | None, manifest: dict[str, Any]) -> "Ledger":
+    def open(cls, path: str | Path | None, manifest: Mapping[str, Json]) -> "Ledger":
         """A new file, or one of the same problem, queries and trainer. Raises :class:`UsageError` for another and says what differs."""
         if path is None:
             return cls(None)
@@ -80,7 +81,7 @@ class Ledger:
         return torch.tensor(self.known[_key(change, seed)], dtype=torch.float64)
 
 
-def manifest_of(problem: Problem, queries: Examples, train: object, normalise: bool) -> dict[str, Any]:
+def manifest_of(problem: Problem, queries: Examples, train: object, normalise: bool) -> dict[str, Json]:
     """What outcomes are of, in words that are the same in every process."""
     named = getattr(train, "__qualname__", None)
     settings = f"{train.__module__}.{named}" if named else re.sub(r" at 0x[0-9a-f]+", "", repr(train))  # of a setting that is a function

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torch import Tensor
+
+from wherefrom.types import Id, Tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,11 +20,11 @@ class Outcomes:
 
     values: Tensor
     baseline: Tensor
-    groups: Mapping[str, Sequence[object]]
+    groups: Mapping[str, Sequence[Id]]
     query_ids: np.ndarray
     sign: float
     unit: str
-    labels: Mapping[str, Any] | None = None
+    labels: Mapping[str, Tree] | None = None
 
     @property
     def change(self) -> Tensor:

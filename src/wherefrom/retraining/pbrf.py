@@ -3,13 +3,13 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from wherefrom.curvature import KFAC, GaussNewton
 from wherefrom.data.batches import Batch
+from wherefrom.data.examples import Queries
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.progress import track
@@ -17,6 +17,7 @@ from wherefrom.retraining.outcomes import Outcomes
 from wherefrom.retraining.retrain import measure_queries
 from wherefrom.scores import Groups, group_ids, positions_of
 from wherefrom.solvers import CG, IHVP, Exact, FittedIHVP
+from wherefrom.types import Id
 
 DENSE = 2000  # parameters up to which the Gauss-Newton matrix is factored
 CLOSE = 1e-4  # of the solves that precondition the steps
@@ -29,7 +30,7 @@ KINK = 2.0**-20  # of a whole step: where no longer one lowers the objective, it
 def pbrf(
     problem: Problem,
     groups: Groups,
-    queries: Any,
+    queries: Queries,
     *,
     damping: float | None = None,
     tolerance: float = 1e-6,
@@ -65,7 +66,7 @@ class Response:
     slopes: tuple[tuple[Batch, Tensor], ...]  # each batch with ∂loss/∂outputs at θₛ
 
     @classmethod
-    def of(cls, problem: Problem, groups: Sequence[Any], damping: float | None) -> "Response":
+    def of(cls, problem: Problem, groups: Sequence[Sequence[Id]], damping: float | None) -> "Response":
         """Prepared once: the slopes of all losses at θₛ, and the inverse that preconditions the steps."""
         kept = problem.weights.new_ones(len(groups), len(problem))
         for row, ids in enumerate(groups):

@@ -1,12 +1,15 @@
 """Removal curves by retraining: the top of each ranking is left out, beside random sets of as many examples and of the same classes."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from wherefrom.data.examples import Queries
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.retraining.outcomes import Outcomes
@@ -14,10 +17,12 @@ from wherefrom.retraining.retrain import retrain_without
 from wherefrom.retraining.run import Train
 from wherefrom.retraining.utility import classes_of
 from wherefrom.scores import By, Scores, TopScores, positions_of, rank_key
+from wherefrom.types import Id, Ids, Labels
 
 RANDOM = "random"
-Members = dict[str, tuple[object, Sequence[object]]]  # a set's name -> the query that it is of (None: all of them), and its ids
-Orders = dict[object, list[object]]  # a query's id (None: all of them) -> training ids, those to leave out first
+Ranking = Scores | TopScores | Ids | Sequence[Scores] | Sequence[TopScores]
+Members = dict[str, tuple[object, Sequence[Id]]]  # a set's name -> the query that it is of (None: all of them), and its ids
+Orders = dict[object, list[Id]]  # a query's id (None: all of them) -> training ids, those to leave out first
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +47,10 @@ class Removal:
 
 
 def removal_curve(
-    problem: Problem, rankings: Mapping[str, Any], queries: Any, train: Train, *,
+    problem: Problem, rankings: Mapping[str, Ranking], queries: Queries, train: Train, *,
     sizes: Sequence[int] | None = None, fractions: Sequence[float] | None = None, seeds: Sequence[int] = range(5),
-    own: bool = False, by: By = "proponents", classes: Any = "targets", draws: int = 1, draw_seed: int = 0, **settings: Any,
+    own: bool = False, by: By = "proponents", classes: Labels | str | None = "targets", draws: int = 1, draw_seed: int = 0,
+    normalise: bool = False, jobs: int | None = None, out: str | Path | None = None, progress: bool = True,
 ) -> Removal:  # fmt: skip
     """Train without the first ``sizes`` (or ``fractions`` of n) examples of each ranking, with each of ``seeds``, and measure the queries.
 
@@ -52,8 +58,8 @@ def removal_curve(
     an untouched *test* set), or a :class:`TopScores`; or a list of them, one for each seed, made on that seed's model. With ``own=True`` each
     row is the ranking of the query with its id, and is judged on that query alone. Controls, drawn anew for each seed, ``draws`` times: the arm
     "random", and for each ranking "random, classes as in ..." of as many examples of each class as it leaves out. ``classes`` are (n,) labels,
-    by default the targets; None leaves that control out. All arms share the seeds and each seed's baseline. ``normalise=``, ``jobs=``, ``out=``
-    and ``progress=`` go to :func:`retrain_without`: with a file a kill loses the run in hand alone. Raises :class:`UsageError` for sizes beyond
+    by default the targets; None leaves that control out. All arms share the seeds and each seed's baseline. ``normalise``, ``jobs``, ``out``
+    and ``progress`` are those of :func:`retrain_without`: with a file a kill loses the run in hand alone. Raises :class:`UsageError` for sizes beyond
     n - 2, constant scores, rankings that are too short or of other queries, and targets that are no classes.
     """
     seeds, asked = tuple(map(int, seeds)), problem.examples(queries)
@@ -63,11 +69,12 @@ def removal_curve(
         raise UsageError(f"seeds={list(seeds)} and draws={draws}: give distinct seeds and 1 or more draws.")
     counts, labels = _sizes(len(problem), sizes, fractions), _labels(problem, classes)
     design = _Design(rankings, counts, labels, draws, by, asked.ids if own else None)
+    again = partial(retrain_without, problem, queries=asked, train=train, normalise=normalise, jobs=jobs, out=out, progress=progress)
     arms: dict[str, list[Outcomes]] = {}
     groups: dict[str, Members] = {}
     for place, seed in enumerate(seeds):
         groups = design.groups(problem.ids, np.random.default_rng([draw_seed, seed]), place, len(seeds))
-        for name, outcomes in _retrained(problem, groups, asked, train, {**settings, "seeds": (seed,)}).items():
+        for name, outcomes in _retrained(groups, partial(again, seeds=(seed,))).items():
             arms.setdefault(name, []).append(outcomes)
     chosen: dict[object, tuple[str, ...]] = {}  # the names are the same for every seed
     for query, name in ((query, name) for members in groups.values() for name, (query, _) in members.items() if query is not None):
@@ -85,7 +92,7 @@ def alike(name: str) -> str:
 class _Design:
     """What is left out of whom."""
 
-    rankings: Mapping[str, Any]
+    rankings: Mapping[str, Ranking]
     counts: tuple[int, ...]
     labels: Mapping[object, object] | None
     draws: int
@@ -110,7 +117,7 @@ class _Design:
             }
         return found
 
-    def _matched(self, taken: Sequence[object], order: Sequence[object]) -> list[object]:
+    def _matched(self, taken: Sequence[Id], order: Sequence[Id]) -> list[Id]:
         """Of each class as many examples as are taken, the first of a random order."""
         labels = self.labels or {}
         wanted = Counter(labels[key] for key in taken if key in labels)
@@ -131,7 +138,7 @@ def _sizes(n: int, sizes: Sequence[int] | None, fractions: Sequence[float] | Non
     return counts
 
 
-def _labels(problem: Problem, classes: Any) -> dict[object, object] | None:
+def _labels(problem: Problem, classes: Labels | str | None) -> dict[object, object] | None:
     if classes is None:
         return None
     if isinstance(classes, str):
@@ -181,16 +188,16 @@ def _named(arm: str, size: int, query: object, draw: int | None = None) -> str:
     return f"{arm}, {size} left out" + ("" if query is None else f", query {query}") + ("" if draw is None else f", draw {draw}")
 
 
-def _retrained(problem: Problem, groups: Mapping[str, Members], asked: Any, train: Train, settings: Mapping[str, Any]) -> dict[str, Outcomes]:
+def _retrained(groups: Mapping[str, Members], retrain: Callable[[Mapping[str, list[Id]]], Outcomes]) -> dict[str, Outcomes]:
     """Each arm's outcomes; a set that several arms leave out is trained without once."""
-    sets: dict[frozenset[object], str] = {}
+    sets: dict[frozenset[Id], str] = {}
     for arm in groups.values():
         for name, (_, ids) in arm.items():
             if len(set(ids)) < len(ids):
                 raise UsageError(f"{name!r} names an id twice; each example has one rank.")
             sets.setdefault(frozenset(ids), name)
     once = {name: list(ids) for ids, name in sets.items()}
-    whole = retrain_without(problem, once, asked, train, **settings)
+    whole = retrain(once)
     place, found = {name: column for column, name in enumerate(once)}, {}
     for arm, members in groups.items():
         columns = [place[sets[frozenset(ids)]] for _, ids in members.values()]

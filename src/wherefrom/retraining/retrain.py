@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
 from torch import Tensor
 
-from wherefrom.data.examples import Examples
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.progress import track
@@ -20,12 +18,13 @@ from wherefrom.retraining.outcomes import Outcomes
 from wherefrom.retraining.run import Run, Train
 from wherefrom.retraining.train.batched_training import CHUNK as TOGETHER
 from wherefrom.scores import Groups, group_ids
+from wherefrom.types import Id, Ids, Numbers, Tree
 
 
 def retrain_without(
     problem: Problem,
     groups: Groups,
-    queries: Any,
+    queries: Queries,
     train: Train,
     *,
     seeds: Sequence[int] = (0,),
@@ -51,8 +50,8 @@ def retrain_without(
 def retrain_relabelled(
     problem: Problem,
     groups: Groups,
-    labels: Any,
-    queries: Any,
+    labels: Tree | Numbers,
+    queries: Queries,
     train: Train,
     *,
     seeds: Sequence[int] = (0,),
@@ -78,7 +77,7 @@ def retrain_relabelled(
 
 
 def _retrained(
-    problem: Problem, named: Mapping[str, Change], queries: Any, train: Train, seeds: Sequence[int], normalise: bool, jobs: int | None,
+    problem: Problem, named: Mapping[str, Change], queries: Queries, train: Train, seeds: Sequence[int], normalise: bool, jobs: int | None,
     out: str | Path | None, progress: bool,
 ) -> Outcomes:  # fmt: skip
     if not len(seeds):
@@ -111,14 +110,20 @@ def _stacks(changes: Sequence[Change], kept: bool) -> list[Sequence[Change]]:
 
 def _one_by_one(problem: Problem, changes: Sequence[Change], train: Train, seed: int, jobs: int | None, progress: bool) -> Iterable[object]:
     """What training gives under each change, as it is done."""
+    from joblib import Parallel, delayed
+
     changed = (change.of(problem) for change in changes)
     work = Parallel(n_jobs=jobs, return_as="generator")(delayed(train)(other, seed) for other in changed)
     return track(work, f"retraining, seed {seed}", len(changes), progress)
 
 
-def leave_one_out(problem: Problem, ids: Any, queries: Any, train: Train, **settings: Any) -> Outcomes:
+def leave_one_out(
+    problem: Problem, ids: Ids | Id, queries: Queries, train: Train, *, seeds: Sequence[int] = (0,), normalise: bool = False,
+    jobs: int | None = None, out: str | Path | None = None, progress: bool = True,
+) -> Outcomes:  # fmt: skip
     """:func:`retrain_without` for groups of one id each."""
-    return retrain_without(problem, {str(key): [key] for key in np.asarray(ids).reshape(-1).tolist()}, queries, train, **settings)
+    groups = {str(key): [key] for key in np.asarray(ids).reshape(-1).tolist()}
+    return retrain_without(problem, groups, queries, train, seeds=seeds, normalise=normalise, jobs=jobs, out=out, progress=progress)
 
 
 def parameters_of(run: object) -> Mapping[str, Tensor]:

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from wherefrom.problem import Problem
+from wherefrom.types import Id, Tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class TrainMany(Protocol):
         ...
 
     def without(
-        self, problem: Problem, groups: Sequence[Any], *, seed: int = 0, normalise: bool = False, progress: bool = True
+        self, problem: Problem, groups: Sequence[Sequence[Id]], *, seed: int = 0, normalise: bool = False, progress: bool = True
     ) -> Iterable[Run]:  # fmt: skip
         """One run for each group of ids left out, in their order, as they are done."""
         ...
@@ -42,7 +43,7 @@ class RelabelMany(Protocol):
     """A trainer that can train many problems at once that differ in the labels of some examples."""
 
     def relabelled(
-        self, problem: Problem, groups: Sequence[Any], labels: Sequence[Any], *, seed: int = 0, progress: bool = True
+        self, problem: Problem, groups: Sequence[Sequence[Id]], labels: Sequence[Tree], *, seed: int = 0, progress: bool = True
     ) -> Iterable[Run]:  # fmt: skip
         """One run for each group of ids under its labels (a row for each id), in their order, as they are done."""
         ...

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from wherefrom.data.batches import Batch
-from wherefrom.data.examples import Examples
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.retraining.run import Train
@@ -27,7 +26,7 @@ class ValidationUtility:
     """
 
     problem: Problem
-    validation: Any
+    validation: Queries
     train: Train
     accuracy: bool = False
     seed: int = 0
@@ -55,6 +54,15 @@ class ValidationUtility:
 def classes_of(problem: Problem, examples: Examples | None = None) -> Tensor:
     """The class of each training example (or other examples) as a whole number (n,); targets that are no classes are refused."""
     return torch.cat([_classes(batch) for batch in problem.batches(examples)])
+
+
+def has_classes(problem: Problem) -> bool:
+    """Return whether the training targets are classes."""
+    try:
+        classes_of(problem)
+    except UsageError:
+        return False
+    return True
 
 
 def _classes(batch: Batch) -> Tensor:

@@ -13,6 +13,7 @@ from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.retraining.interventions import Change, LeftOut, Relabelled
 from wherefrom.scores import positions_of
+from wherefrom.types import Tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class Variants:
     weights: Tensor
     divisors: Tensor
     which: Tensor | None = None
-    targets: Any = None
+    targets: Tree = None
 
     @classmethod
     def of(cls, problem: Problem, changes: Sequence[Change]) -> "Variants":
@@ -58,7 +59,7 @@ class Variants:
         """Some of the problems."""
         return Variants(self.weights[rows], self.divisors[rows], None if self.which is None else self.which[rows], self.targets)
 
-    def targets_at(self, rows: Tensor | int, positions: Tensor, own: Any) -> Any:
+    def targets_at(self, rows: Tensor | int, positions: Tensor, own: Tree) -> Tree:
         """The targets that the problems ``rows`` have of the examples ``positions``, pair by pair; ``own`` are those of the problem they vary."""
         if self.which is None:
             return own

@@ -1,27 +1,27 @@
 """The most influential group of k, chosen one by one and all computed again after each, for the top k of a ranking are not it (Hu et al. 2024)."""
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from wherefrom.attribution import attribute
+from wherefrom.data.examples import Queries
 from wherefrom.errors import UsageError
 from wherefrom.methods import InfluenceFunction, parameter_change
 from wherefrom.problem import Problem
 from wherefrom.progress import track
 from wherefrom.scores import By, TopScores
 from wherefrom.solvers import IHVP, FittedIHVP
+from wherefrom.types import Ids
 
 
 def adaptive_greedy(
     problem: Problem,
-    queries: Any,
+    queries: Queries,
     k: int,
     ihvp: IHVP | FittedIHVP = IHVP(),
     *,
     by: By = "proponents",
-    ids: Any = None,
+    ids: Ids | None = None,
     leverage: bool = True,
     progress: bool = True,
 ) -> TopScores:

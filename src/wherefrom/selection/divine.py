@@ -1,7 +1,7 @@
 """DIVINE (Bhatt, Chien, Zafar & Weller 2021): influential examples that are diverse too, so that they do not all say the same."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from wherefrom.scores import By, Scores, rank_key
 from wherefrom.selection.diversity import Diversity, FacilityLocation, Spread
 from wherefrom.selection.greedy import greedy
 from wherefrom.selection.kernel import Kernel
+from wherefrom.types import Ids, Numbers
 
 GRID = (0.0, *(10 ** (step / 2) for step in range(-4, 7)))  # γ of the curve: 0, then 0.01 to 1,000
 HALVINGS = 8  # of a step of the grid, a factor of 3.2, down to half a per cent
@@ -57,8 +58,8 @@ class Point:
 
 
 def divine(
-    scores: Scores | Tensor, features: Any, m: int, *, gamma: float | None = None, keep: float = 0.9, diversity: Diversity = FacilityLocation(),
-    bandwidth: float | None = None, by: By = "proponents", ids: Sequence[object] | np.ndarray | None = None, seed: int = 0,
+    scores: Scores | Tensor, features: Numbers, m: int, *, gamma: float | None = None, keep: float = 0.9, diversity: Diversity = FacilityLocation(),
+    bandwidth: float | None = None, by: By = "proponents", ids: Ids | None = None, seed: int = 0,
     memory: int | str | None = None, progress: bool = True,
 ) -> DivineSelection:  # fmt: skip
     """Choose m examples S for Σ_{i∈S} Iᵢ / Σ_{top m} I + γ R(S), greedily: the m most influential at γ = 0, the most diverse as γ grows.

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from wherefrom.data.examples import Queries
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Rows
@@ -33,7 +33,7 @@ class FisherSelection:
     ceiling: float
 
 
-def fisher_kernel_select(ihvp: IHVP | FittedIHVP, problem: Problem, queries: Any, m: int, *, progress: bool = True) -> FisherSelection:
+def fisher_kernel_select(ihvp: IHVP | FittedIHVP, problem: Problem, queries: Queries, m: int, *, progress: bool = True) -> FisherSelection:
     """Choose m examples S that maximise z_Sᵀ K_SS⁻¹ z_S, one after the other, and weigh them by K_SS⁻¹ z_S.
 
     K_ij = gᵢᵀ H⁻¹ gⱼ is the Fisher kernel, H = C + damping I, and zᵢ = gᵢᵀ H⁻¹ m̄ with m̄ the mean over queries of ∇m_q, turned round where higher is
@@ -65,7 +65,7 @@ class FisherKernel:
     kept: tuple[tuple[Tensor, Rows], ...] | None  # (places, gradients) of all batches
 
     @classmethod
-    def of(cls, ihvp: FittedIHVP, problem: Problem, queries: Any, progress: bool) -> "FisherKernel":
+    def of(cls, ihvp: FittedIHVP, problem: Problem, queries: Queries, progress: bool) -> "FisherKernel":
         """One pass over the training data."""
         gradients, asked = Gradients(problem), problem.examples(queries)
         mean = summed(signed_measurements(gradients, batch) for batch in problem.batches(asked, size=gradients.size))

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -14,6 +13,7 @@ from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.memory import memory_budget
 from wherefrom.progress import track
+from wherefrom.types import Numbers
 
 SAMPLE = 1000  # examples whose pairwise distances give the median
 ENTRIES = 1 << 22  # of one block of the kernel
@@ -30,7 +30,7 @@ class Kernel:
     table: Tensor | None = None
 
     @classmethod
-    def of(cls, features: Any, ids: np.ndarray, bandwidth: float | None, seed: int, memory: int | str | None) -> "Kernel":
+    def of(cls, features: Numbers, ids: np.ndarray, bandwidth: float | None, seed: int, memory: int | str | None) -> "Kernel":
         """From features (n, ...), flattened; h = the median distance between some pairs unless ``bandwidth`` says otherwise."""
         rows = torch.as_tensor(features).detach()
         if rows.dim() == 0 or len(rows) != len(ids):

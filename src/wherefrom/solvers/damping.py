@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 from torch import Tensor
 
 from wherefrom.curvature import Curvature, GaussNewton, Operator
@@ -100,6 +99,8 @@ def _agreements(scores: Sequence[Tensor | None], best: int) -> list[float]:
 
 def _ranks(scores: Tensor) -> np.ndarray:
     """Ranks within each row, centred and of length 1, so that products of rows are Spearman correlations; 0 where all are equal."""
+    from scipy.stats import rankdata
+
     ranks = rankdata(scores.cpu().numpy(), axis=1)
     ranks -= ranks.mean(1, keepdims=True)
     sizes = np.linalg.norm(ranks, axis=1, keepdims=True)

@@ -6,14 +6,17 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
-from zarr.codecs import Crc32cCodec, ZstdCodec
+import numpy.typing as npt
 
 from wherefrom.errors import UsageError
 from wherefrom.former_name import NAME, manifest_of
+from wherefrom.types import Json
+
+if TYPE_CHECKING:
+    import zarr
 
 FORMAT = 1
 CHUNK_BYTES = 4 << 20
@@ -23,6 +26,8 @@ class ArrayWriter:
     """Write one group; nothing stands under ``path`` until :meth:`close`, and what stood there stays until then."""
 
     def __init__(self, path: str | Path, kind: str) -> None:
+        import zarr
+
         self.kind = kind
         self.remote = "://" in str(path)
         self.path = str(path) if self.remote else Path(path)
@@ -34,8 +39,10 @@ class ArrayWriter:
             self.target = self.path
         self.group = zarr.open_group(str(self.target), mode="w")
 
-    def create(self, name: str, shape: tuple[int, ...], dtype: Any) -> zarr.Array[Any]:
+    def create(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> "zarr.Array[Any]":
         """An empty array to be filled block by block."""
+        from zarr.codecs import Crc32cCodec, ZstdCodec
+
         itemsize = np.dtype(dtype).itemsize
         rows = max(1, CHUNK_BYTES // max(1, itemsize * int(np.prod(shape[1:], dtype=np.int64))))
         columns = tuple(min(size, CHUNK_BYTES // itemsize) for size in shape[1:])
@@ -54,7 +61,7 @@ class ArrayWriter:
         array = self.create(name, values.shape, values.dtype)
         array[...] = values
 
-    def close(self, manifest: Mapping[str, Any]) -> None:
+    def close(self, manifest: Mapping[str, Json]) -> None:
         """Write the manifest last, with the chunks that each array has, and put the group in its place."""
         chunks = {} if self.remote else {"chunks": {name: array.nchunks_initialized for name, array in self.group.arrays()}}
         self.group.attrs[NAME] = {"kind": self.kind, "format": FORMAT, **chunks, **manifest}
@@ -72,7 +79,7 @@ class ArrayWriter:
             shutil.rmtree(self.target, ignore_errors=True)
 
 
-def write_group(path: str | Path, kind: str, arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Any]) -> None:
+def write_group(path: str | Path, kind: str, arrays: Mapping[str, np.ndarray], manifest: Mapping[str, Json]) -> None:
     """Write ``arrays`` and ``manifest`` to ``path`` as one group of the given kind, whole or not at all."""
     writer = ArrayWriter(path, kind)
     try:
@@ -86,6 +93,8 @@ def write_group(path: str | Path, kind: str, arrays: Mapping[str, np.ndarray], m
 
 def read_group(path: str | Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read back what :func:`write_group` wrote; refuse another kind, another format, or a damaged or lost chunk."""
+    import zarr
+
     if "://" not in str(path) and not Path(path).exists():
         raise UsageError(f"There is no {kind} store at {path}; check the path.")
     try:
@@ -120,7 +129,7 @@ def whole(path: str | Path) -> Iterator[None]:
         raise UsageError(f"{path} is damaged ({type(error).__name__}: {error}); compute and save it again.") from error
 
 
-def _read(array: zarr.Array[Any]) -> np.ndarray:
+def _read(array: "zarr.Array[Any]") -> np.ndarray:
     values = np.asarray(array[...])
     if "json" not in array.attrs:
         return values

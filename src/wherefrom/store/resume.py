@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from wherefrom.errors import UsageError
 from wherefrom.store.tensors import read_tensors, write_tensors
+from wherefrom.types import Json
 
 KIND = "unfinished fit"
 SHARE = 0.05  # the most of the time that writing may take
@@ -20,7 +20,7 @@ class UnfinishedFit:
     What it was fitted on must be the same for it to be taken up; otherwise the fit starts again.
     """
 
-    def __init__(self, path: str | Path, manifest: Mapping[str, Any], every: float = 30.0) -> None:
+    def __init__(self, path: str | Path, manifest: Mapping[str, Json], every: float = 30.0) -> None:
         self.path, self.manifest, self.every = Path(path), dict(manifest), every
         self.last, self.taken = time.monotonic(), 0.0
 

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from wherefrom.errors import UsageError
 from wherefrom.former_name import NAME, manifest_of
+from wherefrom.types import Json
 
 FORMAT = 1
 
 
-def write_tensors(path: str | Path, kind: str, tensors: Mapping[str, Tensor], manifest: Mapping[str, Any]) -> Path:
+def write_tensors(path: str | Path, kind: str, tensors: Mapping[str, Tensor], manifest: Mapping[str, Json]) -> Path:
     """Write under a temporary name beside ``path``, then rename; a failure leaves what stood there before."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

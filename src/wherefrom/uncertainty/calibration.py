@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import digamma, stdtrit
 
 from wherefrom.estimate import Estimate
 from wherefrom.metrics.bootstrap import over_runs
@@ -27,6 +26,8 @@ class Calibration:
 
 def calibrated(point: np.ndarray, cheap: np.ndarray, draws: np.ndarray, freedom: int, level: float) -> Calibration:
     """From the given scores (q, c) of candidates, their cheap variances (q, c) with their ``freedom``, and full retrainings (R, q, c)."""
+    from scipy.special import stdtrit
+
     runs = len(draws)
     others = [np.delete(draws, run, 0) for run in range(runs)]
     left = np.stack([_log_ratio(cheap, kept) for kept in others])  # (R, q)
@@ -49,6 +50,8 @@ def calibrated(point: np.ndarray, cheap: np.ndarray, draws: np.ndarray, freedom:
 
 def _log_ratio(cheap: np.ndarray, draws: np.ndarray) -> np.ndarray:
     """The mean over candidates of log(full variance / cheap variance), less its bias under χ² noise (q,)."""
+    from scipy.special import digamma
+
     freedom = len(draws) - 1
     full = draws.var(0, ddof=1)
     some = (full > 0) & (cheap > 0)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
 
 from wherefrom.errors import UsageError
 
@@ -41,6 +40,8 @@ def pairs_of(k: int, n: int) -> int:
 
 def critical(k: int, n: int, level: float, freedom: float) -> float:
     """The t beyond which a difference counts (Bonferroni over :func:`pairs_of`; one side, for of two orders only one can be wrong)."""
+    from scipy.special import ndtri, stdtrit
+
     if pairs_of(k, n) == 0:
         return 0.0
     tail = (1 - level) / pairs_of(k, n)

@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
 import torch
-from scipy.special import stdtrit
 
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate
@@ -16,6 +14,9 @@ from wherefrom.scores import Scores, check_fingerprint
 from wherefrom.store import read_group, whole, write_group
 from wherefrom.uncertainty.calibration import Calibration
 from wherefrom.uncertainty.ranks import RankIntervals
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 End = Literal["proponents", "opponents"]
 Word = Literal["trusted", "unstable", "undecided"]
@@ -77,11 +78,15 @@ class Trust:
 
     def interval(self) -> tuple[np.ndarray, np.ndarray]:
         """Bounds of each score by itself (q, n), not at once for all."""
+        from scipy.special import stdtrit
+
         reach = stdtrit(self.freedom, (1 + self.level) / 2)[:, None] * self.error
         return self.centre - reach, self.centre + reach
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """A row for each query and training example: score, its bounds, and for each end its rank, that rank's bounds and inclusion."""
+        import pandas as pd
+
         q, n = self.centre.shape
         low, high = self.interval()
         frame = pd.DataFrame({"query_id": np.repeat(self.scores.query_ids, n), "train_id": np.tile(self.scores.train_ids, q)})

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import digamma, polygamma
 
 from wherefrom.errors import UsageError
 
@@ -92,6 +91,8 @@ def shrunken(mean: np.ndarray, variance: np.ndarray, freedom: int) -> Shrunken:
     χ² with d degrees of freedom says how far the trend can be relied on. It is worth at most 3 d: spreads that all runs share would otherwise pass
     for knowledge. Where most variances are 0 nothing is drawn.
     """
+    from scipy.special import digamma, polygamma
+
     some = variance > 0
     if some.sum() < max(10, len(variance) // 2):
         return Shrunken(variance, 0.0, float(freedom))
@@ -110,6 +111,8 @@ CAP = 3  # times its own degrees of freedom
 
 def _trigamma_inverse(value: float) -> float:
     """y with ψ′(y) = value, by Newton's method on 1/ψ′, which is nearly a line."""
+    from scipy.special import polygamma
+
     y = 0.5 + 1 / value
     for _ in range(50):
         there = float(polygamma(1, y))

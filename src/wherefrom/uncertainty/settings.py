@@ -4,25 +4,34 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from wherefrom.methods import Method
 from wherefrom.solvers import FittedIHVP
 
 
-def unfitted(method: Any) -> Any:
+def unfitted(method: Method) -> Method:
     """The method's settings, for other parameters: what was fitted is fitted again, with the value of the damping that it has."""
-    if isinstance(method, FittedIHVP):
-        return replace(method.settings, damping=method.damping) if isinstance(method.damping, float) else method.settings
-    return _mapped(method, unfitted)
+    return _mapped(method, _unfitted)
 
 
-def reseeded(settings: Any, number: int) -> Any:
-    """The settings with 1 + ``number`` added to every seed in them."""
-    changed = _mapped(settings, lambda value: reseeded(value, number))
-    return replace(changed, seed=changed.seed + 1 + number) if isinstance(getattr(changed, "seed", None), int) else changed
+def reseeded(method: Method, number: int) -> Method:
+    """The method's settings with 1 + ``number`` added to every seed in them."""
+    return _reseeded(method, number)
 
 
-def has_seed(settings: Any) -> bool:
+def has_seed(settings: object) -> bool:
     """Whether there is a seed anywhere in the settings."""
     return isinstance(getattr(settings, "seed", None), int) or any(has_seed(value) for value in _settings(settings).values())
+
+
+def _unfitted(part: Any) -> Any:
+    if isinstance(part, FittedIHVP):
+        return replace(part.settings, damping=part.damping) if isinstance(part.damping, float) else part.settings
+    return _mapped(part, _unfitted)
+
+
+def _reseeded(part: Any, number: int) -> Any:
+    changed = _mapped(part, lambda value: _reseeded(value, number))
+    return replace(changed, seed=changed.seed + 1 + number) if isinstance(getattr(changed, "seed", None), int) else changed
 
 
 def _settings(of: Any) -> Mapping[str, Any]:

@@ -2,12 +2,13 @@
 
 import warnings
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
 from wherefrom.attribution import attribute
+from wherefrom.data.examples import Queries
 from wherefrom.errors import UsageError
 from wherefrom.methods import Method
 from wherefrom.methods.last_layer import LastLayer
@@ -36,7 +37,7 @@ Estimand = Literal["training", "model"]
 def trust(
     method: Method,
     problem: Problem,
-    queries: Any,
+    queries: Queries,
     *,
     train: Train | None = None,
     noise: Noise | None = None,
@@ -97,7 +98,7 @@ class _Asked:
 
     method: Method
     problem: Problem
-    queries: Any
+    queries: Queries
     train: Train | None
     k: int
     level: float
@@ -136,7 +137,7 @@ class _Spread:
         self.shares.add(shares(values))
 
 
-def _scores(method: Method, problem: Problem, queries: Any) -> Scores:
+def _scores(method: Method, problem: Problem, queries: Queries) -> Scores:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SolverWarning)  # the trust's notes say it
         return attribute(method, problem, queries, progress=False)

@@ -1,6 +1,6 @@
 """Fours and nines of MNIST, logistic regression of their pixels, and the attack on its training images.
 
-What the study's part (f) and ``benchmarks/attack.py`` share: the data, the trained model with its inverse, and a trainer for images that change
+What the study's part (f) and ``benchmarks/attack.py`` share: the data, the classifier with its inverse, and a trainer for images that change
 little.
 """
 
@@ -27,7 +27,7 @@ class Chord:
         self.ihvp = ihvp
 
     def __call__(self, problem: wf.Problem, seed: int) -> Mapping[str, Tensor]:
-        """The parameters at the minimum; Newton's method where the chord does not come there."""
+        """Return the parameters at the minimum; Newton's method where the chord does not come there."""
         theta, before = problem.parameters, float("inf")
         for _ in range(STEPS):
             flat = _gradient(problem.at(theta))
@@ -41,7 +41,7 @@ class Chord:
 
 
 def _gradient(problem: wf.Problem) -> Tensor:
-    """Of the whole objective, regulariser included (d,)."""
+    """Return the gradient of the whole objective, regulariser included (d,)."""
     theta = {name: value.detach().requires_grad_() for name, value in problem.parameters.items()}
     total = torch.zeros((), dtype=problem.dtype, device=problem.device)
     for batch in problem.batches(size=len(problem)):
@@ -59,8 +59,8 @@ class Digits:
     ids: np.ndarray
 
     @classmethod
-    def of(cls, split: str, limit: int | None, pool: int = 1, seed: int | None = None) -> "Digits":
-        """The first images, or with a seed images drawn, each of ``28 / pool`` pixels a side."""
+    def read(cls, split: str, limit: int | None, pool: int = 1, seed: int | None = None) -> "Digits":
+        """Return the first images, or with a seed images drawn, each of ``28 / pool`` pixels a side."""
         data = wf.datasets.mnist(split)
         kept = ((data.y == 4) | (data.y == 9)).nonzero()[:, 0]
         if seed is not None:
@@ -70,8 +70,8 @@ class Digits:
 
 
 @dataclass(frozen=True, eq=False)
-class Model:
-    """A trained problem, its inverse, and how far each test digit is from being misclassified."""
+class DigitClassifier:
+    """A problem at its minimum, its inverse, and how far each test digit is from being misclassified."""
 
     problem: wf.Problem
     ihvp: wf.solvers.FittedIHVP
@@ -79,68 +79,68 @@ class Model:
     margins: Tensor
 
     @classmethod
-    def trained(cls, train: Digits, test: Digits, l2: float) -> "Model":
-        """Logistic regression of pixels at its minimum."""
+    def train(cls, train: Digits, test: Digits, l2: float) -> "DigitClassifier":
+        """Return logistic regression of pixels at its minimum."""
         problem = wf.Problem.of(nn.Linear(train.X.shape[1], 1).double().eval(), wf.binary_cross_entropy(l2=l2), (train.X, train.y), ids=train.ids)
         return cls.at(problem.at(wf.train.newton(TOLERANCE)(problem, 0).parameters), test)
 
     @classmethod
-    def at(cls, problem: wf.Problem, test: Digits) -> "Model":
-        """A problem that is at its minimum already."""
+    def at(cls, problem: wf.Problem, test: Digits) -> "DigitClassifier":
+        """Return the classifier of a problem that is at its minimum already."""
         with torch.no_grad():
             margins = problem.outputs(test.X)[:, 0] * (2 * test.y - 1)
         return cls(problem, wf.IHVP().fit(problem), test, margins)
 
     @property
     def accuracy(self) -> float:
-        """The share of test digits on the right side."""
+        """Return the share of test digits on the right side."""
         return float((self.margins > 0).double().mean())
 
     def closest(self, count: int) -> np.ndarray:
-        """Places of the rightly classified digits of smallest margin."""
+        """Return places of the rightly classified digits of smallest margin."""
         return self.margins.where(self.margins > 0, torch.inf).argsort(stable=True)[:count].numpy()
 
-    def drawn(self, count: int, without: np.ndarray) -> np.ndarray:
-        """Places of rightly classified digits drawn at random."""
+    def draw(self, count: int, without: np.ndarray) -> np.ndarray:
+        """Return places of rightly classified digits drawn at random."""
         right = np.setdiff1d((self.margins > 0).nonzero()[:, 0].numpy(), without)
         return np.sort(np.random.default_rng(0).choice(right, count, replace=False))
 
     def queries(self, places: np.ndarray) -> wf.Examples:
-        """Test digits by place."""
+        """Return test digits by place."""
         return wf.Examples.of((self.test.X[places], self.test.y[places]), self.test.ids[places])
 
-    def attacked(self, places: np.ndarray, count: int, *, stop: bool) -> wf.methods.Attack:
-        """The attack with up to ``count`` images on each of these digits."""
+    def attack(self, places: np.ndarray, count: int, *, stop: bool) -> wf.methods.Attack:
+        """Return the attack with up to ``count`` images on each of these digits."""
         chord = Chord(self.ihvp)
         return wf.methods.attack(self.problem, self.queries(places), chord, self.ihvp, count=count, radius=RADIUS, stop=stop, progress=False)
 
     def concentration(self, places: np.ndarray) -> wf.metrics.Concentration:
-        """The share of influence that the ten most influential images hold."""
+        """Return the share of influence that the ten most influential images hold."""
         return wf.metrics.concentration(wf.attribute(wf.InfluenceFunction(self.ihvp), self.problem, self.queries(places), progress=False), TOP)
 
 
 @dataclass(frozen=True, eq=False)
-class Flipped:
+class StagedAttack:
     """The attack with a few images, and on what they did not flip the attack with more."""
 
     few: wf.methods.Attack
     more: wf.methods.Attack | None
 
     @classmethod
-    def on(cls, model: Model, places: np.ndarray, few: int, most: int) -> "Flipped":
-        """Everything is attacked with ``few`` images to the end, what is left with up to ``most``."""
-        found = model.attacked(places, few, stop=False)
+    def run(cls, model: DigitClassifier, places: np.ndarray, few: int, most: int) -> "StagedAttack":
+        """Attack everything with ``few`` images to the end, what is left with up to ``most``."""
+        found = model.attack(places, few, stop=False)
         left = places[[one.aimed.flipped_by is None for one in found.attacked]]
-        return cls(found, model.attacked(left, most, stop=True) if len(left) and most > few else None)
+        return cls(found, model.attack(left, most, stop=True) if len(left) and most > few else None)
 
     def share(self, count: int) -> float:
-        """The share of all queries that so many images flip."""
+        """Return the share of all queries that so many images flip."""
         rest = 0.0 if self.more is None or count <= self.few.count else self.more.flipped(count) * len(self.more.attacked)
         return self.few.flipped(count) + rest / len(self.few.attacked)
 
 
-def pictured(model: Model, places: np.ndarray, found: wf.methods.Attack, count: int = 4) -> alt.LayerChart:
-    """For the first queries: the digit, the first image changed, what it became, and five times the difference."""
+def draw_attack(model: DigitClassifier, places: np.ndarray, found: wf.methods.Attack, count: int = 4) -> alt.LayerChart:
+    """Draw, for the first queries, the digit, the first image changed, what it became, and five times the difference."""
     rows, side = [], round(model.test.X[0].numel() ** 0.5)
     for place, one in list(zip(places, found.attacked, strict=True))[:count]:
         original, new = one.originals[0].view(side, side), one.inputs[0].view(side, side)

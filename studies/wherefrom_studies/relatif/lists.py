@@ -22,7 +22,7 @@ METHODS: dict[str, Callable[[wf.solvers.FittedIHVP], wf.methods.Method]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Lists:
+class MethodLists:
     """For each method the places of the first training examples of every query (q, TOP), the scores of the three methods, and seconds of one core."""
 
     firsts: Mapping[str, np.ndarray]
@@ -31,7 +31,7 @@ class Lists:
 
 
 @dataclass(frozen=True, eq=False)
-class Marks:
+class ExampleMarks:
     """What is known of training examples and queries: labels, and which are outliers or were given a wrong label."""
 
     labels: np.ndarray
@@ -40,44 +40,44 @@ class Marks:
     flipped: np.ndarray
 
 
-def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    """What it gives, and the seconds of the processor."""
+def time_work(work: Callable[[], Any]) -> tuple[Any, float]:
+    """Return what the work gives, and the seconds of the processor."""
     start = time.process_time()
-    found = work()
-    return found, time.process_time() - start
+    result = work()
+    return result, time.process_time() - start
 
 
-def listed(ihvp: wf.IHVP, problem: wf.Problem, queries: wf.Examples, seed: int) -> tuple[Lists, wf.solvers.FittedIHVP]:
-    """Influence and both forms of RelatIF of one fitted inverse, and a list drawn at random."""
-    fitted, seconds = timed(lambda: ihvp.fit(problem))
+def list_firsts(ihvp: wf.IHVP, problem: wf.Problem, queries: wf.Examples, seed: int) -> tuple[MethodLists, wf.solvers.FittedIHVP]:
+    """Return the lists of influence and both forms of RelatIF by one fitted inverse beside lists drawn at random, and that inverse."""
+    fitted, seconds = time_work(lambda: ihvp.fit(problem))
     times, scores, firsts = {"fit": seconds}, {}, {}
     for name, method in METHODS.items():
-        scores[name], times[name] = timed(lambda method=method: wf.attribute(method(fitted), problem, queries, progress=False))
+        scores[name], times[name] = time_work(lambda method=method: wf.attribute(method(fitted), problem, queries, progress=False))
         firsts[name] = scores[name].values.topk(TOP, dim=1).indices.numpy()
     drawn = np.random.default_rng(seed)
     firsts[RANDOM] = np.stack([drawn.choice(len(problem), TOP, replace=False) for _ in range(len(queries))])
-    return Lists(firsts, scores, times), fitted
+    return MethodLists(firsts, scores, times), fitted
 
 
-def diverse(lists: Lists, features: torch.Tensor, count: int) -> tuple[np.ndarray, float]:
-    """DIVINE's choice for the first queries (count, TOP), and its seconds beside the scores'."""
+def choose_diverse(lists: MethodLists, features: torch.Tensor, count: int) -> tuple[np.ndarray, float]:
+    """Return DIVINE's choice for the first queries (count, TOP), and its seconds beside the scores'."""
 
-    def chosen() -> np.ndarray:
+    def choose() -> np.ndarray:
         rows = lists.scores[INFLUENCE].values[:count]
         return np.stack([wf.select.divine(row, features, TOP, progress=False).ids.astype(int) for row in rows])
 
-    return timed(chosen)
+    return time_work(choose)
 
 
-def outlying(problem: wf.Problem) -> np.ndarray:
-    """The training examples of highest loss."""
+def mark_outliers(problem: wf.Problem) -> np.ndarray:
+    """Return which training examples are of highest loss."""
     losses = wf.attribute(wf.methods.LossScores(), problem, problem.train.take(np.arange(1)), progress=False).values[0]
     count = round(OUTLYING * len(problem))
     return np.isin(np.arange(len(problem)), losses.argsort(descending=True, stable=True)[:count].numpy())
 
 
-def described(firsts: np.ndarray, marks: Marks) -> dict[str, float]:
-    """Of the first examples of q queries: distinct ones in the first place, the share that two queries' lists have in common, and what they are."""
+def describe_lists(firsts: np.ndarray, marks: ExampleMarks) -> dict[str, float]:
+    """Return of q queries the share of distinct examples in the first place, what two queries' lists have in common, and what the examples are."""
     q, k = firsts.shape
     counts = np.bincount(firsts.ravel(), minlength=len(marks.labels)).astype(float)
     shared = float((counts * (counts - 1)).sum() / (q * (q - 1) * k)) if q > 1 else float("nan")
@@ -90,8 +90,8 @@ def described(firsts: np.ndarray, marks: Marks) -> dict[str, float]:
     }
 
 
-def chances(n: int, q: int, marks: Marks) -> dict[str, float]:
-    """What lists drawn at random are like, in expectation."""
+def describe_chance(n: int, q: int, marks: ExampleMarks) -> dict[str, float]:
+    """Return what lists drawn at random are like, in expectation."""
     classes = np.bincount(marks.labels) / n
     return {
         "distinct first": n * (1 - (1 - 1 / n) ** q) / q,
@@ -102,6 +102,6 @@ def chances(n: int, q: int, marks: Marks) -> dict[str, float]:
     }
 
 
-def cost(seconds: Mapping[str, float]) -> dict[str, float]:
-    """RelatIF's time over influence's, the fit they share in both."""
+def cost_ratios(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Return RelatIF's time over influence's, the fit they share in both."""
     return {name: (seconds["fit"] + seconds[name]) / (seconds["fit"] + seconds[INFLUENCE]) for name in (THETA, L)}

@@ -1,39 +1,26 @@
 """The quick form on numbers, a table of one's own, and what is said of rankings by their means and paired differences."""
 
+from collections.abc import Callable
 from pathlib import Path
 
-import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
 
 import wherefrom as wf
-from wherefrom_studies import Found
+from wherefrom_studies import Findings
 from wherefrom_studies.mislabel import Mislabel
-from wherefrom_studies.mislabel.looking import POINTS
-from wherefrom_studies.mislabel.rankings import RANDOM, RANKINGS
-from wherefrom_studies.mislabel.study import COLUMNS, best, findings, numbers, side_by_side, summed
+from wherefrom_studies.mislabel.inspection.analysis import by_auc, mean_numbers
+from wherefrom_studies.mislabel.inspection.report import means_table
+from wherefrom_studies.mislabel.rankings import RANKINGS
 
 
 @pytest.fixture(scope="module")
-def quick(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Found:
+def quick(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Findings:
     return Mislabel(tmp_path_factory.mktemp("mislabel"), quick=True, seeds=1).run()
 
 
-def made_up(lifts: dict[str, float], seeds: int = 5) -> pd.DataFrame:
-    """Rankings about as good as the loss, seed by seed, but for a lift."""
-    rows = []
-    for seed in range(seeds):
-        random = np.random.default_rng(seed)
-        base = random.uniform(0.6, 0.8)
-        for place, ranking in enumerate(RANKINGS):
-            auc = base + lifts.get(ranking, 0.0) + (0.0 if ranking == "loss" else random.normal() / 1000)
-            others = dict.fromkeys(COLUMNS, 0.5) | {"auc": auc, "seconds": float(place)}
-            rows.append({"ranking": ranking, "seed": seed, "accuracy": 0.9, **others, "curve": np.linspace(0, 1, POINTS).tolist()})
-    return pd.DataFrame(rows)
-
-
-def test_the_quick_form_finds_what_it_should(quick: Found) -> None:
+def test_the_quick_form_finds_what_it_should(quick: Findings) -> None:
     value = quick.value
     assert (value("MNIST/loss/auc") or 0) > 0.9 and (value("MNIST/accuracy") or 0) > 0.5
     for name in ("influence, EK-FAC", "influence, K-FAC", "influence, Arnoldi", "TracIn", "TRAK", "KNN-Shapley", "mean loss", "margin"):
@@ -44,12 +31,12 @@ def test_the_quick_form_finds_what_it_should(quick: Found) -> None:
     assert (value("held-out/self-influence, AUC") or 0) > 0.85
 
 
-def test_the_quick_form_tells_everything(quick: Found) -> None:
+def test_the_quick_form_tells_everything(quick: Findings) -> None:
     each = quick.tables["MNIST, each seed"]
     assert each["ranking"].tolist() == list(RANKINGS) and len(quick.tables["CIFAR-10, means over seeds"]) == len(RANKINGS)
     for row in each.to_dict("records"):
         assert quick.value(f"MNIST/{row['ranking']}/auc") == pytest.approx(row["auc"])
-    assert len(quick.findings) == 2 * 2 + 1 and not any("{" in sentence for sentence in quick.told())
+    assert len(quick.sentences) == 2 * 2 + 1 and not any("{" in sentence for sentence in quick.texts())
     kinds = ("wrong predictions", "methods, image 0")
     assert set(quick.figures) == {"gains", "auc", "cost"} | {f"{data}, {kind}" for data in ("MNIST", "CIFAR-10") for kind in kinds}
     assert [bar.number for bar in quick.bars] == ["held-out/self-influence, AUC"] and quick.replaced
@@ -70,18 +57,6 @@ def test_tables_that_cannot_be_asked_are_refused(tmp_path: Path) -> None:
         Mislabel(tmp_path, data=path)
 
 
-def test_a_lead_over_the_loss_is_taken_seed_by_seed() -> None:
-    table = made_up({"TracIn": 0.02})
-    found = numbers("t", table)
-    lead, auc = found["t/TracIn/auc less the loss's"].estimate, found["t/TracIn/auc"].estimate
-    by_seed = table.pivot(index="seed", columns="ranking", values="auc")
-    assert lead.value == pytest.approx((by_seed["TracIn"] - by_seed["loss"]).mean()) and auc.value == pytest.approx(by_seed["TracIn"].mean())
-    assert lead.low is not None and lead.high is not None and auc.low is not None and auc.high is not None
-    assert lead.low > 0.015 and lead.high - lead.low < (auc.high - auc.low) / 10, "what seeds share is not in the difference"
-    assert "t/loss/auc less the loss's" not in found and f"t/{RANDOM}/auc less the loss's" not in found
-    assert found["t/TracIn/seconds"].estimate.value == list(RANKINGS).index("TracIn")
-
-
 @pytest.mark.parametrize(
     ("lifts", "first", "said"),
     [
@@ -90,18 +65,18 @@ def test_a_lead_over_the_loss_is_taken_seed_by_seed() -> None:
         ({name: -0.1 for name in RANKINGS if name != "loss"}, "loss", "no method is surely ahead of it"),
     ],
 )
-def test_sentences_name_the_best_and_what_is_ahead_of_the_loss(lifts: dict[str, float], first: str, said: str) -> None:
+def test_sentences_name_the_best_and_what_is_ahead_of_the_loss(
+    lifts: dict[str, float], first: str, said: str, made_up: Callable[[dict[str, float]], pd.DataFrame], table: Path, tmp_path: Path
+) -> None:
     level = {name: -0.05 for name in RANKINGS if name != "loss"}
-    found = numbers("t", made_up(level | lifts))
-    assert best("t", found) == first and summed("t", found)["ranking"].iloc[0] == first
-    sentence, _ = findings("t", found)
+    found = mean_numbers("t", made_up(level | lifts))
+    assert by_auc("t", found)[0] == first and means_table("t", found)["ranking"].iloc[0] == first
+    sentence, _ = Mislabel(tmp_path, data=table, target="y").sentences(found).findings
     assert sentence.startswith(f"t: {first} has the highest AUC") and sentence.endswith(f", and {said}.")
 
 
-def test_rows_of_a_chart_stand_by_the_mean_of_all_sets() -> None:
-    tables = {"one": made_up({"TracIn": 0.1}), "two": made_up({"margin": 0.3})}
-    chart = side_by_side(tables, "auc", "AUC")
-    assert isinstance(chart, alt.LayerChart)
-    rows = next(iter(chart.to_dict()["datasets"].values()))
-    assert [row["ranking"] for row in rows[:4]] == ["margin", "margin", "TracIn", "TracIn"] and [row["series"] for row in rows[:2]] == ["one", "two"]
-    assert rows[1]["value"] == pytest.approx(tables["two"].query("ranking == 'margin'")["auc"].mean())
+@pytest.mark.parametrize("quick", [False, True])
+def test_sentences_and_bars_name_numbers_that_the_form_has(quick: bool, table: Path, tmp_path: Path) -> None:
+    outline, own = Mislabel(tmp_path, quick).check(), Mislabel(tmp_path, quick, data=table, target="y").check()
+    assert (len(outline.findings), len(outline.originals), len(outline.replaced)) == (5, 3, 2)
+    assert (len(own.findings), len(own.originals), len(own.replaced)) == (2, 3, 0)

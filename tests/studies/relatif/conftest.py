@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from wherefrom_studies.findings import Found
-from wherefrom_studies.relatif import RelatIF
+from wherefrom_studies.findings import Findings
+from wherefrom_studies.relatif import RelatIFStudy
 
 
 @pytest.fixture(scope="session")
-def quick(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Found:
+def quick(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Findings:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WHEREFROM_DATA", str(data_folder))
-        return RelatIF(tmp_path_factory.mktemp("relatif"), quick=True).run()
+        return RelatIFStudy(tmp_path_factory.mktemp("relatif"), quick=True).run()

@@ -8,19 +8,19 @@ import pytest
 
 import wherefrom as wf
 from wherefrom_studies.titanic import Titanic
-from wherefrom_studies.titanic.data import case, flipped
+from wherefrom_studies.titanic.data import flip_labels, read_passengers
 
 
 def test_rows_ids_and_splits_are_those_of_the_original(data_folder: Path) -> None:
-    one = case()
+    one = read_passengers()
     assert (len(one.y), len(one.train), len(one.validation), len(one.test)) == (889, 711, 89, 89)
     assert len(np.unique(np.concatenate([one.train, one.validation, one.test]))) == 889
-    assert one.said[0].startswith("PassengerId 1: ") and 61 not in one.ids and 829 not in one.ids, "the two without a port"
+    assert one.descriptions[0].startswith("PassengerId 1: ") and 61 not in one.ids and 829 not in one.ids, "the two without a port"
 
 
 def test_turned_labels_are_those_named(data_folder: Path) -> None:
-    one = case()
-    noisy, wrong = flipped(one, 0)
+    one = read_passengers()
+    noisy, wrong = flip_labels(one, 0)
     changed = one.ids[(one.y != noisy.y).numpy()]
     assert sorted(changed.tolist()) == sorted(wrong.tolist()) and len(wrong) == 36 and set(wrong.tolist()) <= set(one.ids[one.train].tolist())
 
@@ -34,8 +34,8 @@ def own_table(path: Path, rows: int, classes: int = 2) -> Path:
 
 
 def test_a_persons_table_takes_the_place_of_the_passengers(tmp_path: Path) -> None:
-    one = case(own_table(tmp_path / "t.csv", 400), "y")
-    assert len(one.train) == 320 and one.said[3].startswith("3: town ")
+    one = read_passengers(own_table(tmp_path / "t.csv", 400), "y")
+    assert len(one.train) == 320 and one.descriptions[3].startswith("3: town ")
 
 
 @pytest.mark.parametrize(("rows", "classes", "sentence"), [(100, 2, "too few"), (400, 3, "has 3 classes")])

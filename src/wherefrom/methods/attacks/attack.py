@@ -10,7 +10,7 @@ from torch import Tensor
 
 from wherefrom.curvature.mixed_derivatives import real_input, with_real_input
 from wherefrom.data.batches import Batch, joined
-from wherefrom.data.examples import Examples
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.errors import UsageError
 from wherefrom.methods.attacks.attacked import Arm, Attack, Attacked
 from wherefrom.methods.attacks.ball import Ball
@@ -22,6 +22,7 @@ from wherefrom.retraining.retrain import measure_queries, parameters_of
 from wherefrom.retraining.train import newton
 from wherefrom.scores import positions_of
 from wherefrom.solvers import IHVP, FittedIHVP
+from wherefrom.types import Tree
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -34,7 +35,7 @@ def decided(outputs: Tensor) -> Tensor:
 
 def attack(
     problem: Problem,
-    queries: Any,
+    queries: Queries,
     train: Train | None = None,
     ihvp: IHVP | FittedIHVP = IHVP(),
     *,
@@ -91,7 +92,7 @@ class Retrainable:
         """In the floating type of the problem that was given."""
         return self.problem.to(self.origin.dtype)
 
-    def again(self, ids: np.ndarray, inputs: Any) -> "Retrainable":
+    def again(self, ids: np.ndarray, inputs: Tree) -> "Retrainable":
         """Trained with other inputs, from the present parameters."""
         changed = self.origin.replaced(ids, inputs)
         found = _at(changed, self.train(changed.at(self.problem.parameters), self.seed))
@@ -144,7 +145,7 @@ class Search:
         reach[torch.from_numpy(positions_of(taken, now.origin.ids, "training"))] = -torch.inf
         return now.origin.ids[int((reach == reach.max()).nonzero()[0])]
 
-    def _moved(self, now: Retrainable, query: Examples, ids: np.ndarray, inputs: Any, moved: Tensor) -> tuple[Retrainable, Tensor, int]:
+    def _moved(self, now: Retrainable, query: Examples, ids: np.ndarray, inputs: Tree, moved: Tensor) -> tuple[Retrainable, Tensor, int]:
         """Sign steps, the model trained again after each: that training, the inputs, and the steps that were taken."""
         originals = real_input(inputs)
         for step in range(self.steps):

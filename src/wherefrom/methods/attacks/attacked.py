@@ -1,12 +1,14 @@
 """What an attack on training data found: query by query, example by example."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,10 @@ class Attack:
         """The worsening of each query's measurement by ``count`` changed examples, or as many as were changed (q,)."""
         return torch.tensor([arm.gain(count) for arm in self._arms(random)], dtype=torch.float64)
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """One row for each query and number of changed examples: the one that was added, then measurement and prediction of both arms."""
+        import pandas as pd
+
         rows = []
         for one in self.attacked:
             for m in range(len(one.ids) + 1):

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from wherefrom.data.batches import Batch
+from wherefrom.data.examples import Data
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients
 from wherefrom.gradients.functional import outputs_each
@@ -20,7 +20,7 @@ ROUNDING = 100  # times the floating type's resolution: what a step may add to t
 Outputs = Callable[[Tensor, Tensor], Tensor]  # (points, their rows in the batch) -> logits
 
 
-def sample_boundary(problem: Problem, data: Any = None, *, norm: float = 2.0, max_steps: int = 100, progress: bool = True) -> Tensor:
+def sample_boundary(problem: Problem, data: Data | None = None, *, norm: float = 2.0, max_steps: int = 100, progress: bool = True) -> Tensor:
     """‖δ‖_norm of the least change δ of each input found that brings it to the boundary of the class it is put in (n,); inf where none is found.
 
     For the training examples, or others. Each step goes to the nearest of the boundaries as they look from there: the one to class k lies along
@@ -38,7 +38,7 @@ def sample_boundary(problem: Problem, data: Any = None, *, norm: float = 2.0, ma
     return _distances(problem, data, outputs, norm, max_steps, progress)
 
 
-def weights_boundary(problem: Problem, data: Any = None, *, norm: float = 2.0, max_steps: int = 100, progress: bool = True) -> Tensor:
+def weights_boundary(problem: Problem, data: Data | None = None, *, norm: float = 2.0, max_steps: int = 100, progress: bool = True) -> Tensor:
     """‖Δθ‖_norm of the least change of the chosen parameters found that brings each example to its class's boundary (n,); inf where none is found.
 
     As :func:`sample_boundary`, with θ in the place of the input: each example has a Δθ of its own, and the model itself is never touched. Choose
@@ -57,7 +57,7 @@ def weights_boundary(problem: Problem, data: Any = None, *, norm: float = 2.0, m
 
 
 def _distances(
-    problem: Problem, data: Any, outputs: Callable[[Batch], tuple[Tensor, Outputs]], norm: float, max_steps: int, progress: bool
+    problem: Problem, data: Data | None, outputs: Callable[[Batch], tuple[Tensor, Outputs]], norm: float, max_steps: int, progress: bool
 ) -> Tensor:
     """The distance of each example, in batches whose Jacobians (B, C, m) fit into an eighth of the memory budget."""
     examples = problem.train if data is None else problem.examples(data)

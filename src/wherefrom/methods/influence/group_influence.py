@@ -1,13 +1,12 @@
 """Influence of groups: what leaving many examples out together does to a query (Koh et al. 2019; Basu, You & Feizi 2020)."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wherefrom.data.examples import Examples
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.errors import UsageError
 from wherefrom.gradients.rows import cat, summed
 from wherefrom.gradients.signed import signed_measurements
@@ -21,7 +20,7 @@ from wherefrom.solvers.warnings_capture import listening
 
 def group_influence(
     problem: Problem,
-    queries: Any,
+    queries: Queries | None,
     groups: Groups,
     ihvp: IHVP | FittedIHVP = IHVP(),
     order: Order = 1,
@@ -53,7 +52,7 @@ def group_influence(
     return Scores(values.cpu(), names, np.array(list(step.members)), unit, method, problem.fingerprint(), tuple(notes))
 
 
-def _asked(step: GroupStep, queries: Any, aggregate: bool, progress: bool) -> tuple[np.ndarray, Tensor]:
+def _asked(step: GroupStep, queries: Queries, aggregate: bool, progress: bool) -> tuple[np.ndarray, Tensor]:
     asked, changes = step.problem.examples(queries), step.changes(progress)
     names = np.array(["all queries"]) if aggregate else asked.ids
     if step.order == "newton":

@@ -1,7 +1,7 @@
 """Perturbation influence (Koh & Liang 2017, section 2.2): what a change of a training example's input would do to a query."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from wherefrom.curvature.double_backward import Kernels
 from wherefrom.curvature.mixed_derivatives import mixed_kernels, mixed_products, real_input
 from wherefrom.data.batches import Batch, joined
-from wherefrom.data.examples import Examples
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Rows
@@ -20,6 +20,7 @@ from wherefrom.progress import track
 from wherefrom.scores import positions_of
 from wherefrom.solvers import IHVP, FittedIHVP
 from wherefrom.solvers.warnings_capture import listening
+from wherefrom.types import Ids, Tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +44,7 @@ class PerturbationInfluence:
 
 
 def perturbation_influence(
-    problem: Problem, queries: Any, ids: Any, ihvp: IHVP | FittedIHVP = IHVP(), *, aggregate: bool = False, progress: bool = True
+    problem: Problem, queries: Queries, ids: Ids, ihvp: IHVP | FittedIHVP = IHVP(), *, aggregate: bool = False, progress: bool = True
 ) -> PerturbationInfluence:
     """∂ m_q / ∂ xᵢ = -(1/N) wᵢ ∇m_qᵀ (C + damping I)⁻¹ ∇ₓ∇θ lossᵢ for the training examples ``ids``: which entry of which input moves a query.
 
@@ -68,7 +69,7 @@ def perturbation_influence(
     return PerturbationInfluence(_checked(table), query_ids, chosen.ids, problem.objective.unit, tuple(notes))
 
 
-def replacement_influence(problem: Problem, queries: Any, ids: Any, inputs: Any, ihvp: IHVP | FittedIHVP = IHVP()) -> Tensor:
+def replacement_influence(problem: Problem, queries: Queries, ids: Ids, inputs: Tree, ihvp: IHVP | FittedIHVP = IHVP()) -> Tensor:
     """-(1/N) wᵢ ∇m_qᵀ (C + damping I)⁻¹ [∇loss(inputsᵢ) - ∇lossᵢ]: the change of each measurement (q, k) if example i alone had another input.
 
     Linear in the change of the risk, not in that of the input, which may be large or discrete, such as other token ids; ``inputs`` has a row for
@@ -112,7 +113,7 @@ class Retraining:
         fitting = self.problem.budget // 8 // (4 * queries * entries * self.problem.dtype.itemsize)
         return int(min(self.gradients.size, max(1, fitting)))
 
-    def examples(self, chosen: Examples, size: int) -> Any:
+    def examples(self, chosen: Examples, size: int) -> Iterator[Batch]:
         """Batches of training examples with their own weights."""
         weights = self.problem.weights[torch.from_numpy(positions_of(chosen.ids, self.problem.ids, "training"))]
         return self.problem.batches(chosen, size, weights)

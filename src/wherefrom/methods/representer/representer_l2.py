@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from wherefrom.data.batches import Batch
+from wherefrom.data.examples import Data
 from wherefrom.data.trees import tree_map
 from wherefrom.errors import UsageError
 from wherefrom.estimate import Estimate, undefined
@@ -167,7 +168,7 @@ class FittedRepresenterL2(FittedMethod):
             found[rows] = (self.alpha[rows] * asked.double().cpu()).sum(1).abs()
         return found
 
-    def decompose(self, data: Any = None) -> tuple[Tensor, Tensor, Tensor]:
+    def decompose(self, data: Data | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """(Σ scores, refitted logits, the model's own), each (k, C), for the training examples or others."""
         problem, refitted = self.layer.problem, self.alone.state["weight"]
         examples = problem.train if data is None else problem.examples(data)
@@ -178,7 +179,7 @@ class FittedRepresenterL2(FittedMethod):
             found[:, torch.from_numpy(batch.positions)] = torch.stack(parts).cpu()
         return found[0], found[1], found[2]
 
-    def fidelity(self, data: Any = None) -> Fidelity:
+    def fidelity(self, data: Data | None = None) -> Fidelity:
         """Of the training examples or others."""
         with torch.no_grad():
             summed, refitted, own = self.decompose(data)

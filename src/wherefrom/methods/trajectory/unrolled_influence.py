@@ -9,7 +9,6 @@ for all queries together: one graph of the gradient, pulled back along every c a
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -129,7 +128,7 @@ def followed(replay: Replay, t: int, state: State, u: State, kernels: Kernels) -
     return (by_theta, *rest), moved * shares.detach()
 
 
-def recording_of(run: Any) -> Recording:
+def recording_of(run: object) -> Recording:
     """What a run recorded."""
     record = run.record if isinstance(run, Run) else None
     if not isinstance(record, Recording):

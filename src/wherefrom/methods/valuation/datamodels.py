@@ -2,14 +2,10 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from joblib import Parallel, delayed
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import Lasso, LassoCV, LinearRegression
-from sklearn.model_selection import KFold
 from torch import Tensor
 
 from wherefrom.errors import UsageError
@@ -17,6 +13,10 @@ from wherefrom.estimate import Estimate, undefined
 from wherefrom.progress import track
 from wherefrom.retraining import Outcomes
 from wherefrom.scores import Scores, positions_of
+from wherefrom.types import Ids
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import Lasso, LassoCV, LinearRegression
 
 FOLDS = 5
 FEWEST = 20  # subsets: four in a fold
@@ -49,7 +49,7 @@ class _Model:
 
 
 def datamodels(
-    outcomes: Outcomes, ids: Any, *, alpha: float | None = None, jobs: int | None = None, seed: int = 0, progress: bool = True
+    outcomes: Outcomes, ids: Ids, *, alpha: float | None = None, jobs: int | None = None, seed: int = 0, progress: bool = True
 ) -> Datamodels:
     """argmin_β (1/2m) Σ_S (improvement_q(S) - β₀ - Σ_{i∈S} βᵢ)² + alpha ‖β‖₁ for each query q over the m subsets of ``outcomes``.
 
@@ -62,6 +62,8 @@ def datamodels(
     over subsets. A query whose outcomes are all the same scores 0 and says so. Raises :class:`UsageError` for fewer than 20 subsets and
     for outcomes that are not finite.
     """
+    from joblib import Parallel, delayed
+
     known = np.asarray(ids)
     inside, improvement = _inclusion(outcomes, known), -outcomes.sign * outcomes.values.double().mean(0).numpy()
     m = len(inside)
@@ -94,6 +96,9 @@ def _inclusion(outcomes: Outcomes, ids: np.ndarray) -> np.ndarray:
 
 def _fitted(x: np.ndarray, y: np.ndarray, alpha: float | None, folds: np.ndarray, seed: int) -> _Model:
     """Fitted to all subsets, and to all but each fold."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LassoCV
+
     if np.ptp(y) == 0:
         return _Model(np.zeros(x.shape[1]), float(y[0]), 0.0, y, False)
     with warnings.catch_warnings(record=True) as told:
@@ -108,7 +113,10 @@ def _fitted(x: np.ndarray, y: np.ndarray, alpha: float | None, folds: np.ndarray
     return _Model(np.asarray(model.coef_, dtype=np.float64), float(np.asarray(model.intercept_)), float(chosen), held, short)
 
 
-def _model(x: np.ndarray, y: np.ndarray, alpha: float | None, seed: int) -> Lasso | LassoCV | LinearRegression:
+def _model(x: np.ndarray, y: np.ndarray, alpha: float | None, seed: int) -> "Lasso | LassoCV | LinearRegression":
+    from sklearn.linear_model import Lasso, LassoCV, LinearRegression
+    from sklearn.model_selection import KFold
+
     if alpha is None:
         return LassoCV(cv=KFold(FOLDS, shuffle=True, random_state=seed), max_iter=10_000).fit(x, y)
     return (LinearRegression() if alpha == 0 else Lasso(alpha, max_iter=10_000)).fit(x, y)

@@ -1,12 +1,10 @@
 """KNN-Shapley (Jia et al. 2019): the exact Shapley values of a nearest-neighbour classifier's training examples, from one sort per query."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from wherefrom.data.examples import Examples
+from wherefrom.data.examples import Examples, Queries
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
@@ -19,7 +17,7 @@ HELD = 64  # bytes per query and training example meanwhile
 
 
 def knn_shapley(
-    problem: Problem, queries: Any, k: int = 5, *, features: tuple[Tensor, Tensor] | None = None, aggregate: bool = False, progress: bool = True
+    problem: Problem, queries: Queries, k: int = 5, *, features: tuple[Tensor, Tensor] | None = None, aggregate: bool = False, progress: bool = True
 ) -> Scores:
     """The Shapley value of each training example for each query in the game v(S) = (1/k) Σ_{j ≤ min(k, |S|)} [yⱼ = y_q], j by distance from q.
 

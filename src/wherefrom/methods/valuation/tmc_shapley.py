@@ -5,17 +5,19 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import torch
-from joblib import Parallel, delayed
 from torch import Tensor
 
 from wherefrom.errors import UsageError
 from wherefrom.progress import track
 from wherefrom.store import UnfinishedFit
+from wherefrom.types import Ids
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Utility = Callable[[np.ndarray], float]
 ROUND = 20  # draws between two looks at the standard errors
@@ -39,14 +41,16 @@ class DataValues:
     evaluations: int
     converged: bool
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """One row per example in the order of the data: ``id``, ``value``, ``standard_error``."""
+        import pandas as pd
+
         return pd.DataFrame({"id": self.ids, "value": self.values.numpy(), "standard_error": self.standard_errors.numpy()})
 
 
 def tmc_shapley(
     utility: Utility,
-    ids: Any,
+    ids: Ids | int,
     *,
     tolerance: float = 0.1,
     relative: bool = True,
@@ -82,11 +86,13 @@ def tmc_shapley(
     return DataValues(values, errors, names, game.full, game.empty, permutations, sums.spent + 2, sums.settled(tolerance, relative))
 
 
-def loo_values(utility: Utility, ids: Any, *, jobs: int | None = None, progress: bool = True) -> DataValues:
+def loo_values(utility: Utility, ids: Ids | int, *, jobs: int | None = None, progress: bool = True) -> DataValues:
     """V(D) - V(D∖i) for each example: its gain as the last to join. Takes n + 1 utilities, and V(∅) for the record.
 
     ``utility``, ``ids`` and ``jobs`` as for :func:`tmc_shapley`; the values are exact for the utility as it is, with standard errors of 0.
     """
+    from joblib import Parallel, delayed
+
     names = _named(ids)
     empty, full = _value(utility, names[:0]), _value(utility, names)
     work = Parallel(n_jobs=jobs or 1, return_as="generator")(delayed(_value)(utility, np.delete(names, i)) for i in range(len(names)))
@@ -177,6 +183,8 @@ def _summed(game: _Game, last: int, jobs: int | None, out: str | Path | None, en
 
 def _rounds(game: _Game, sums: _Sums, last: int, jobs: int | None, enough: Callable[[_Sums], bool]) -> Iterator[tuple[np.ndarray, int]]:
     """Draws in order, looked at after the 20th, 40th, ... whatever run began them; a round is done before the look, so nothing runs on."""
+    from joblib import Parallel, delayed
+
     with Parallel(n_jobs=jobs or 1, return_as="generator") as pool:
         while sums.count < last and not (sums.count and sums.count % ROUND == 0 and enough(sums)):
             end = min(last, (sums.count // ROUND + 1) * ROUND)
@@ -191,7 +199,7 @@ def _value(utility: Utility, ids: np.ndarray) -> float:
     return value
 
 
-def _named(ids: Any) -> np.ndarray:
+def _named(ids: Ids | int) -> np.ndarray:
     names = np.arange(ids) if isinstance(ids, int) else np.asarray(ids)
     if names.ndim != 1 or not len(names) or len(np.unique(names)) < len(names):
         raise UsageError("There must be at least one id, and each id once; give an array of ids or how many there are.")

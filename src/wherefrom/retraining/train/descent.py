@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import ceil, sqrt
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from wherefrom.retraining.train.batched_training import Together
 from wherefrom.retraining.train.recording import Recording, TrainingStep, batch_of, penalised, step_gradient
 from wherefrom.retraining.train.rules import Rule, State
 from wherefrom.retraining.train.schedules import Constant, Schedule
+from wherefrom.types import Id, Tree
 
 Start = Callable[[Problem, int], Problem]
 
@@ -101,13 +101,13 @@ class Descent:
         return Run(_named(begun, state[0]), tuple(shot for shot, _ in shots), tuple(rate for _, rate in shots), record)
 
     def without(
-        self, problem: Problem, groups: Sequence[Any], *, seed: int = 0, normalise: bool = False, progress: bool = True
+        self, problem: Problem, groups: Sequence[Sequence[Id]], *, seed: int = 0, normalise: bool = False, progress: bool = True
     ) -> Iterator[Run]:  # fmt: skip
         """The run without each group of ids, as they are done: stacked where torch can stack this model, otherwise in turn; equal to rounding."""
         return self._changed(problem, [LeftOut(ids, normalise) for ids in groups], seed, progress)
 
     def relabelled(
-        self, problem: Problem, groups: Sequence[Any], labels: Sequence[Any], *, seed: int = 0, progress: bool = True
+        self, problem: Problem, groups: Sequence[Sequence[Id]], labels: Sequence[Tree], *, seed: int = 0, progress: bool = True
     ) -> Iterator[Run]:  # fmt: skip
         """The run with each group of ids under its ``labels`` (a row for each id, as the problem's batches have targets), like :meth:`without`."""
         return self._changed(problem, [Relabelled(ids, rows) for ids, rows in zip(groups, labels, strict=True)], seed, progress)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from wherefrom.retraining.run import Run
 from wherefrom.retraining.train.stacked_risk import Stacked
 from wherefrom.retraining.variants import Variants
 from wherefrom.solvers import CG
+from wherefrom.types import Id, Tree
 
 DENSE = 2000  # parameters up to which the Hessian is written out at every step
 SLOW = 0.7  # a chord step that leaves more of the gradient than this is given up for Newton steps of its own
@@ -35,7 +36,7 @@ class Newton:
         return Run(stacked.named(self._descend(stacked, stacked.start)))
 
     def without(
-        self, problem: Problem, groups: Sequence[Any], *, seed: int = 0, normalise: bool = False, progress: bool = True
+        self, problem: Problem, groups: Sequence[Sequence[Id]], *, seed: int = 0, normalise: bool = False, progress: bool = True
     ) -> list[Run]:  # fmt: skip
         """Train without each group of ids: all at once by chord steps θⱼ ← θⱼ - H⁻¹∇Rⱼ with the full problem's factored H.
 
@@ -45,7 +46,7 @@ class Newton:
         return self._changed(problem, [LeftOut(ids, normalise) for ids in groups], progress)
 
     def relabelled(
-        self, problem: Problem, groups: Sequence[Any], labels: Sequence[Any], *, seed: int = 0, progress: bool = True
+        self, problem: Problem, groups: Sequence[Sequence[Id]], labels: Sequence[Tree], *, seed: int = 0, progress: bool = True
     ) -> list[Run]:  # fmt: skip
         """Train with each group of ids under its ``labels`` (a row for each id, as the problem's batches have targets), like :meth:`without`."""
         return self._changed(problem, [Relabelled(ids, rows) for ids, rows in zip(groups, labels, strict=True)], progress)

@@ -11,6 +11,7 @@ from wherefrom.problem import Problem
 from wherefrom.retraining.run import Run
 from wherefrom.retraining.train.recording import Recording, TrainingStep
 from wherefrom.retraining.train.rules import SGD, Adam, Rate, Rule, State
+from wherefrom.types import Ids
 
 FEWEST = 16  # states kept before any are let go again
 
@@ -36,7 +37,7 @@ class RunRecorder:
         self.kept: dict[int, State] = {0: self.rule.start(self._flat())}
         self.stride = 1
 
-    def step(self, ids: Any) -> None:
+    def step(self, ids: Ids) -> None:
         """Take the optimiser's step and remember that its gradient was the mean loss of these examples."""
         ids = np.asarray(ids)
         if not len(ids):

@@ -1,0 +1,316 @@
+"""Which example each row of a result belongs to: a torch function's effect on rows, mirrored on the owners of its arguments.
+
+Owners have the rank of their tensor and size 1 along dimensions that do not tell examples apart, so that a mirrored function costs
+next to nothing. Where a rule here is wrong or missing for a function, the proof against autograd finds it; nothing rests on it alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wherefrom.gradients.origins import results_of, tensors_of
+
+Owners = Tensor | None
+Lookup = Callable[[Tensor], Owners]  # of data; None for constants and for what belongs to no example
+
+REGROUPED = {"view", "reshape", "flatten", "unflatten", "view_as", "reshape_as", "contiguous", "ravel"}
+MIRRORED = {
+    "transpose", "permute", "unsqueeze", "squeeze", "expand", "expand_as", "repeat", "repeat_interleave", "index_select", "chunk", "split", "unbind",
+    "narrow", "select", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "T", "mT", "H", "mH", "roll", "flip", "tensor_split", "unsafe_chunk",
+    "unsafe_split", "split_with_sizes", "tile", "diagonal", "rot90", "flatten_parameters", "unflatten", "hsplit", "vsplit", "adjoint", "unfold",
+}  # fmt: skip
+WRITTEN = {"repeat", "repeat_interleave", "index_select", "roll", "flip", "tile", "rot90"}  # of these the results are no views
+REDUCED = {
+    "sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "prod", "norm", "var", "std", "logsumexp", "any", "all", "count_nonzero",
+    "median", "nansum", "nanmean", "linalg_vector_norm", "mode", "kthvalue", "vector_norm",
+}  # fmt: skip
+SCATTERED = {"index_add", "index_add_", "index_copy", "index_copy_", "scatter", "scatter_", "scatter_add", "scatter_add_", "index_put", "index_put_"}
+ORDERED = {"sort", "argsort", "topk", "msort"}
+PRODUCTS = {"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "mv", "dot", "baddbmm", "addmm", "addbmm"}
+
+
+class Mixed(Exception):
+    """Entries of several examples meet in one."""
+
+
+def follow(name: str, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any], result: Any, of: Lookup) -> list[Owners]:
+    """Return the owners of each tensor of a result, in order; None where they are not known."""
+    outputs = [tensor for _, tensor in results_of(result)]
+    with torch.no_grad():
+        try:
+            found = _follow(name, function, arguments, keywords, outputs, of)
+        except (Mixed, RuntimeError, IndexError, TypeError, ValueError):
+            found = [None] * len(outputs)
+    return [owners if owners is not None and _fits(owners, output) else None for owners, output in zip(found, outputs, strict=True)]
+
+
+def _fits(owners: Tensor, output: Tensor) -> bool:
+    return owners.dim() == output.dim() and all(mine in (1, theirs) for mine, theirs in zip(owners.shape, output.shape, strict=True))
+
+
+def _follow(
+    name: str, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any], outputs: list[Tensor], of: Lookup
+) -> list[Owners]:
+    first = arguments[0] if arguments else None
+    source = of(first) if isinstance(first, Tensor) else None
+    if isinstance(first, Tensor) and source is not None:
+        if name in REGROUPED:
+            return [regroup(source, first.shape, outputs[0].shape)]
+        if name == "__getitem__":
+            return [_picked(source, first, arguments[1])]
+        if name in MIRRORED:
+            mirrored = function(source.expand(first.shape), *arguments[1:], **keywords)
+            return [compress(part, exact=name in WRITTEN) for _, part in results_of(mirrored)]
+        if name in ("gather", "take_along_dim"):
+            return [_gathered(source, first, *arguments[1:], **keywords)]
+        if name in ORDERED:
+            return _ordered(source, first, outputs, arguments, keywords)
+        if name in REDUCED and outputs[0].dim() < first.dim():
+            reduced = _reduced(source, first, arguments, keywords)
+            return [reduced] * len(outputs)
+        if name.startswith("new_"):
+            whole = outputs[0].shape[: first.dim()] == first.shape
+            return [source.view(*source.shape, *(1,) * (outputs[0].dim() - first.dim()))] if whole else _first_dimension(source, outputs[0])
+        if name in ("one_hot", "embedding"):
+            return [source[..., None]]
+        if name == "nonzero" or (name == "where" and len(arguments) == 1):
+            places = tuple(outputs[0].unbind(1)) if name == "nonzero" and not keywords.get("as_tuple") else tuple(outputs)
+            rows = source.expand(first.shape)[places]
+            return [rows[:, None]] if outputs[0].dim() == 2 else [rows] * len(outputs)
+        if name == "masked_select":
+            return [source.expand(first.shape)[arguments[1].expand(first.shape)]]
+    if name in ("cat", "concat", "concatenate", "stack", "hstack", "vstack"):
+        return [_joined(name, arguments, keywords, outputs[0], of)]
+    if name in SCATTERED and isinstance(first, Tensor):
+        return [source if source is not None else _scattered(name, first, arguments, of)]
+    if name in PRODUCTS:
+        return [_product(arguments, outputs[0], of)]
+    if name == "einsum":
+        return [_einsum(arguments, outputs[0], of)]
+    if name == "scaled_dot_product_attention":
+        return [_broadcast([of(part) for part in arguments[:3]], outputs[0].shape)]
+    if name == "linear" and source is not None:
+        return [_invariant(source, -1)]
+    known = [owners for tensor in tensors_of((arguments, keywords)) if (owners := of(tensor)) is not None]
+    return [_default(known, output) for output in outputs]
+
+
+def _default(known: list[Tensor], output: Tensor) -> Owners:
+    """Return owners of what broadcasts its arguments, or keeps their first dimension."""
+    if not known:
+        return None
+    spread = _broadcast(known, output.shape)
+    if spread is not None:
+        return spread
+    return _first_dimension(max(known, key=Tensor.dim), output)[0]
+
+
+def _first_dimension(owners: Tensor, output: Tensor) -> list[Owners]:
+    """Return the owners of the first dimension, where they are told apart there alone and the output is as long."""
+    if output.dim() and all(size == 1 for size in owners.shape[1:]) and len(output) == len(owners):
+        return [owners.reshape(-1, *(1,) * (output.dim() - 1))]
+    return [None]
+
+
+def _broadcast(found: Sequence[Owners], shape: torch.Size) -> Owners:
+    """Return the one set of owners that these agree on, at the rank of ``shape``."""
+    chosen: Owners = None
+    for owners in found:
+        if owners is None:
+            continue
+        if owners.dim() > len(shape):
+            return None
+        if owners.dim() < len(shape):
+            owners = owners.view((1,) * (len(shape) - owners.dim()) + tuple(owners.shape))
+        if any(mine not in (1, size) for mine, size in zip(owners.shape, shape, strict=True)):
+            return None
+        if chosen is None or chosen is owners:
+            chosen = owners
+        elif chosen.shape == owners.shape:
+            if not torch.equal(chosen, owners):
+                raise Mixed
+        elif not bool((chosen == owners).all()):
+            raise Mixed
+    return chosen
+
+
+def regroup(owners: Tensor, before: torch.Size, after: torch.Size) -> Tensor:
+    """Return owners after a reshape: dimensions are merged and split in the smallest groups that go together."""
+    if before == after:
+        return owners
+    shape: list[int] = []
+    i = j = 0
+    while i < len(before) or j < len(after):
+        start, stop, mine, theirs = i, j, 1, 1
+        if i < len(before):
+            mine, i = before[i], i + 1
+        if j < len(after):
+            theirs, j = after[j], j + 1
+        while mine != theirs:
+            if mine < theirs:
+                mine, i = mine * before[i], i + 1
+            else:
+                theirs, j = theirs * after[j], j + 1
+        if all(size == 1 for size in owners.shape[start:i]):
+            shape += [1] * (j - stop)
+        else:
+            shape += after[stop:j]
+            owners = owners.expand(*owners.shape[:start], *before[start:i], *owners.shape[i:])
+    return compress(owners.reshape(shape), exact=True)
+
+
+def compress(owners: Tensor, *, exact: bool = False) -> Tensor:
+    """Return owners with size 1 along dimensions that do not tell examples apart; ``exact`` looks at the entries too."""
+    for axis in range(owners.dim()):
+        if owners.shape[axis] > 1:
+            single = owners.narrow(axis, 0, 1)
+            if owners.stride(axis) == 0 or (exact and bool((owners == single).all())):
+                owners = single
+    return owners
+
+
+def _invariant(owners: Tensor, axis: int) -> Owners:
+    """Return owners of size 1 along an axis; None where they differ there."""
+    if owners.shape[axis] == 1:
+        return owners
+    single = owners.narrow(axis, 0, 1)
+    return single if bool((owners == single).all()) else None
+
+
+def _picked(owners: Tensor, tensor: Tensor, index: Any) -> Tensor:
+    parts = index if isinstance(index, tuple) else (index,)
+    if not any(isinstance(part, Tensor) and part.dim() for part in parts):
+        return compress(owners.expand(tensor.shape)[index])
+    if any(part is Ellipsis or part is None for part in parts):
+        return compress(owners.expand(tensor.shape)[index], exact=True)
+    used = sum(part.dim() if isinstance(part, Tensor) and part.dtype in (torch.bool, torch.uint8) else 1 for part in parts)
+    leading = owners.expand(*tensor.shape[:used], *owners.shape[used:])
+    return compress(leading[index], exact=True)
+
+
+def _gathered(owners: Tensor, tensor: Tensor, dim: Any, index: Any = None, **_: Any) -> Tensor:
+    if isinstance(dim, Tensor):
+        dim, index = index, dim
+    if owners.shape[dim] == 1:
+        for axis, size in enumerate(index.shape):
+            if owners.shape[axis] > size:
+                owners = owners.narrow(axis, 0, size)
+        return owners
+    return compress(owners.expand(tensor.shape).gather(dim, index), exact=True)
+
+
+def _ordered(owners: Tensor, tensor: Tensor, outputs: list[Tensor], arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> list[Owners]:
+    dim = keywords.get("dim", -1)
+    if owners.shape[dim] == 1:
+        return [owners] * len(outputs)
+    indices = outputs[-1]
+    return [compress(owners.expand(tensor.shape).gather(dim, indices), exact=True)] * len(outputs)
+
+
+def _reduced(owners: Tensor, tensor: Tensor, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Owners:
+    dims = keywords.get("dim", keywords.get("axis"))
+    if dims is None:
+        numbers = [part for part in arguments[1:] if isinstance(part, (int, tuple, list)) and not isinstance(part, bool)]
+        dims = numbers[0] if numbers else None
+    if dims is None:
+        return None
+    dims = [dims] if isinstance(dims, int) else list(dims)
+    for dim in dims:
+        found = _invariant(owners, dim)
+        if found is None:
+            return None
+        owners = found
+    return owners.squeeze(tuple(dims))
+
+
+def _joined(name: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any], output: Tensor, of: Lookup) -> Owners:
+    parts = list(tensors_of(arguments[0] if arguments else keywords["tensors"]))
+    dim = arguments[1] if len(arguments) > 1 else keywords.get("dim", 0)
+    known = [of(part) for part in parts]
+    if name == "stack":
+        known = [None if owners is None else owners.unsqueeze(dim) for owners in known]
+        return _broadcast(known, output.shape)
+    fixed = [owners for owners in known if owners is not None]
+    if all(owners.shape[dim] == 1 for owners in fixed):
+        return _broadcast(fixed, output.shape) if len(fixed) == len(known) or any(max(o.shape) > 1 for o in fixed) else None
+    if len(fixed) < len(known):
+        return None
+    sides = [max(owners.shape[axis] for owners in fixed) for axis in range(output.dim())]
+    whole = []
+    for owners, part in zip(fixed, parts, strict=True):
+        sides[dim] = part.shape[dim]
+        whole.append(owners.expand(sides))
+    return compress(torch.cat(whole, dim), exact=True)
+
+
+def _scattered(name: str, tensor: Tensor, arguments: tuple[Any, ...], of: Lookup) -> Owners:
+    """Return owners of constants into which rows of examples were written: those of the rows."""
+    if name.startswith("index_put"):
+        index, values = arguments[1], arguments[2]
+        source = of(values)
+        if source is None:
+            source = next((owners for part in tensors_of(index) if (owners := of(part)) is not None), None)
+        if source is None:
+            return None
+        used = len(index)
+        rows = source.new_zeros(*tensor.shape[:used], *(1,) * (tensor.dim() - used))
+        rows[tuple(index)] = source.reshape(*source.shape[:1], *(1,) * (rows[tuple(index)].dim() - 1))
+        return rows
+    dim, index, source = arguments[1], arguments[2], of(arguments[3]) if isinstance(arguments[3], Tensor) else None
+    if source is None or not name.startswith("index_"):
+        return None
+    shape = [1] * tensor.dim()
+    shape[dim] = tensor.shape[dim]
+    sides = list(source.shape)
+    sides[dim] = len(index)
+    if any(size != 1 for axis, size in enumerate(sides) if axis != dim % tensor.dim()):
+        return None
+    return source.new_zeros(shape).index_copy_(dim, index, source.expand(sides))
+
+
+def _product(arguments: tuple[Any, ...], output: Tensor, of: Lookup) -> Owners:
+    """Return owners of a product of matrices: rows from the left side, columns from the right one."""
+    factors = [part for part in arguments if isinstance(part, Tensor)][-2:]
+    if len(factors) != 2 or any(part.dim() < 2 for part in factors):
+        known = [owners for part in factors if (owners := of(part)) is not None]
+        if len(known) == 1 and factors[1].dim() == 1 and of(factors[1]) is None:
+            left = _invariant(known[0], -1)
+            return None if left is None else left[..., 0]
+        return None
+    found: list[Owners] = []
+    for owners, axis in ((of(factors[0]), -1), (of(factors[1]), -2)):
+        if owners is not None:
+            single = _invariant(owners, axis)
+            if single is None:
+                return None
+            found.append(single)
+    return _broadcast(found, output.shape)
+
+
+def _einsum(arguments: tuple[Any, ...], output: Tensor, of: Lookup) -> Owners:
+    equation, *operands = arguments
+    if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
+        operands = list(operands[0])
+    if not isinstance(equation, str) or "." in equation or "->" not in equation:
+        return _default([owners for part in operands if (owners := of(part)) is not None], output)
+    left, right = equation.replace(" ", "").split("->")
+    found: list[Owners] = []
+    for labels, operand in zip(left.split(","), operands, strict=True):
+        owners = of(operand)
+        if owners is None:
+            continue
+        for axis, label in enumerate(labels):
+            if label not in right:
+                single = _invariant(owners, axis)
+                if single is None:
+                    return None
+                owners = single
+        kept = [label for label in labels if label in right]
+        owners = owners.reshape([size for label, size in zip(labels, owners.shape, strict=True) if label in right])
+        order = sorted(range(len(kept)), key=lambda place, kept=kept: right.index(kept[place]))
+        owners = owners.permute(order)
+        places = iter(owners.shape)
+        found.append(owners.reshape([next(places) if label in kept else 1 for label in right]))
+    return _broadcast(found, output.shape)

@@ -1,0 +1,114 @@
+"""What a use of a parameter is: one call of a torch function at which something made of parameters meets data."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wherefrom.gradients.blocks import Block
+from wherefrom.gradients.origins import Pure
+
+
+@dataclass(eq=False)
+class Pass:
+    """What the uses of one backward pass share: its size and what they make for each other."""
+
+    size: int
+    factors: bool = False  # factors are wanted even where they are larger than what they stand for
+    made: dict[Any, Any] = field(default_factory=dict)
+
+    def with_ones(self, inputs: Tensor) -> Tensor:
+        """Return (B, T, i) with a column of ones: one tensor for all that were given the same."""
+        key = "ones", inputs.data_ptr(), inputs.shape, inputs.stride()
+        if key not in self.made:
+            self.made[key] = torch.cat([inputs, inputs.new_ones(*inputs.shape[:-1], 1)], -1)
+        return self.made[key]
+
+    def packing(self, owners: Tensor) -> "Packing":
+        """Return how rows with these owners (R,) are laid out by example."""
+        key = "packing", id(owners)
+        if key not in self.made:
+            self.made[key] = Packing.of(owners, self.size), owners  # the owners stay alive, so that their id stays theirs
+        return self.made[key][0]
+
+
+@dataclass(frozen=True, eq=False)
+class Packing:
+    """Where rows of examples go in a table (B, T): as they lie, where each example has as many one after the other."""
+
+    size: int
+    positions: int
+    rows: Tensor | None  # (B, T) numbers of rows, R for none; None where rows lie so already
+
+    @classmethod
+    def of(cls, owners: Tensor, size: int) -> "Packing":
+        """Return the packing of rows with these owners (R,)."""
+        count = len(owners)
+        if count and count % size == 0 and bool((owners.view(size, -1) == torch.arange(size, device=owners.device)[:, None]).all()):
+            return cls(size, count // size, None)
+        counts = torch.bincount(owners, minlength=size)
+        positions = max(1, int(counts.max()) if count else 1)
+        order = owners.argsort(stable=True)
+        starts = counts.cumsum(0) - counts
+        sorted_owners = owners[order]
+        rows = torch.full((size, positions), count, device=owners.device)
+        rows[sorted_owners, torch.arange(count, device=owners.device) - starts[sorted_owners]] = order
+        return cls(size, positions, rows)
+
+    def of_rows(self, values: Tensor) -> Tensor:
+        """Return rows (R, w) as (B, T, w), zero where an example has fewer."""
+        if self.rows is None:
+            return values.reshape(self.size, self.positions, *values.shape[1:])
+        return torch.cat([values, values.new_zeros(1, *values.shape[1:])])[self.rows]
+
+
+TITLES = dict.fromkeys(("linear", "addmm", "matmul", "__matmul__", "__rmatmul__", "mm", "bmm"), "Linear") | {
+    "embedding": "Embedding", "embedding_bag": "EmbeddingBag", "__getitem__": "Embedding", "index_select": "Embedding", "norm": "Norm",
+    "attention": "Attention", "prelu": "PReLU",
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), "Convolution"),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), "TransposedConvolution"),
+    **dict.fromkeys(("add", "__add__", "__radd__", "__iadd__", "add_", "sub", "__sub__", "__rsub__"), "Sum"),
+    **dict.fromkeys(("mul", "__mul__", "__rmul__", "__imul__", "mul_"), "Product"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a use contributes to the gradient of something made of parameters: a block of its natural shape."""
+
+    pure: Pure
+    block: Block
+
+
+class Use(ABC):
+    """One call: ``pures`` are the things made of parameters that it met, ``operation`` its name, ``kind`` how it takes them."""
+
+    operation: str
+    kind: str
+    pures: tuple[Pure, ...]
+
+    @property
+    def title(self) -> str:
+        """What serves its parameters, in words."""
+        return TITLES.get(self.operation, self.operation)
+
+    @property
+    @abstractmethod
+    def saved(self) -> tuple[Tensor, ...]:
+        """The tensors held until the backward pass."""
+
+    @abstractmethod
+    def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
+        """Yield the blocks of each of ``pures`` from the gradient at what the use watches."""
+
+    def paired(self, gradient: Tensor, shared: Pass) -> Block | None:
+        """Return weight and bias as one block (k, o, i + 1); None where the use is not of both."""
+        return None
+
+
+def natural_shape(shape: torch.Size) -> tuple[int, int]:
+    """Return the sides of the matrix as which a tensor's gradient is held: first dimension by the rest, or one row."""
+    return (shape[0], shape[1:].numel()) if len(shape) > 1 else (1, shape.numel())

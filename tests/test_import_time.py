@@ -1,0 +1,44 @@
+"""What the package costs to import: hardly more than torch, and no heavy package before it is needed."""
+
+import os
+import statistics
+import subprocess
+import sys
+
+HEAVY = ("sklearn", "scipy", "pandas", "pyarrow", "altair", "vl_convert", "jinja2", "PIL", "zarr", "joblib", "rich", "typer", "dask", "transformers")
+SLOW_PARTS = ("torch._dynamo", "torch._inductor", "torch.export", "torch.onnx")  # of torch, which torch itself leaves for later
+TOUCH = "import wherefrom as wf\nfor name in wf.__all__:\n    getattr(wf, name)\n"
+MOST, PAIRS, TRIES = 1.2, 5, 3
+# modules compiled once, as an installed package is
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("PYTHONDONTWRITEBYTECODE", "EAGER_IMPORT")}
+
+
+def cpu_seconds(code: str) -> float:
+    """The child's own, user and system: time that it waits for a core is not its."""
+    child = subprocess.Popen([sys.executable, "-c", code], env=ENVIRONMENT)
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    assert child.returncode == 0, code
+    return used.ru_utime + used.ru_stime
+
+
+def test_every_public_name_costs_little_more_than_torch() -> None:
+    for code in ("import torch", TOUCH):
+        cpu_seconds(code)  # compiles
+    ratios = []
+    for _ in range(TRIES):  # a busy machine can spoil one
+        torch_alone, ours = zip(*((cpu_seconds("import torch"), cpu_seconds(TOUCH)) for _ in range(PAIRS)), strict=True)
+        ratios.append(statistics.median(ours) / statistics.median(torch_alone))
+        if ratios[-1] <= MOST:
+            break
+    print(f"import of every public name: {ratios[-1]:.2f} times import torch")
+    assert min(ratios) <= MOST, ratios
+
+
+def test_no_public_name_loads_a_heavy_package() -> None:
+    look = f"import sys, torch\nbefore = set(sys.modules)\n{TOUCH}print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", look], env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    loaded = done.stdout.split()
+    assert "wherefrom.attribution" in loaded
+    assert not [name for name in loaded if any(name == heavy or name.startswith(f"{heavy}.") for heavy in HEAVY + SLOW_PARTS)]

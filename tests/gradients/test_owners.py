@@ -41,6 +41,8 @@ CASES: dict[str, Callable[[Tensor], Tensor]] = {
     "einsum": lambda x: torch.einsum("bth,bsh->tbs", x, x),
     "written into zeros": lambda x: torch.zeros(6, H).index_add(0, torch.tensor([5, 1, 2, 0]), x[:, 0]),
     "softmax": lambda x: x.softmax(-1),
+    "windows": lambda x: torch.nn.functional.unfold(x[:, None], (2, 1)),
+    "windows of a tensor": lambda x: x.unfold(1, 2, 1),
     "padded": lambda x: torch.nn.functional.pad(x, (0, 1, 1, 0)),
 }
 

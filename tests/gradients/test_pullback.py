@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from wherefrom.gradients.blocks import Dense, Factored
+from wherefrom.gradients.blocks import Dense, Factored, Indexed
 from wherefrom.gradients.grouped import Stack
 from wherefrom.gradients.operations import RULES, take_any
 from wherefrom.gradients.origins import Pure
@@ -57,3 +57,16 @@ def test_a_matrix_of_a_stack_keeps_its_factors(pick: Callable[[Tensor], Tensor])
     assert isinstance(back, Stack) and list(back.members) == [2]
     torch.testing.assert_close(back.dense().view(5, 4, 3, 2)[:, 2], block.dense())
     assert float(back.dense().view(5, 4, 3, 2)[:, [0, 1, 3]].abs().max()) == 0
+
+
+@pytest.mark.parametrize("padding", [None, 1])
+def test_rows_looked_up_at_fixed_places_stay_rows_of_the_table(padding: int | None) -> None:
+    places = torch.tensor([[0, 1, 2], [2, 2, 1]])
+    pure = pure_of(W, lambda w: torch.nn.functional.embedding(places, w, padding_idx=padding))
+    block = Indexed(torch.randint(0, 2, (5, 2)), torch.randn(5, 2, 6, dtype=torch.float64), 2)
+    ((_, back),) = pull_back(pure, block, {"p": W})
+    leaf = W.clone().requires_grad_()
+    made = torch.nn.functional.embedding(places, leaf, padding_idx=padding)
+    true = torch.stack([torch.autograd.grad(made, leaf, row.view(2, 3, 2), retain_graph=True)[0] for row in block.dense()])
+    assert isinstance(back, Indexed)
+    torch.testing.assert_close(back.dense(), true)

@@ -37,8 +37,10 @@ def follow(name: str, function: Callable[..., Any], arguments: tuple[Any, ...], 
     with torch.no_grad():
         try:
             found = _follow(name, function, arguments, keywords, outputs, of)
-        except (Mixed, RuntimeError, IndexError, TypeError, ValueError):
+        except Mixed:
             found = [None] * len(outputs)
+        except (RuntimeError, IndexError, TypeError, ValueError):  # another function of that name, such as F.unfold
+            found = _by_default(arguments, keywords, outputs, of)
     return [owners if owners is not None and _fits(owners, output) else None for owners, output in zip(found, outputs, strict=True)]
 
 
@@ -67,8 +69,15 @@ def _follow(
         return [broadcast_owners([of(part) for part in arguments[:3]], outputs[0].shape)]
     if name == "linear" and source is not None:
         return [invariant(source, -1)]
+    return _by_default(arguments, keywords, outputs, of)
+
+
+def _by_default(arguments: tuple[Any, ...], keywords: Mapping[str, Any], outputs: list[Tensor], of: Lookup) -> list[Owners]:
     known = [owners for tensor in tensors_of((arguments, keywords)) if (owners := of(tensor)) is not None]
-    return [_default(known, output) for output in outputs]
+    try:
+        return [_default(known, output) for output in outputs]
+    except Mixed:
+        return [None] * len(outputs)
 
 
 def _follow_first(

@@ -25,6 +25,8 @@ def pull_back(pure: Pure, block: Block, parameters: Mapping[str, Tensor]) -> Ite
             pass
         elif pure.name in RESHAPED:
             block = block if natural_shape(pure.tensor.shape) == natural_shape(parent.tensor.shape) else _reshaped(block, parent.tensor)
+        elif pure.name == "embedding" and isinstance(block, Indexed) and parent.tensor.dim() == 2:
+            block = _looked_up(pure, block)
         else:
             break
         pure = parent
@@ -35,6 +37,16 @@ def pull_back(pure: Pure, block: Block, parameters: Mapping[str, Tensor]) -> Ite
         yield root, Stack({number: _cast(block, parameters[root].dtype)}, len(parameters[root]))
     else:
         yield from _written(pure, block, parameters)
+
+
+def _looked_up(pure: Pure, block: Indexed) -> Indexed:
+    """Return rows of what was looked up at fixed places, such as positions, as rows of the table itself."""
+    places, width = pure.arguments[0], pure.tensor.shape[-1]
+    padding = pure.arguments[2] if len(pure.arguments) > 2 else (pure.keywords or {}).get("padding_idx")
+    tokens = places.reshape(len(places), -1)[block.tokens].flatten(1)
+    values = block.values.reshape(len(block), -1, width)
+    rows = len(pure.parents[0].tensor)
+    return Indexed(tokens, values if padding is None else values * (tokens != padding % rows)[..., None], rows)
 
 
 def _member(pure: Pure) -> int | None:

@@ -175,7 +175,7 @@ def last_inputs(recorder: Recorder, outputs: Tensor) -> Tensor | None:
     same = outputs.data_ptr() == last.data_ptr() and outputs._version == version == last._version
     if not (same and outputs.numel() == last.numel() and len(outputs) == len(last)) or not isinstance(use, AffineUse):
         return None
-    return use.inputs if use.inputs.dim() == 2 else None
+    return use.inputs if use.inputs.dim() == 2 and use.weight is not None else None  # a bias alone is no layer
 
 
 def _entry(column: int, outputs: Tensor, targets: Any) -> Tensor:

@@ -42,3 +42,16 @@ def test_no_public_name_loads_a_heavy_package() -> None:
     loaded = done.stdout.split()
     assert "wherefrom.attribution" in loaded
     assert not [name for name in loaded if any(name == heavy or name.startswith(f"{heavy}.") for heavy in HEAVY + SLOW_PARTS)]
+
+
+def test_names_of_rooms_are_not_the_modules_of_the_same_name() -> None:
+    look = (
+        "import importlib, pkgutil, sys, types\nimport wherefrom\n"
+        "names = [module.name for module in pkgutil.walk_packages(wherefrom.__path__, 'wherefrom.') if module.name != 'wherefrom.__main__']\n"
+        "for name in names:\n    importlib.import_module(name)\n"
+        "for room in [sys.modules[name] for name in names if hasattr(sys.modules[name], '__path__')]:\n"
+        "    print(*(f'{room.__name__}.{name}' for name in getattr(room, '__all__', ()) if isinstance(getattr(room, name), types.ModuleType)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", look], env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["wherefrom.retraining.train"]

@@ -98,7 +98,7 @@ def _follow_first(
     if name == "nonzero" or (name == "where" and len(arguments) == 1):
         places = tuple(outputs[0].unbind(1)) if name == "nonzero" and not keywords.get("as_tuple") else tuple(outputs)
         rows = source.expand(first.shape)[places]
-        return [rows[:, None]] if outputs[0].dim() == 2 else [rows] * len(outputs)
+        return [rows[:, None]] if outputs[0].dim() == 2 else [rows for _ in outputs]
     if name == "masked_select":
         return [source.expand(first.shape)[arguments[1].expand(first.shape)]]
     return None

@@ -108,3 +108,24 @@ def test_batches_are_sized_by_the_whole_forward_pass() -> None:
     convolution = nn.Sequential(nn.Conv2d(1, 64, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(64 * 400, 2)).eval()
     p = wf.Problem.of(convolution, wf.cross_entropy(), (torch.randn(8, 1, 20, 20), torch.randint(2, (8,))), parameters="3.bias")
     assert Gradients(p).size < 256
+
+
+class Exponential(nn.Module):
+    """A last layer whose weight is a function of its parameter, so that outputs are not linear in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = nn.Parameter(torch.randn(3, 4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(x, self.log.exp())
+
+
+@pytest.mark.parametrize(("model", "parameters"), [(nn.Linear(4, 3), "bias"), (Exponential(), None)], ids=["a bias alone", "a function of it"])
+def test_what_is_no_whole_linear_layer_is_no_head(model: nn.Module, parameters: str | None) -> None:
+    data = (torch.randn(8, 4, dtype=torch.float64), torch.arange(8) % 3)
+    p = wf.Problem.of(model.double().eval(), wf.cross_entropy(), data, parameters=parameters)
+    gradients = Gradients(p)
+    assert gradients.head(reference.whole(p)) is None
+    torch.testing.assert_close(wf.Hessian().fit(p).dense(), reference.hessian(p))
+    torch.testing.assert_close(gradients.losses(reference.whole(p)).flat(), reference.gradients(p))

@@ -11,7 +11,7 @@ from torch import Tensor
 from wherefrom.data.batches import Batch
 from wherefrom.data.trees import leaves
 from wherefrom.gradients.blocks import Block, Deferred, Dense, total
-from wherefrom.gradients.coverage import Coverage
+from wherefrom.gradients.coverage import Coverage, leaf_of
 from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.functional import forward_products, looped_gradients, mapped_gradients
 from wherefrom.gradients.operations.affine import AffineUse
@@ -175,7 +175,8 @@ def last_inputs(recorder: Recorder, outputs: Tensor) -> Tensor | None:
     same = outputs.data_ptr() == last.data_ptr() and outputs._version == version == last._version
     if not (same and outputs.numel() == last.numel() and len(outputs) == len(last)) or not isinstance(use, AffineUse):
         return None
-    return use.inputs if use.inputs.dim() == 2 and use.weight is not None else None  # a bias alone is no layer
+    whole = use.weight is not None and all(leaf_of(pure) for pure in use.pures)  # neither a bias alone nor a function of parameters
+    return use.inputs if whole and use.inputs.dim() == 2 else None
 
 
 def _entry(column: int, outputs: Tensor, targets: Any) -> Tensor:

@@ -4,7 +4,7 @@ Owners have the rank of their tensor and size 1 along dimensions that do not tel
 next to nothing. Where a rule here is wrong or missing for a function, the proof against autograd finds it; nothing rests on it alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -54,7 +54,7 @@ def _follow(
     if isinstance(first, Tensor) and source is not None:
         of_first = _follow_first(name, function, source, arguments, keywords, outputs)
         if of_first is not None:
-            return of_first
+            return list(of_first)
     if name in ("cat", "concat", "concatenate", "stack", "hstack", "vstack"):
         return [_joined(name, arguments, keywords, outputs[0], of)]
     if name in SCATTERED and isinstance(first, Tensor):
@@ -73,7 +73,7 @@ def _follow(
 
 def _follow_first(
     name: str, function: Callable[..., Any], source: Tensor, arguments: tuple[Any, ...], keywords: Mapping[str, Any], outputs: list[Tensor]
-) -> list[Owners] | None:
+) -> Sequence[Owners] | None:
     """Return owners that follow from those of the first argument alone; None for other functions."""
     first = arguments[0]
     if name in REGROUPED:
@@ -98,7 +98,7 @@ def _follow_first(
     if name == "nonzero" or (name == "where" and len(arguments) == 1):
         places = tuple(outputs[0].unbind(1)) if name == "nonzero" and not keywords.get("as_tuple") else tuple(outputs)
         rows = source.expand(first.shape)[places]
-        return [rows[:, None]] if outputs[0].dim() == 2 else [rows for _ in outputs]
+        return [rows[:, None]] if outputs[0].dim() == 2 else [rows] * len(outputs)
     if name == "masked_select":
         return [source.expand(first.shape)[arguments[1].expand(first.shape)]]
     return None

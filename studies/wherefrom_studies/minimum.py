@@ -25,18 +25,7 @@ class Warm:
         """The parameters; the seed changes nothing."""
         theta, size = descended(problem, self.factor)
         self.left.append(size)
-        return named(problem, theta)
-
-
-def flat(values: dict[str, Tensor]) -> Tensor:
-    """Parameters as one vector (d,)."""
-    return torch.cat([value.reshape(-1) for value in values.values()])
-
-
-def named(problem: wf.Problem, theta: Tensor) -> dict[str, Tensor]:
-    """A vector as the problem's parameters."""
-    parts = theta.split([value.numel() for value in problem.parameters.values()])
-    return {name: part.view(value.shape) for (name, value), part in zip(problem.parameters.items(), parts, strict=True)}
+        return problem.unflatten(theta)
 
 
 def risk(problem: wf.Problem) -> Callable[[Tensor], tuple[float, Tensor]]:
@@ -45,7 +34,7 @@ def risk(problem: wf.Problem) -> Callable[[Tensor], tuple[float, Tensor]]:
 
     def there(theta: Tensor) -> tuple[float, Tensor]:
         moved = theta.clone().requires_grad_()
-        losses = problem.losses(problem.outputs(batch.inputs, named(problem, moved)), batch)
+        losses = problem.losses(problem.outputs(batch.inputs, problem.unflatten(moved)), batch)
         total = (losses * batch.weights).sum() / problem.normaliser + (problem.l2 * moved.square()).sum() / 2
         return float(total.detach()), torch.autograd.grad(total, moved)[0]
 
@@ -57,7 +46,7 @@ def descended(problem: wf.Problem, factor: Tensor | None = None) -> tuple[Tensor
 
     With a factor L of a Hessian it goes over u = Lᵀ(θ - θ₀), where the bowl is nearly round: tens of evaluations instead of hundreds.
     """
-    at, start = risk(problem), flat(problem.parameters)
+    at, start = risk(problem), problem.flatten(problem.parameters)
 
     def place(u: np.ndarray) -> Tensor:
         moved = torch.from_numpy(u)
@@ -80,7 +69,7 @@ def settled(problem: wf.Problem, last: str) -> tuple[wf.Problem, Tensor, Warm]:
     ``last`` is the pattern of the last layer's parameters. Raises :class:`wherefrom.UsageError` where that is no minimum.
     """
     theta, size = descended(problem)
-    problem = problem.at(named(problem, theta))
+    problem = problem.at(problem.unflatten(theta))
     matrix = written_out(wf.Hessian(), problem, problem.restricted(last))
     factor, failed = torch.linalg.cholesky_ex(matrix)
     if int(failed):

@@ -39,3 +39,10 @@ def test_batches_in_another_order_than_the_examples() -> None:
     part = head_operator(turned, LossCurvature())
     assert part is not None
     torch.testing.assert_close(part.on(np.array([0, 1, 2])).dense(), reference.hessian(p.subset([21, 22, 23])))
+
+
+@pytest.mark.parametrize(("name", "alone"), [("softmax", "bias"), ("mlp", "2.bias"), ("tied weight", "second.bias")])
+def test_a_bias_alone_is_no_layer(name: str, alone: str) -> None:
+    p = problem(name).problem.restricted(alone)
+    assert head_operator(p, LossCurvature()) is None
+    torch.testing.assert_close(wf.GaussNewton().fit(p).dense(), reference.gauss_newton(p), rtol=1e-10, atol=1e-12)

@@ -4,7 +4,7 @@ import torch
 
 import wherefrom as wf
 from wherefrom_studies.fragility.iris.experiment import Network, flowers
-from wherefrom_studies.minimum import TOLERANCE, Warm, descended, flat, named, risk, written_out
+from wherefrom_studies.minimum import TOLERANCE, Warm, descended, risk, written_out
 
 
 def problem() -> wf.Problem:
@@ -15,14 +15,14 @@ def problem() -> wf.Problem:
 def test_a_minimum_and_a_retraining_agree_with_newton() -> None:
     start = problem()
     theta, size = descended(start)
-    there = start.at(named(start, theta))
+    there = start.at(start.unflatten(theta))
     assert size < TOLERANCE and abs(float(risk(start)(theta)[1].norm()) - size) < 1e-12
     factor = torch.linalg.cholesky(written_out(wf.Hessian(), there, there.restricted("2.*")))
     trainer = Warm(factor, [])
     for ids in ([70], [83, 106]):
         found = trainer(there.without(ids), 0)
         exact = wf.train.newton(1e-10)(there.without(ids), 0).parameters
-        assert float((flat(found) - flat(dict(exact))).norm()) < 1e-5
+        assert float((start.flatten(found) - start.flatten(exact)).norm()) < 1e-5
     assert max(trainer.left) < 2 * TOLERANCE
 
 

@@ -111,7 +111,7 @@ def _rough(problem: Problem) -> dict[str, Tensor]:
     def risk() -> Tensor:
         optimiser.zero_grad()
         total = sum((problem.losses(problem.outputs(b.inputs, parameters), b).sum() for b in batches), start=torch.zeros(()).double())
-        total = total / problem.normaliser + (problem.l2 * torch.cat([value.flatten() for value in parameters.values()]).square()).sum() / 2
+        total = total / problem.normaliser + (problem.l2 * problem.flatten(parameters).square()).sum() / 2
         total.backward()
         return total
 

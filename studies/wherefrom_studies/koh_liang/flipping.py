@@ -35,8 +35,8 @@ class Chord:
                 return theta
             if left > SLOW * before:
                 self.ihvp = self.ihvp.settings.fit(problem.at(theta))
-            step = self.ihvp.inverse.solve(flat[:, None]).x[:, 0].split([part.numel() for part in theta.values()])
-            theta, before = {name: value - part.view_as(value) for (name, value), part in zip(theta.items(), step, strict=True)}, left
+            step = problem.unflatten(self.ihvp.inverse.solve(flat[:, None]).x[:, 0])
+            theta, before = {name: value - step[name] for name, value in theta.items()}, left
         return wf.train.newton(TOLERANCE)(problem, seed).parameters
 
 
@@ -46,8 +46,8 @@ def _gradient(problem: wf.Problem) -> Tensor:
     total = torch.zeros((), dtype=problem.dtype, device=problem.device)
     for batch in problem.batches(size=len(problem)):
         total = total + (problem.losses(problem.outputs(batch.inputs, theta), batch) * batch.weights).sum() / problem.normaliser
-    found = torch.cat([part.reshape(-1) for part in torch.autograd.grad(total, list(theta.values()))])
-    return found + problem.l2 * torch.cat([part.detach().reshape(-1) for part in theta.values()])
+    slopes = dict(zip(theta, torch.autograd.grad(total, list(theta.values())), strict=True))
+    return problem.flatten(slopes) + problem.l2 * problem.flatten(problem.parameters)
 
 
 @dataclass(frozen=True, eq=False)

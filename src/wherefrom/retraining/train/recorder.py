@@ -1,5 +1,6 @@
 """Recording a training loop of one's own: which examples each step used, at which rate, and a few of the states it passed through."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ class RunRecorder:
             raise UsageError(f"The optimiser does not hold {strange[0]!r}, which requires grad; give it all of them, or turn requires_grad off.")
         self.decays = _spread(optimizer, list(self.names), [_coupled(optimizer, group) for group in optimizer.param_groups])
         self.steps: list[TrainingStep] = []
-        self.kept: dict[int, State] = {0: self.rule.start(self._flat())}
+        self.kept: dict[int, State] = {0: self.rule.start(_flat(self.names))}
         self.stride = 1
 
     def step(self, ids: Ids) -> None:
@@ -61,23 +62,25 @@ class RunRecorder:
         parameters = {name: value.detach().clone() for value, name in self.names.items()}
         return Run(parameters, record=Recording(self.rule, tuple(self.names.values()), tuple(self.steps), kept, penalty))
 
-    def _flat(self) -> Tensor:
-        return torch.cat([value.detach().reshape(-1) for value in self.names])
-
     def _state(self) -> State:
         keys = ("momentum_buffer",) if isinstance(self.rule, SGD) else ("exp_avg", "exp_avg_sq")
         buffers = []
         for key in keys[: self.rule.buffers]:
             found = [self.optimizer.state.get(value, {}).get(key) for value in self.names]
             parts = [torch.zeros_like(value) if one is None else one for value, one in zip(self.names, found, strict=True)]
-            buffers.append(torch.cat([part.detach().reshape(-1) for part in parts]))
-        return (self._flat(), *buffers)
+            buffers.append(_flat(parts))
+        return (_flat(self.names), *buffers)
 
     def _rate(self) -> Rate:
         rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         if len(set(rates)) == 1:
             return rates[0]
         return _spread(self.optimizer, list(self.names), rates)
+
+
+def _flat(values: Iterable[Tensor]) -> Tensor:
+    """The optimiser's tensors as one vector, in its order."""
+    return torch.cat([value.detach().reshape(-1) for value in values])
 
 
 def _rule(optimizer: torch.optim.Optimizer) -> Rule:

@@ -13,7 +13,8 @@ from wherefrom.gradients.recorder import Unknown
 from wherefrom.gradients.rows import BlockShape, Layout
 from wherefrom.gradients.uses import Use, natural_shape
 
-Signature = frozenset[tuple[str, str, str]]  # of a parameter: operation, kind and function of the parameter of each use
+# Of a parameter, for each use: operation, kind, function of the parameter, and whether another dimension is as long as the batch.
+Signature = frozenset[tuple[str, str, str, bool]]
 
 
 @dataclass(frozen=True, eq=False)

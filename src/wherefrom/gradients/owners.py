@@ -73,9 +73,10 @@ def _follow(
 
 
 def _by_default(arguments: tuple[Any, ...], keywords: Mapping[str, Any], outputs: list[Tensor], of: Lookup) -> list[Owners]:
-    known = [owners for tensor in tensors_of((arguments, keywords)) if (owners := of(tensor)) is not None]
+    tensors = list(tensors_of((arguments, keywords)))
+    known, rank = [owners for tensor in tensors if (owners := of(tensor)) is not None], max(tensor.dim() for tensor in tensors)
     try:
-        return [_default(known, output) for output in outputs]
+        return [_default(known, output, rank) for output in outputs]
     except Mixed:
         return [None] * len(outputs)
 
@@ -113,11 +114,11 @@ def _follow_first(
     return None
 
 
-def _default(known: list[Tensor], output: Tensor) -> Owners:
-    """Return owners of what broadcasts its arguments, or keeps their first dimension."""
+def _default(known: list[Tensor], output: Tensor, rank: int) -> Owners:
+    """Return owners of what broadcasts its arguments, of at most this rank, or keeps their first dimension."""
     if not known:
         return None
-    spread = broadcast_owners(known, output.shape)
+    spread = broadcast_owners(known, output.shape) if output.dim() <= rank else None  # what gains a dimension aligns by no rule
     if spread is not None:
         return spread
     return _first_dimension(max(known, key=Tensor.dim), output)[0]
@@ -245,7 +246,7 @@ def _einsum(arguments: tuple[Any, ...], output: Tensor, of: Lookup) -> Owners:
     if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
         operands = list(operands[0])
     if not isinstance(equation, str) or "." in equation or "->" not in equation:
-        return _default([owners for part in operands if (owners := of(part)) is not None], output)
+        return _default([owners for part in operands if (owners := of(part)) is not None], output, output.dim())
     left, right = equation.replace(" ", "").split("->")
     found: list[Owners] = []
     for labels, operand in zip(left.split(","), operands, strict=True):

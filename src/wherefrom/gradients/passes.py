@@ -41,11 +41,12 @@ class Record:
 
     def signatures(self) -> dict[str, Signature]:
         """Return parameter -> how it was used."""
-        found: dict[str, set[tuple[str, str, str]]] = {}
+        found: dict[str, set[tuple[str, str, str, bool]]] = {}
         for use in self.uses:
+            coincides = any(side == self.size for leaf in use.saved for side in leaf.shape[1:])  # a dimension that could be taken for the examples'
             for pure in use.pures:
                 for root in pure.roots:
-                    found.setdefault(root, set()).add((use.operation, use.kind, pure.name))
+                    found.setdefault(root, set()).add((use.operation, use.kind, pure.name, coincides))
         return {name: frozenset(kinds) for name, kinds in found.items()}
 
     def blocks(

@@ -235,6 +235,11 @@ class Call:
         """The name under which the use is told: that of the composite operation it is part of."""
         return self.recorder.label or self.name
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the function writes to its first argument."""
+        return (self.name.endswith("_") and not self.name.endswith("__")) or self.name.startswith("__i") or self.name == "__setitem__"
+
     def run(self, table: Mapping[int, Tensor] | None = None) -> Any:
         """Return what the function gives, some tensors replaced."""
         arguments, keywords = substitute((self.arguments, self.keywords), table) if table else (self.arguments, self.keywords)

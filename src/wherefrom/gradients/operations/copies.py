@@ -87,6 +87,8 @@ def take_copies(call: Call) -> object:
     """Give an operation that broadcasts a copy of each pure tensor for each row of examples."""
     recorder = call.recorder
     tensors = list(tensors_of((call.arguments, call.keywords)))
+    if call.in_place and recorder.pure(call.arguments[0]) is not None:  # a copy cannot stand in for what is written to
+        return call.give_up()
     rank = max(tensor.dim() for tensor in tensors) if call.name != "stack" else tensors[0].dim()
     owners = None
     for tensor in tensors:
@@ -97,6 +99,8 @@ def take_copies(call: Call) -> object:
                     continue
                 return call.give_up()
             mine = mine.view((1,) * (rank - mine.dim()) + tuple(mine.shape))
+            if owners is not None and owners.shape == mine.shape and not torch.equal(owners, mine):
+                return call.give_up()
             owners = mine if owners is None or (max(mine.shape, default=1) > 1 and mine.numel() > owners.numel()) else owners
     if owners is None:
         return call.give_up()

@@ -1,6 +1,7 @@
 """Plans: what is said before a run is what the run then does."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,3 +113,13 @@ def test_a_fitted_ihvp_says_what_it_approximates_and_how_well() -> None:
     assert "2.weight" in said and "relative error 0.00" in said and said in str(wf.plan(wf.RelatIF(fitted), p, queries))
     assert wf.plan(wf.InfluenceFunction(wf.IHVP(wf.EKFAC(), wf.Eigen(tolerance=0)).fit(p)), p, queries).approximated == ""
     assert "taken as" not in str(wf.plan(wf.GradientDot(), p, queries))
+
+
+def test_it_costs_about_two_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each example passed through the model is counted: two runs of a batch at most, some queries, and a look at two examples."""
+    case, seen = problem("mlp"), []
+    p = replace(case.problem, batch_size=8)
+    whole = wf.Problem.outputs
+    monkeypatch.setattr(wf.Problem, "outputs", lambda self, inputs, *rest: seen.append(len(inputs)) or whole(self, inputs, *rest))
+    wf.plan(wf.GradientDot(), p, case.queries)
+    assert sum(seen) <= 2 * 8 + 8 + 1 + 2

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from math import ceil
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from wherefrom.data.examples import Examples, Queries
 from wherefrom.gradients import Gradients, Rows
 from wherefrom.gradients.plan import LayerPlan, layer_plans
 from wherefrom.gradients.signed import signed_measurements
+from wherefrom.gradients.verify_rules import PROOF, probe_size, surveyed
 from wherefrom.methods.base import Method, Work
 from wherefrom.problem import Problem
 from wherefrom.types import Ids
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ASKED, MOST = 64, 1024  # queries whose gradients a probe takes, and the most that it goes on with by repeating them
+
+DEAR = 0.2  # seconds of one example from which on a probe takes fewer than a batch
+MOMENT = 2.0  # seconds that it then takes
+LONG = 0.3  # seconds of a run that needs no second one to be told
 
 
 @dataclass(frozen=True)
@@ -95,8 +99,8 @@ def plan(
         probe = _probe(work, scored, asked, aggregate) if work.score else None
     if probe is None:
         return Plan(repr(method), len(asked), len(scored), min(1024, len(scored)), 0, 0, 0.0, table, disk, work.fitting, ())
-    batches = ceil(len(scored) / probe.batch)
-    seconds = work.score * (batches * (probe.gradients + probe.products) + len(asked) / probe.batch * probe.gradients)
+    shares = len(scored) / probe.batch
+    seconds = work.score * (shares * (probe.gradients + probe.products) + len(asked) / probe.batch * probe.gradients + probe.proof)
     memory = table * (out is None) + work.score * probe.queries + probe.training + work.bytes
     fields = (repr(method), len(asked), len(scored), probe.batch, work.score, work.score, seconds, int(memory), disk)
     return Plan(*fields, work.fitting, probe.layers, work.approximated)
@@ -111,18 +115,25 @@ class _Probe:
     products: float
     queries: int
     training: int
+    proof: float  # seconds of comparing the rules with autograd, once
     layers: tuple[LayerPlan, ...]
 
 
 def _probe(work: Work, scored: Examples, asked: Examples, aggregate: bool) -> _Probe:
-    gradients = Gradients(work.problem)
+    gradients = Gradients(work.problem, surveyed(work.problem))
+    gradients.coverage.proofs.apart = True
     projector = None if work.projection is None else work.projection.of(gradients.layout, work.problem.device)
 
     def finished(rows: Rows) -> Rows:
         return rows if projector is None else projector(rows)
 
-    batch = next(work.problem.batches(scored, size=gradients.size))
-    first = signed_measurements(gradients, next(work.problem.batches(asked, size=min(ASKED, gradients.size))))
+    start = perf_counter()
+    single = signed_measurements(gradients, next(work.problem.batches(asked, size=1)))
+    each = perf_counter() - start
+    size = gradients.size if each < DEAR else max(1, min(gradients.size, int(MOMENT / each)))
+    batch = next(work.problem.batches(scored, size=size))
+    asking = min(ASKED, size, len(asked))
+    first = single if asking == 1 else signed_measurements(gradients, next(work.problem.batches(asked, size=asking)))
     queries = finished(first.layout.rows(first.flat()) if work.written else first)
     count = 1 if aggregate else min(len(asked), MOST)
     queries = queries.sum() if aggregate else queries.select(torch.arange(count, device=work.problem.device) % len(first))
@@ -130,14 +141,16 @@ def _probe(work: Work, scored: Examples, asked: Examples, aggregate: bool) -> _P
     spent, training = _timed(lambda: finished(gradients.losses(batch)))
     products, _ = _timed(lambda: queries.dot(training))
     layers = tuple(replace(layer, multiplications=int(share * layer.multiplications)) for layer in layer_plans(queries, training, gradients.coverage))
-    held = len(batch) * gradients.coverage.bytes_each + training.nbytes
-    return _Probe(len(batch), spent, share * products, int(share * queries.nbytes), held, layers)
+    whole = min(gradients.size, len(scored))
+    held = whole * gradients.coverage.bytes_each + training.nbytes * whole // len(batch)
+    proof = PROOF * min(probe_size(work.problem), len(work.problem)) * spent / len(batch)
+    return _Probe(whole, spent * whole / len(batch), share * products * whole / len(batch), int(share * queries.nbytes), held, proof, layers)
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """The less of two runs' seconds after a first."""
-    result, spent = work(), []
-    for _ in range(2):
+    """The less of two runs' seconds; of one, where it takes long."""
+    result, spent = None, list[float]()
+    while len(spent) < 2 and sum(spent) < LONG:
         start = perf_counter()
         result = work()
         if torch.cuda.is_available():

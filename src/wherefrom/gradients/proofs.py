@@ -33,3 +33,13 @@ class Proofs:
             return False
         self.since = 0
         return True
+
+
+class Assumed(Proofs):
+    """Takes every use for right, for plans: nothing that anybody relies on is made with it."""
+
+    def verdict(self, name: str, signature: Signature, size: int) -> bool:
+        return True
+
+    def due(self, size: int) -> bool:
+        return False

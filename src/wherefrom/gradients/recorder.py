@@ -88,6 +88,7 @@ class Recorder(TorchFunctionMode):
         self.unknown: list[Unknown] = []
         self.last: tuple[Tensor, int, Use] | None = None  # the last watched output, its version and its use
         self.written = False  # whether rows were written into a tensor, so that some may be nobody's
+        self.watched_bytes = 0  # of the gradients that a backward pass will leave
         self.label = ""  # of a composite operation that is taken apart
         self.types = {value.dtype for value in chosen.values()}  # floating types that the pass went through
         self.single: dict[int, Tensor] = {}  # owners of tensors of each rank in a batch of one
@@ -204,6 +205,7 @@ class Recorder(TorchFunctionMode):
         output = output if output.requires_grad else output + self.anchor.to(output.dtype)
         self.uses.append(use)
         self.changes.append(None)
+        self.watched_bytes += output.nbytes
         output.register_hook(partial(self.changes.__setitem__, place))
         self.last = (output, output._version, use)
         return output

@@ -19,23 +19,39 @@ from wherefrom.gradients.coverage import Coverage, coverage_of
 from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.functional import Unmappable, forward_products, looped_gradients, mapped_gradients, total_gradient
 from wherefrom.gradients.passes import Record, record_of, record_pass
-from wherefrom.gradients.proofs import Signature
+from wherefrom.gradients.proofs import Assumed, Signature
 from wherefrom.objective import PerExample
 
-PROBE = 5  # examples on which everything is proved
+PROBE, FEWEST = 5, 2  # examples on which everything is proved, of large models fewer
+LARGE = 30_000_000  # numbers of a model for which each example is dear
+SURVEYED = 2  # examples of the pass that plans are made of
+PROOF = 3.0  # passes over the examples of a proof, with their backward passes
 NOISE = 0.1  # of a parameter's root mean square, by which it is moved for the proof
 COARSEST = 0.1  # the most that rounding of a coarse type may be taken for
 STARTS = 0.02  # the same of a parameter that is all zeros
 
 
+def surveyed(problem: Differentiable) -> Coverage:
+    """Return how each parameter's gradients would be taken, from one forward pass and without a proof: for plans alone."""
+    batch = next(problem.batches(size=SURVEYED))
+    recorder, _ = record_pass(problem, batch)
+    record = record_of(recorder)
+    if record.unknown:
+        return proved(problem)  # which finds out how what no rule serves can be taken
+    coverage = coverage_of(problem, record.uses, ())
+    return replace(coverage, proofs=Assumed(), bytes_each=2 * (record.nbytes + recorder.watched_bytes) // len(batch))
+
+
 def proved(problem: Differentiable) -> Coverage:
     """Return how each parameter's gradients are taken, the rules compared with autograd on a few examples."""
-    batch, loss = next(problem.batches(size=PROBE)), problem.objective.loss
-    record, losses = _recorded(problem, batch, loss)
+    batch, loss = next(problem.batches(size=probe_size(problem))), problem.objective.loss
+    recorder, outputs = record_pass(problem, batch)
+    record, losses = record_of(recorder), problem.losses(outputs, batch).detach()
+    del outputs
     _check_apart(problem, batch, losses, loss, record.precision)
     coverage = coverage_of(problem, record.uses, record.unknown)
     coverage.proofs.apart = len(batch) > 1
-    bytes_each = max(2 * record.nbytes, _activations(problem, batch)) // len(batch)
+    bytes_each = max(2 * (record.nbytes + recorder.watched_bytes), _activations(problem, batch)) // len(batch)
     moved, exact = moved_problem(problem), exact_batch(problem, batch)
     found = _compared(moved, coverage, exact, loss)
     _check_apart(moved, exact, found.losses, loss, found.precision)
@@ -44,6 +60,11 @@ def proved(problem: Differentiable) -> Coverage:
         coverage = _without_rules(moved, coverage, exact, found.weights, found.true)
     coverage.proofs.add(_with_unused(problem, record), len(batch), right=True)
     return replace(coverage, bytes_each=bytes_each)
+
+
+def probe_size(problem: Differentiable) -> int:
+    """Return on how many examples everything is proved: fewer where each is dear."""
+    return PROBE if sum(value.numel() for value in problem.state.values()) < LARGE else FEWEST
 
 
 def newly_failed(problem: Differentiable, coverage: Coverage, record: Record, batch: Batch, function: PerExample) -> set[str]:
@@ -223,18 +244,18 @@ def _goes_forward(problem: Differentiable, names: tuple[str, ...], batch: Batch,
 
 
 def _check_apart(problem: Differentiable, batch: Batch, losses: Tensor, function: PerExample, precision: float) -> None:
-    """Refuse a loss that is not the same in other company: in another order, and without the first."""
+    """Refuse a loss that is not the same in other company: in another order, and without the first half."""
 
     def again_of(places: np.ndarray) -> tuple[Batch, Tensor]:
         with torch.no_grad():
             other = batch.take(places)
             return other, per_example(function, "loss", problem.outputs(other.inputs), other)
 
-    order = np.arange(len(batch))[::-1][: max(1, len(batch) - 1)].copy()
+    order = np.arange(len(batch))[::-1][: max(1, (len(batch) + 1) // 2)].copy()
     try:
         other, again = again_of(order)
     except RuntimeError:  # such as sequences that have to be sorted by length
-        order = np.arange(min(1, len(batch) - 1), len(batch))
+        order = np.arange(len(batch) // 2, len(batch))
         other, again = again_of(order)
     before = losses[torch.from_numpy(order).to(losses.device)]
     if not close(again, before, float(before.abs().max()), precision=precision):

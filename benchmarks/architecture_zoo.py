@@ -55,6 +55,7 @@ class Architecture:
     data: Callable[[Size], Data]
     objective: wf.Objective
     needs: str = ""  # a package beside transformers
+    types: tuple[str, ...] = ("float32", "float64")
 
     def model(self, size: Size) -> nn.Module:
         """The model in eval mode, every weight moved by noise."""
@@ -129,6 +130,14 @@ def noisy_images(size: Size) -> Data:
 
 
 # models
+
+
+def half(size: Size) -> int:
+    return size.hidden // 2
+
+
+def double(size: Size) -> int:
+    return 2 * size.hidden
 
 
 def shared_settings(size: Size) -> dict[str, Any]:
@@ -348,13 +357,19 @@ def timm_model(name: str, **settings: Any) -> Callable[[Size], nn.Module]:
     return build
 
 
-def unet(size: Size) -> nn.Module:
-    from diffusers import UNet2DModel  # pyright: ignore[reportMissingImports]
+class Denoiser(nn.Module):
+    """diffusers' U-Net, its prediction of the noise as a tensor."""
 
-    return UNet2DModel(
-        sample_size=16, in_channels=3, out_channels=3, layers_per_block=1, block_out_channels=(size.hidden // 2, size.hidden), norm_num_groups=8,
-        down_block_types=("DownBlock2D", "AttnDownBlock2D"), up_block_types=("AttnUpBlock2D", "UpBlock2D"), attention_head_dim=16,
-    )  # fmt: skip
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        from diffusers import UNet2DModel  # pyright: ignore[reportMissingImports]
+
+        widths = {"block_out_channels": (size.hidden // 2, size.hidden), "norm_num_groups": 8, "attention_head_dim": 16}
+        blocks = {"down_block_types": ("DownBlock2D", "AttnDownBlock2D"), "up_block_types": ("AttnUpBlock2D", "UpBlock2D")}
+        self.unet = UNet2DModel(sample_size=16, in_channels=3, out_channels=3, layers_per_block=1, **widths, **blocks)
+
+    def forward(self, sample: Tensor, timestep: Tensor) -> Tensor:
+        return self.unet(sample, timestep).sample
 
 
 def _following_part(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -363,11 +378,13 @@ def _following_part(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 NEXT, CLASS, NOISE_OF = wf.next_token(), wf.cross_entropy(), wf.squared_error()
-MIXTURE: dict[str, Any] = {"num_experts_per_tok": 2}
+MIXTURE: dict[str, Any] = {"num_experts_per_tok": 2, "num_local_experts": 4}
 MODERN = {"cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2, "local_attention": 8, "global_attn_every_n_layers": 2}
 DEBERTA = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 8, "share_att_key": True, "norm_rel_ebd": "layer_norm"}
 Mixtral, QwenMixture = (hf.MixtralForCausalLM, hf.MixtralConfig), (hf.Qwen3MoeForCausalLM, hf.Qwen3MoeConfig)
+SINGLE = ("float32",)  # torch has no grouped product in float64
 CAUSAL: dict[str, Any] = {"task_type": "CAUSAL_LM"}
+ALL_LINEAR: dict[str, Any] = {"target_modules": "all-linear", **CAUSAL}
 
 ARCHITECTURES = (
     Architecture("GPT-2", "decoder", gpt2, texts, NEXT),
@@ -379,39 +396,38 @@ ARCHITECTURES = (
     Architecture("OLMo 2", "decoder", decoder(hf.Olmo2ForCausalLM, hf.Olmo2Config), texts, NEXT),
     Architecture("GPT-NeoX", "decoder", encoder(hf.GPTNeoXForCausalLM, hf.GPTNeoXConfig, use_cache=False), texts, NEXT),
     Architecture("OPT", "decoder", opt, texts, NEXT),
-    Architecture("Mixtral, eager experts", "experts", decoder(*Mixtral, **MIXTURE, num_local_experts=4, experts_implementation="eager"), texts, NEXT),
-    Architecture("Mixtral, grouped experts", "experts", decoder(*Mixtral, **MIXTURE, num_local_experts=4, experts_implementation="grouped_mm"), texts, NEXT),
+    Architecture("Mixtral, eager experts", "experts", decoder(*Mixtral, **MIXTURE, experts_implementation="eager"), texts, NEXT),
+    Architecture(
+        "Mixtral, grouped experts", "experts", decoder(*Mixtral, **MIXTURE, experts_implementation="grouped_mm"), texts, NEXT, types=SINGLE
+    ),
     Architecture(
         "Qwen 3 MoE, batched experts", "experts",
-        decoder(*QwenMixture, **MIXTURE, num_experts=4, moe_intermediate_size=lambda size: size.hidden // 2, experts_implementation="batched_mm"),
+        decoder(*QwenMixture, **MIXTURE, num_experts=4, moe_intermediate_size=half, experts_implementation="batched_mm"),
         texts, NEXT,
     ),
     Architecture("DeepSeek-V3, eager experts", "experts", deepseek, texts, NEXT),
     Architecture(
         "gpt-oss", "experts",
-        decoder(hf.GptOssForCausalLM, hf.GptOssConfig, **MIXTURE, num_local_experts=4, sliding_window=16, attn_implementation="eager"), texts, NEXT,
+        decoder(hf.GptOssForCausalLM, hf.GptOssConfig, **MIXTURE, sliding_window=16, attn_implementation="eager"), texts, NEXT,
+        types=SINGLE,
     ),
     Architecture("Mamba", "state space", mamba, texts, NEXT),
     Architecture("Mamba 2", "state space", mamba2, texts, NEXT),
     Architecture("BERT", "encoder", encoder(hf.BertForSequenceClassification, hf.BertConfig), sentences, CLASS),
     Architecture("RoBERTa", "encoder", encoder(hf.RobertaForSequenceClassification, hf.RobertaConfig), sentences, CLASS),
     Architecture("DistilBERT", "encoder", distilbert, sentences, CLASS),
-    Architecture(
-        "ELECTRA", "encoder", encoder(hf.ElectraForSequenceClassification, hf.ElectraConfig, embedding_size=lambda size: size.hidden // 2), sentences, CLASS
-    ),
-    Architecture(
-        "ALBERT", "encoder", encoder(hf.AlbertForSequenceClassification, hf.AlbertConfig, embedding_size=lambda size: size.hidden // 2), sentences, CLASS
-    ),
+    Architecture("ELECTRA", "encoder", encoder(hf.ElectraForSequenceClassification, hf.ElectraConfig, embedding_size=half), sentences, CLASS),
+    Architecture("ALBERT", "encoder", encoder(hf.AlbertForSequenceClassification, hf.AlbertConfig, embedding_size=half), sentences, CLASS),
     Architecture("ModernBERT", "encoder", encoder(hf.ModernBertForSequenceClassification, hf.ModernBertConfig, **MODERN), sentences, CLASS),
     Architecture("DeBERTa-v3", "encoder", encoder(hf.DebertaV2ForSequenceClassification, hf.DebertaV2Config, **DEBERTA), sentences, CLASS),
     Architecture("torch's TransformerEncoder", "encoder", Attentive, sentences, CLASS),
     Architecture("T5", "encoder-decoder", t5, translations, CLASS),
     Architecture("BART", "encoder-decoder", bart, translations, CLASS),
     Architecture("Whisper", "encoder-decoder", whisper, speeches, CLASS),
-    Architecture("ViT", "vision", vision(hf.ViTForImageClassification, hf.ViTConfig, intermediate_size=lambda size: 2 * size.hidden), images, CLASS),
+    Architecture("ViT", "vision", vision(hf.ViTForImageClassification, hf.ViTConfig, intermediate_size=double), images, CLASS),
     Architecture("DINOv2", "vision", vision(hf.Dinov2ForImageClassification, hf.Dinov2Config, mlp_ratio=2), images, CLASS),
     Architecture("BEiT", "vision", vision(
-        hf.BeitForImageClassification, hf.BeitConfig, intermediate_size=lambda size: 2 * size.hidden, use_relative_position_bias=True,
+        hf.BeitForImageClassification, hf.BeitConfig, intermediate_size=double, use_relative_position_bias=True,
     ), images, CLASS),
     Architecture("Swin", "vision", swin, images, CLASS),
     Architecture("SegFormer", "vision", segformer, images, CLASS),
@@ -420,10 +436,8 @@ ARCHITECTURES = (
     Architecture("MobileNet V2", "vision", mobilenet, images, CLASS),
     Architecture("wav2vec 2.0", "speech", wav2vec2(hf.Wav2Vec2ForSequenceClassification, hf.Wav2Vec2Config), sounds, CLASS),
     Architecture("HuBERT", "speech", wav2vec2(hf.HubertForSequenceClassification, hf.HubertConfig), sounds, CLASS),
-    Architecture("LoRA on Llama", "adapter", adapted(lambda peft: peft.LoraConfig(r=4, target_modules="all-linear", **CAUSAL)), texts, NEXT, "peft"),
-    Architecture(
-        "DoRA on Llama", "adapter", adapted(lambda peft: peft.LoraConfig(r=4, target_modules="all-linear", use_dora=True, **CAUSAL)), texts, NEXT, "peft"
-    ),
+    Architecture("LoRA on Llama", "adapter", adapted(lambda peft: peft.LoraConfig(r=4, **ALL_LINEAR)), texts, NEXT, "peft"),
+    Architecture("DoRA on Llama", "adapter", adapted(lambda peft: peft.LoraConfig(r=4, **ALL_LINEAR, use_dora=True)), texts, NEXT, "peft"),
     Architecture("IA3 on Llama", "adapter", adapted(
         lambda peft: peft.IA3Config(target_modules=["k_proj", "v_proj", "down_proj"], feedforward_modules=["down_proj"], **CAUSAL)
     ), texts, NEXT, "peft"),
@@ -431,7 +445,9 @@ ARCHITECTURES = (
         "prompt tuning of Llama", "adapter", adapted(lambda peft: peft.PromptTuningConfig(num_virtual_tokens=4, **CAUSAL)), texts,
         wf.Objective(_following_part), "peft",
     ),
-    Architecture("prefix tuning of Llama", "adapter", adapted(lambda peft: peft.PrefixTuningConfig(num_virtual_tokens=4, **CAUSAL)), texts, NEXT, "peft"),
+    Architecture(
+        "prefix tuning of Llama", "adapter", adapted(lambda peft: peft.PrefixTuningConfig(num_virtual_tokens=4, **CAUSAL)), texts, NEXT, "peft"
+    ),
     Architecture("LSTM", "recurrent", partial(Recurrent, nn.LSTM), sentences, CLASS),
     Architecture("GRU", "recurrent", partial(Recurrent, nn.GRU), sentences, CLASS),
     Architecture("timm's ViT", "vision", timm_model(
@@ -439,5 +455,5 @@ ARCHITECTURES = (
         num_heads=lambda size: size.heads,
     ), positional_images, CLASS, "timm"),
     Architecture("timm's MobileNet V3", "vision", timm_model("mobilenetv3_small_050"), positional_images, CLASS, "timm"),
-    Architecture("diffusers' U-Net", "diffusion", unet, noisy_images, NOISE_OF, "diffusers"),
+    Architecture("diffusers' U-Net", "diffusion", Denoiser, noisy_images, NOISE_OF, "diffusers"),
 )  # fmt: skip

@@ -265,12 +265,8 @@ def vision(model: type, config: type, **more: Any) -> Callable[[Size], nn.Module
 
 def swin(size: Size) -> nn.Module:
     """Windows of half the patches' side, moved by half a window in every second block."""
-    return hf.SwinForImageClassification(
-        hf.SwinConfig(
-            image_size=size.image, patch_size=2, embed_dim=size.hidden // 2, depths=[1, size.layers], num_heads=[2, 4], window_size=size.image // 8 * 2,
-            num_labels=CLASSES,
-        )
-    )  # fmt: skip
+    stages = {"embed_dim": size.hidden // 2, "depths": [1, size.layers], "num_heads": [2, 4], "num_labels": CLASSES}
+    return hf.SwinForImageClassification(hf.SwinConfig(image_size=size.image, patch_size=2, window_size=size.image // 8 * 2, **stages))
 
 
 def segformer(size: Size) -> nn.Module:

@@ -447,7 +447,8 @@ def main() -> None:
             absent.append(architecture)
             continue
         results.append(run(architecture, settings.rounds, speed))
-        told = results[-1].failures or [f"{key} {value:.0e}" for key, value in results[-1].errors.items()]
+        told = [f"{key} {value:.0e}" for key, value in results[-1].errors.items()]
+        told += [f"{s.size} {s.over_limit:.2f} passes, a loop {s.over_loop:.1f} times" for s in results[-1].speeds] + results[-1].failures
         print(f"{architecture.name}: {', '.join(told)}", flush=True)
     for architecture in absent:
         print(f"{architecture.name} is left out: {architecture.needs} is not installed here; `make bench` sets up an environment that has it.")

@@ -451,7 +451,7 @@ def main() -> None:
         told += [f"{s.size} {s.over_limit:.2f} passes, a loop {s.over_loop:.1f} times" for s in results[-1].speeds] + results[-1].failures
         print(f"{architecture.name}: {', '.join(told)}", flush=True)
     for architecture in absent:
-        print(f"{architecture.name} is left out: {architecture.needs} is not installed here; `make bench` sets up an environment that has it.")
+        print(f"{architecture.name} is left out: {architecture.needs} is not installed here; pip install it beside a torchvision that fits torch.")
     facts = {
         "quick": settings.quick, "rounds": settings.rounds, "threads": torch.get_num_threads(), "machine": platform.processor() or platform.machine(),
         "load average": load, "torch": torch.__version__, "left out": [architecture.name for architecture in absent],

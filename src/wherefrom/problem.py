@@ -102,7 +102,7 @@ class Problem:
         """The number of entries of θ."""
         return sum(self.state[name].numel() for name in self.names)
 
-    @property
+    @cached_property
     def dtype(self) -> torch.dtype:
         """The floating type of gradients and scores: that of θ, and float32 where θ is in half precision."""
         return working_type([self.state[name].dtype for name in self.names])

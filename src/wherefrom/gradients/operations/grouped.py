@@ -14,12 +14,13 @@ from wherefrom.gradients.uses import Part, Pass, Use
 
 @dataclass(eq=False)
 class StackUse(Use):
-    """Matrix g of a stack (G, i, o), or with ``transposed=False`` (G, o, i), meets inputs[g] (R, i); owners (G, R)."""
+    """Matrix g of a stack (G, i, o), or with ``transposed=False`` (G, o, i), meets inputs[g], inputs[g + G] ... (R, i); owners (k G, R)."""
 
     operation: str
     weight: Pure
-    inputs: Tensor  # (G, R, i)
+    inputs: Tensor  # (k G, R, i)
     owners: Tensor
+    count: int  # G
     transposed: bool = True
     kind: str = "stack"
 
@@ -32,8 +33,8 @@ class StackUse(Use):
         return (self.inputs,)
 
     def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
-        groups = len(self.inputs)
-        owners = self.owners.reshape(-1) * groups + _numbers(self.owners).reshape(-1)
+        groups = self.count
+        owners = self.owners.reshape(-1) * groups + (_numbers(self.owners) % groups).reshape(-1)
         packing = Pass(shared.size * groups).packing(owners)
         inputs, outputs = (packing.of_rows(side.flatten(0, 1)).unflatten(0, (shared.size, groups)) for side in (self.inputs, gradient))
         yield Part(self.weight, Grouped(outputs, inputs) if self.transposed else Grouped(inputs, outputs))
@@ -87,11 +88,20 @@ def take_grouped(call: Call) -> object:
     rows = recorder.row_owners(x) if recorder.is_data(x) else None
     if pure is None or rows is None or ends is None or x.dim() != 2 or call.get(3, "bias") is not None:
         return call.give_up()
-    transposed = not _turns_each(pure)
-    stack = pure if transposed else pure.parents[0]
+    turned = _turns_each(pure)
+    stack, transposed = pure.parents[0] if turned else pure, not turned
     result = recorder.watch(call.run(), SortedStackUse(call.operation, stack, x.detach(), rows, ends.tolist(), transposed))
     recorder.mark(result, Data(rows[:, None]))
     return result
+
+
+def stack_of(pure: Pure) -> tuple[Pure, bool]:
+    """Return the stack that this is, each matrix transposed or the whole laid again and again or not, and whether they are transposed."""
+    turned = _turns_each(pure)
+    stack = pure.parents[0] if turned else pure
+    if stack.name == "repeat" and stack.parents[0].tensor.shape[1:] == stack.tensor.shape[1:] and stack.parents[0].tensor.dim() == 3:
+        stack = stack.parents[0]
+    return stack, turned
 
 
 def _turns_each(pure: Pure) -> bool:

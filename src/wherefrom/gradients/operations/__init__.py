@@ -7,6 +7,7 @@ from wherefrom.gradients.operations.copies import take_any
 from wherefrom.gradients.operations.grouped import take_grouped
 from wherefrom.gradients.operations.lookup import take_embedding, take_embedding_bag, take_picked
 from wherefrom.gradients.operations.norms import take_batch_norm, take_group_norm, take_instance_norm, take_layer_norm, take_prelu, take_rms_norm
+from wherefrom.gradients.operations.recurrent import take_recurrent
 from wherefrom.gradients.recorder import Rule
 
 RULES: dict[str, Rule] = {
@@ -18,7 +19,9 @@ RULES: dict[str, Rule] = {
     "conv_transpose1d": take_transposed_convolution, "conv_transpose2d": take_transposed_convolution,
     "conv_transpose3d": take_transposed_convolution,
     "layer_norm": take_layer_norm, "rms_norm": take_rms_norm, "group_norm": take_group_norm, "batch_norm": take_batch_norm,
-    "instance_norm": take_instance_norm, "prelu": take_prelu, "multi_head_attention_forward": take_attention,
+    "instance_norm": take_instance_norm, "prelu": take_prelu,
+    "lstm": take_recurrent, "gru": take_recurrent, "rnn_tanh": take_recurrent, "rnn_relu": take_recurrent,
+    "multi_head_attention_forward": take_attention,
 }  # fmt: skip
 
 __all__ = ["RULES", "take_any"]

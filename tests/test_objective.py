@@ -105,3 +105,14 @@ def test_token_classification_is_attributed_exactly() -> None:
     p = wf.Problem.of(model, wf.cross_entropy(), (tokens, y))
     rows = reference.gradients(p)
     torch.testing.assert_close(wf.attribute(wf.GradientDot(), p, p.train).values, rows @ rows.T)
+
+
+def test_next_token_with_positions_before_the_targets() -> None:
+    """Prompt tuning's logits come with those of its virtual tokens, the last of which says the first token."""
+    generator = torch.Generator().manual_seed(0)
+    logits, tokens = torch.randn(2, 7, 5, generator=generator), torch.randint(5, (2, 4), generator=generator)
+    logs = logits.log_softmax(-1)
+    expected = torch.stack([-sum(logs[row, 2 + t, tokens[row, t]] for t in range(4)) for row in range(2)])
+    torch.testing.assert_close(wf.next_token().loss(logits, tokens), expected)
+    with pytest.raises(wf.UsageError, match="takes logits"):
+        wf.next_token().loss(logits[:, :3], tokens)

@@ -113,7 +113,10 @@ def smooth_hinge(
 
 
 def next_token(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:
-    """-Σₜ log softmax(outputs[t])[target[t + 1]] over a sequence; outputs (B, T, V), targets (B, T) tokens, -100 left out."""
+    """-Σₜ log softmax(outputs[t])[target[t + 1]] over a sequence; outputs (B, T, V), targets (B, T) tokens, -100 left out.
+
+    Outputs with more positions than targets have those of tokens before them, as prompt tuning's: the last of these says the first target.
+    """
     return Objective(_next_token, measurement, lower_is_better, FromUniform(_sample_following), l2, convex=True, outputs=logits_of)
 
 
@@ -169,6 +172,9 @@ def _smooth_hinge(outputs: Tensor, targets: Tensor, t: float) -> Tensor:
 
 
 def _next_token(outputs: Tensor, targets: Tensor) -> Tensor:
+    if outputs.dim() != 3 or targets.dim() != 2 or outputs.shape[1] < targets.shape[1]:
+        raise UsageError(f"next_token() takes logits (B, T, V) and tokens (B, T), not {tuple(outputs.shape)} and {tuple(targets.shape)}.")
+    targets = F.pad(targets, (outputs.shape[1] - targets.shape[1], 0), value=-100)
     logits, following = outputs[:, :-1].transpose(1, 2), targets[:, 1:]
     return F.cross_entropy(logits, following, reduction="none", ignore_index=-100).sum(1)
 

@@ -37,7 +37,8 @@ lint: $(STAMP)
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(BENCH)
+# The architectures run in .venv, which has transformers and peft: the peers bring a torchvision that may be built for another torch.
+bench: $(BENCH) $(STAMP)
 	.venv-bench/bin/python benchmarks/loo_mnist.py
 	.venv-bench/bin/python benchmarks/exact.py
 	.venv-bench/bin/python benchmarks/tracin.py
@@ -49,6 +50,7 @@ bench: $(BENCH)
 	.venv-bench/bin/python benchmarks/retraining.py
 	.venv-bench/bin/python benchmarks/lds.py
 	.venv-bench/bin/python benchmarks/gradients.py
+	$(BIN)/python benchmarks/architectures.py
 	.venv-bench/bin/python benchmarks/million.py
 	.venv-bench/bin/python benchmarks/projection.py
 	.venv-bench/bin/python benchmarks/mislabelled.py

@@ -239,7 +239,7 @@ def report(sizes: pd.DataFrame, coherent: pd.DataFrame, pairs: pd.DataFrame, fac
     for title, rows, better, floors, gain in (
         ("0.25 % to 25 %", sizes, "Newton", {"first": 0.90, "Newton": 0.96}, None), ("coherent, 20 % and 40 %", coherent, "second", {}, 0.015),
     ):  # fmt: skip
-        shown = rows.assign(error=rows["errors"].map(np.median), share=rows["share"].fillna(0.0))
+        shown = rows.assign(error=rows["errors"].map(np.median), share=rows["share"].astype(float).fillna(0.0))
         table = shown.pivot_table(["spearman", "error"], ["data", "share", "kind"], "order", sort=False)
         print(f"{title}\n{table.to_string(float_format='{:.3f}'.format)}\n")
         for data, own in shown.groupby("data", sort=False):

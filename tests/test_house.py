@@ -39,7 +39,6 @@ TESTED_ELSEWHERE = {
     "gradients/operations/attention.py": "gradients/operations/test_rule.py",
     "gradients/operations/convolution.py": "gradients/operations/test_rule.py",
     "gradients/operations/copies.py": "gradients/operations/test_rule.py",
-    "gradients/operations/grouped.py": "gradients/test_transformers.py",
     "gradients/operations/lookup.py": "gradients/operations/test_rule.py",
     "gradients/operations/norms.py": "gradients/operations/test_rule.py",
     "gradients/origins.py": "gradients/test_owners.py",

@@ -105,7 +105,9 @@ class Problem:
     @property
     def dtype(self) -> torch.dtype:
         """The floating type of gradients and scores: that of θ, and float32 where θ is in half precision."""
-        return working_type([self.state[name].dtype for name in self.names])
+        return self._working_type
+
+    _working_type = cached_property(lambda self: working_type([self.state[name].dtype for name in self.names]))
 
     @property
     def input_type(self) -> torch.dtype:
@@ -267,8 +269,7 @@ class Problem:
     def describe(self) -> str:
         """The problem in words: the model, N, the objective, and for each parameter of θ the operations that use it and what takes its gradients.
 
-        Operations that no rule understands are named with the line of the model's code. The rules are proved on a few training examples, so
-        the model runs.
+        Operations without a rule are named with the line of the model's code. The rules are proved on a few examples, so the model runs.
         """
         lines = [
             f"{type(self.model).__name__}, {self.size:,} parameters in {len(self.names)} tensors ({self.dtype}, {self.device}), "

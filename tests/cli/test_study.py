@@ -60,6 +60,7 @@ def test_what_cannot_be_done_is_one_sentence(arguments: list[str], sentence: str
     assert code == 2 and sentence in error and error.count("\n") == 1, error
 
 
+@pytest.mark.usefixtures("data_folder")
 def test_the_quick_form_of_fragility_shows_the_fall_and_resumes(study: Study, tmp_path: Path) -> None:
     code, printed, error = study("fragility", "--quick", "--out", "f")
     assert code == 0, error

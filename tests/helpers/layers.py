@@ -247,9 +247,9 @@ CASES: dict[str, Case] = {
     "layer norm, batch second": Case(lambda: Second(warm(nn.LayerNorm(4))), floats(3, 4), "Norm"),
     "embedding, batch second": Case(lambda: Second(nn.Embedding(9, 4)), ints(9, 6), "Embedding"),
     "transformer encoder, batch second": Case(lambda: Second(nn.TransformerEncoderLayer(6, 2, 8, dropout=0.0)), floats(5, 6)),
-    "lstm": Case(lambda: nn.LSTM(4, 3, batch_first=True), floats(5, 4), "one example at a time"),
-    "gru, batch second": Case(TimeFirst, floats(5, 4), "one example at a time"),
-    "rnn": Case(lambda: nn.RNN(4, 3, batch_first=True), floats(5, 4), "one example at a time"),
+    "lstm": Case(lambda: nn.LSTM(4, 3, batch_first=True), floats(5, 4), "LSTM"),
+    "gru, batch second": Case(TimeFirst, floats(5, 4), "GRU"),
+    "rnn": Case(lambda: nn.RNN(4, 3, batch_first=True), floats(5, 4), "RNN"),
     "class token and positions": Case(Token, floats(5, 4)),
     "weight norm": Case(
         lambda: nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.utils.parametrizations.weight_norm(nn.Linear(4, 3))), floats(4)

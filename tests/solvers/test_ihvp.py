@@ -1,5 +1,7 @@
 """The pair of curvature and solver: damping, reuse, refusal."""
 
+import re
+
 import pytest
 import torch
 from helpers import reference
@@ -53,6 +55,13 @@ def test_negative_damping_is_refused() -> None:
 def test_settings_print_compare_and_hash() -> None:
     assert wf.IHVP() == wf.IHVP(wf.GaussNewton(), wf.Exact()) and len({wf.IHVP(), wf.IHVP()}) == 1
     assert repr(wf.IHVP(wf.Hessian(), wf.CG(tolerance=1e-4))).startswith("IHVP(curvature=Hessian(), solver=CG(tolerance=0.0001")
+
+
+def test_a_fitted_pair_prints_its_settings_and_damping_and_no_tensors() -> None:
+    fitted = wf.IHVP(wf.Hessian(), wf.Exact()).fit(problem("softmax").problem)
+    assert repr(fitted) == "FittedIHVP(IHVP(curvature=Hessian(), solver=Exact(), damping=None), damping=0)"
+    by_layer = repr(wf.IHVP(wf.EKFAC(), wf.Eigen()).fit(problem("mlp").problem))
+    assert re.search(r"damping=[\d.e-]+ to [\d.e-]+\)$", by_layer)
 
 
 def test_refitted_keeps_the_damping() -> None:

@@ -117,6 +117,11 @@ class FittedIHVP:
     curve: DampingCurve | None = None  # of damping="auto"
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """Return the settings and the damping used, the least and the largest where each layer has its own."""
+        low, high = (float(bound) for bound in torch.as_tensor(self.damping).aminmax())
+        return f"FittedIHVP({self.settings!r}, damping={low:.4g}" + (")" if low == high else f" to {high:.4g})")
+
     def fit(self, problem: Problem) -> "FittedIHVP":
         """Itself, for the problem it was fitted on; another is refused."""
         if problem.fingerprint() != self.fingerprint:

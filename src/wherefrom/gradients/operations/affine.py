@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from wherefrom.gradients.blocks import Block, Dense, Factored
 from wherefrom.gradients.operations.copies import take_copies
-from wherefrom.gradients.operations.grouped import StackUse
+from wherefrom.gradients.operations.grouped import StackUse, stack_of
 from wherefrom.gradients.origins import Pure
 from wherefrom.gradients.recorder import Call
 from wherefrom.gradients.uses import Part, Pass, Use
@@ -99,6 +99,7 @@ def take_matmul(call: Call) -> object:
             return call.give_up()
         return call.finish(recorder.watch(call.run(), AffineUse(call.operation, pure, None, x.detach(), rows, transposed=True)))
     if matrix.dim() == 3 and x.dim() == 3 and len(matrix) == len(x) and on_right and owners.shape[2] == 1 and recorder.size > 1:
-        rows = owners[..., 0].expand(x.shape[:2])
-        return call.finish(recorder.watch(call.run(), StackUse(call.operation, pure, x.detach(), rows)))
+        rows, (stack, turned) = owners[..., 0].expand(x.shape[:2]), stack_of(pure)
+        use = StackUse(call.operation, stack, x.detach(), rows, len(stack.tensor), not turned)
+        return call.finish(recorder.watch(call.run(), use))
     return take_copies(call)

@@ -104,7 +104,10 @@ def _written(kernel: Kernel, x: Tensor, d: Tensor, i: int, *, bias: bool) -> Ten
 
 def patch_rows(kernel: Kernel, x: Tensor, *, ones: bool = False) -> Tensor:
     """Return (N, groups, i, T): what the kernel sees at each position, written out; with ``ones`` a row of them below."""
-    seen = patches(kernel.padded(x), kernel.sides, kernel.stride, kernel.dilation).unflatten(1, (kernel.groups, -1))
+    padded = kernel.padded(x)
+    if prod(kernel.sides) == prod(kernel.stride) == 1 and not ones:  # each position sees itself alone
+        return padded.reshape(len(x), kernel.groups, -1, prod(padded.shape[2:]))
+    seen = patches(padded, kernel.sides, kernel.stride, kernel.dilation).unflatten(1, (kernel.groups, -1))
     sides, axes = seen.shape[2 : 3 + len(kernel.sides)], seen.shape[3 + len(kernel.sides) :]
     i = prod(sides)
     table = seen.new_empty(len(x), kernel.groups, i + ones, prod(axes))

@@ -1,5 +1,7 @@
 """The MNIST networks: their sizes, what is trusted of one convolution, and that the same seed says the same."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -7,7 +9,7 @@ from wherefrom_studies.fragility.mnist.experiment import FORMS, Convolutions, re
 
 
 @pytest.fixture(scope="module")
-def found() -> pd.DataFrame:
+def found(data_folder: Path) -> pd.DataFrame:
     return pd.DataFrame(retrain_seed(Convolutions(1, 4, "tanh", 0.005), 0))
 
 

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from wherefrom.errors import UsageError, nearest
 
+IGNORED = -100  # the target of positions that a loss leaves out
+
 PerExample = Callable[[Any, Any], Tensor]
 Sampler = Callable[[Any, Generator], Any]
 
@@ -106,7 +108,10 @@ def smooth_hinge(
 
 
 def next_token(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:
-    """-Σₜ log softmax(outputs[t])[target[t + 1]] over a sequence; outputs (B, T, V), targets (B, T) tokens, -100 left out."""
+    """-Σₜ log softmax(outputs[t])[target[t + 1]] over a sequence; outputs (B, T, V), targets (B, T) tokens, -100 left out.
+
+    Outputs of more than T positions begin with those of virtual tokens, which prompt tuning puts before the sequence: the last of them says its first token.
+    """
     return Objective(_next_token, measurement, lower_is_better, FromUniform(_sample_following), l2, convex=True)
 
 
@@ -147,8 +152,11 @@ def _smooth_hinge(outputs: Tensor, targets: Tensor, t: float) -> Tensor:
 
 
 def _next_token(outputs: Tensor, targets: Tensor) -> Tensor:
+    if outputs.dim() != 3 or targets.dim() != 2 or outputs.shape[1] < targets.shape[1]:
+        raise UsageError(f"Outputs of shape {tuple(outputs.shape)} do not fit targets of shape {tuple(targets.shape)}; give (B, T, V) and (B, T).")
+    targets = F.pad(targets, (outputs.shape[1] - targets.shape[1], 0), value=IGNORED)
     logits, following = outputs[:, :-1].transpose(1, 2), targets[:, 1:]
-    return F.cross_entropy(logits, following, reduction="none", ignore_index=-100).sum(1)
+    return F.cross_entropy(logits, following, reduction="none", ignore_index=IGNORED).sum(1)
 
 
 def _alike(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -2,8 +2,9 @@
 
 import copy
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from wherefrom.data.batches import Batch, per_example
-from wherefrom.data.examples import Data, Examples, Split, split_batch
+from wherefrom.data.examples import Data, Examples, Split, split_batch, split_for_decoder
 from wherefrom.data.trees import all_finite, leaves, tree_map
 from wherefrom.errors import UsageError, nearest
 from wherefrom.gradients.verify_rules import proved
@@ -40,6 +41,7 @@ class Problem:
     split: Split = split_batch
     batch_size: int | None = None
     memory: int | str | None = None
+    reader: Callable[[Data], Examples] = Examples.of  # makes examples of queries
 
     @classmethod
     def of(
@@ -71,7 +73,7 @@ class Problem:
         if batch_size is not None and batch_size < 1:
             raise UsageError(f"batch_size={batch_size} is no size; give 1 or more.")
         memory_budget(memory, values.device)
-        problem = cls(model, objective, examples, state, names, values, float(values.sum()), split or split_batch, batch_size, memory)
+        problem = cls(model, objective, examples, state, names, values, float(values.sum()), split or _split_of(model), batch_size, memory)
         problem._check_mode()
         return problem
 
@@ -202,7 +204,7 @@ class Problem:
 
     def examples(self, data: Data) -> Examples:
         """Queries, given in any of the forms of training data; :class:`Examples` keep their ids."""
-        return Examples.of(data)
+        return self.reader(data)
 
     def batches(self, examples: Examples | None = None, size: int | None = None, weights: Tensor | None = None) -> Iterator[Batch]:
         """The training examples (or others, of weight 1 unless told) in batches on the model's device, floats in its type."""
@@ -279,6 +281,13 @@ class Problem:
     def _check_mode(self) -> None:
         if any(module.training for module in self.model.modules()):
             raise UsageError("The model is in train mode, where dropout and batch norm make answers random; call model.eval() first.")
+
+
+def _split_of(model: nn.Module) -> Split:
+    """How a batch is split for a model: an encoder-decoder of transformers is given what its decoder was given in training."""
+    if not getattr(getattr(model, "config", None), "is_encoder_decoder", False):
+        return split_batch
+    return partial(split_for_decoder, decoder_inputs=getattr(model, "prepare_decoder_input_ids_from_labels", None))
 
 
 def _checked_weights(weights: Numbers | None, n: int, like: Tensor) -> Tensor:

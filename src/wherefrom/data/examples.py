@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from wherefrom.data.sources import Data as RawData
 from wherefrom.data.sources import PatchedSource, PlacedBatches, Source, TensorSource, source_of
@@ -155,3 +156,11 @@ def split_batch(batch: Tree) -> tuple[Tree, Tree]:
     if isinstance(batch, (tuple, list)) and len(batch) == 2:
         return batch[0], batch[1]
     raise UsageError(f"A batch of type {type(batch).__name__} is no (inputs, targets) pair; pass split=, a function batch -> (inputs, targets).")
+
+
+def split_for_decoder(batch: Tree, decoder_inputs: Callable[..., Tensor] | None) -> tuple[Tree, Tree]:
+    """The same for an encoder-decoder that makes its decoder's inputs of the labels, as in training; where it does so inside, labels stay among inputs."""
+    inputs, targets = split_batch(batch)
+    if not isinstance(inputs, dict) or inputs.keys() & {"decoder_input_ids", "decoder_inputs_embeds"}:
+        return inputs, targets
+    return {**inputs, **({"labels": targets} if decoder_inputs is None else {"decoder_input_ids": decoder_inputs(labels=targets)})}, targets

@@ -38,6 +38,15 @@ def test_smooth_hinge_tends_to_the_hinge_for_either_coding() -> None:
     torch.testing.assert_close(wf.smooth_hinge(0.3).loss(scores, 2 * y - 1), wf.smooth_hinge(0.3).loss(scores, y))
 
 
+def test_next_token_leaves_virtual_tokens_out_and_says_the_first_token_by_the_last_of_them() -> None:
+    outputs, tokens = torch.randn(2, 6, 5), torch.tensor([[1, 2, 3, 4], [0, 4, 2, -100]])
+    found = wf.next_token().loss(outputs, tokens)
+    expected = torch.nn.functional.cross_entropy(outputs[:, 1:5].transpose(1, 2), tokens, reduction="none").sum(1)
+    torch.testing.assert_close(found, expected)
+    with pytest.raises(wf.UsageError, match="give"):
+        wf.next_token().loss(outputs[:, :3], tokens)
+
+
 def test_next_token_leaves_out_labels_of_minus_100() -> None:
     outputs, tokens = torch.randn(2, 4, 7), torch.tensor([[1, 2, 3, -100], [4, 5, 6, 0]])
     found = wf.next_token().loss(outputs, tokens)

@@ -152,11 +152,16 @@ def _smooth_hinge(outputs: Tensor, targets: Tensor, t: float) -> Tensor:
 
 
 def _next_token(outputs: Tensor, targets: Tensor) -> Tensor:
+    logits, following = shifted(outputs, targets)
+    return F.cross_entropy(logits.transpose(1, 2), following, reduction="none", ignore_index=IGNORED).sum(1)
+
+
+def shifted(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (B, T - 1, V) and the tokens (B, T - 1) that follow them, which they say."""
     if outputs.dim() != 3 or targets.dim() != 2 or outputs.shape[1] < targets.shape[1]:
         raise UsageError(f"Outputs of shape {tuple(outputs.shape)} do not fit targets of shape {tuple(targets.shape)}; give (B, T, V) and (B, T).")
     targets = F.pad(targets, (outputs.shape[1] - targets.shape[1], 0), value=IGNORED)
-    logits, following = outputs[:, :-1].transpose(1, 2), targets[:, 1:]
-    return F.cross_entropy(logits, following, reduction="none", ignore_index=IGNORED).sum(1)
+    return outputs[:, :-1], targets[:, 1:]
 
 
 def _alike(outputs: Tensor, targets: Tensor) -> Tensor:

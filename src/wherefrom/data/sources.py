@@ -182,8 +182,8 @@ def _refuse_streams(data: object) -> None:
         names = ", ".join(map(repr, data))
         raise UsageError(f"A {type(data).__name__} holds the splits {names}; give one of them, such as data[{next(iter(data))!r}].")
     if isinstance(data, IterableDataset) or (hasattr(data, "column_names") and not hasattr(data, "__getitem__")):
-        name = type(data).__name__
-        raise UsageError(f"An {name} gives samples in order alone; give list(data), or DataLoader(data, batch_size=32) where it can be read again.")
+        fix = "give list(data), or DataLoader(data, batch_size=32) where it can be read again"
+        raise UsageError(f"{type(data).__name__}: samples come in order alone; {fix}.")
 
 
 def _is_sample(element: object) -> bool:

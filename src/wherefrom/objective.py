@@ -110,7 +110,7 @@ def smooth_hinge(
 def next_token(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:
     """-Σₜ log softmax(outputs[t])[target[t + 1]] over a sequence; outputs (B, T, V), targets (B, T) tokens, -100 left out.
 
-    Outputs of more than T positions begin with those of virtual tokens, which prompt tuning puts before the sequence: the last of them says its first token.
+    Outputs of more than T positions begin with those of virtual tokens, which prompt tuning puts before the sequence; the last says the first token.
     """
     return Objective(_next_token, measurement, lower_is_better, FromUniform(_sample_following), l2, convex=True)
 

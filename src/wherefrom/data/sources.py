@@ -144,8 +144,9 @@ def collated(samples: Sequence[object], rows: Sequence[int]) -> Tree:
     try:
         return default_collate([_with_tensors(sample) for sample in samples])
     except (RuntimeError, TypeError, ValueError) as error:
+        said = " ".join(str(error).split())
         raise UsageError(
-            f"Rows {rows[0]} to {rows[-1]} of the dataset do not form a batch ({' '.join(str(error).split())}); pass a DataLoader with your collate_fn."
+            f"Rows {rows[0]} to {rows[-1]} of the dataset do not form a batch ({said}); pass a DataLoader with your collate_fn."
         ) from error
 
 

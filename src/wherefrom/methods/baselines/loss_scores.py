@@ -27,8 +27,8 @@ class LossScores(Method):
 class MarginScores(Method):
     """max over other classes of Φ_c, less Φ of the target's class: the margin turned round, so that it is large where the model errs.
 
-    A single output is the logit of class 1 against class 0; over the tokens of a sequence it is the sum. The same for every query; ``unit="arbitrary"``. Raises :class:`UsageError` where
-    targets are no classes.
+    A single output is the logit of class 1 against class 0; over the tokens of a sequence it is the sum. The same for every query;
+    ``unit="arbitrary"``. Raises :class:`UsageError` where targets are no classes.
     """
 
     def fit(self, problem: Problem) -> FittedMethod:

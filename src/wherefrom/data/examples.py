@@ -159,7 +159,7 @@ def split_batch(batch: Tree) -> tuple[Tree, Tree]:
 
 
 def split_for_decoder(batch: Tree, decoder_inputs: Callable[..., Tensor] | None) -> tuple[Tree, Tree]:
-    """The same for an encoder-decoder, whose decoder's inputs are made of the labels as in training; where it makes them inside, labels stay inputs."""
+    """The same for an encoder-decoder, whose decoder is given the labels as in training; where it makes its inputs inside, labels stay inputs."""
     inputs, targets = split_batch(batch)
     if not isinstance(inputs, dict) or inputs.keys() & {"decoder_input_ids", "decoder_inputs_embeds"}:
         return inputs, targets

@@ -1,0 +1,112 @@
+"""Whether the loss that is attributed is the model's own: on the first examples, together, alone, and apart where documents share a row."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from wherefrom.data.batches import Batch
+from wherefrom.data.examples import Examples
+from wherefrom.errors import UsageError
+from wherefrom.lm.heads import Head, averaged, counted_tokens
+from wherefrom.objective import IGNORED, Objective
+from wherefrom.problem import Problem
+
+FIRST = 8  # examples that are looked at
+CLOSE: Mapping[torch.dtype, float] = {torch.float64: 1e-6, torch.float32: 1e-4, torch.bfloat16: 5e-2, torch.float16: 1e-2}
+
+
+def own_objective(problem: Problem, head: Head) -> tuple[Objective, str]:
+    """Return the objective that is the model's own loss, and what it is in words, by asking the model on the first examples.
+
+    The model's loss of a batch is the mean over all tokens that count (each example's loss is then their sum), or the mean of each example's own
+    mean. Raises :class:`UsageError` where it is neither.
+    """
+    batch = first_batch(problem, problem.train)
+    losses, own = _losses(problem, batch), _own_loss(problem, batch)
+    if own is None:
+        return problem.objective, "the sum over its tokens; the model gives no loss of its own to hold it against"
+    virtual = int(problem.outputs(batch.inputs).shape[1] > batch.targets.shape[1]) if head.is_causal else 0
+    numbers = counted_tokens(batch.targets, head.is_causal, virtual)
+    if batch.targets.is_floating_point():
+        numbers = torch.full_like(numbers, batch.targets[0].numel())
+    pooled = float(losses.sum() / numbers.sum().clamp_min(1))
+    close = CLOSE.get(problem.dtype, 1e-4)
+    if abs(pooled - own) <= close * abs(own):
+        parts = "labels" if batch.targets.is_floating_point() else "tokens"
+        said = f"the sum over its {parts}, of which the model's own loss is the mean" if int(numbers.max()) > 1 else "the model's own"
+        return problem.objective, said
+    mean = float((losses / numbers.clamp_min(1)).mean())
+    if abs(mean - own) <= close * abs(own):
+        return averaged(problem.objective), "the mean over its tokens, as in the model's own loss"
+    raise UsageError(
+        f"On the first {len(batch)} examples the model's own loss is {own:.6g} and that of a {head.task} head is {pooled:.6g}; "
+        "give objective=, the loss that training minimised, or task= if the head is another."
+    )
+
+
+def check_alone(problem: Problem) -> None:
+    """Refuse a model that says otherwise of a padded example than of the same without its padding."""
+    batch = first_batch(problem, problem.train)
+    mask = batch.inputs.get("attention_mask")
+    if mask is None or bool(mask.all()):
+        return
+    place = int(mask.sum(1).argmin())
+    seen = mask[place].bool()
+    one = batch.take(np.array([place]))
+    width = len(seen)
+    apart = one.inputs.keys() & {"decoder_input_ids", "labels"}  # a target sequence, which the mask of the source does not concern
+    inputs = {name: value if name in apart else _kept(value, seen, width) for name, value in one.inputs.items()}
+    targets = one.targets if apart else _kept(one.targets, seen, width)
+    together = float(_losses(problem, one))
+    alone = float(_losses(problem, Batch(one.positions, one.ids, inputs, targets, one.weights)))
+    if abs(alone - together) > 10 * CLOSE.get(problem.dtype, 1e-4) * max(abs(alone), 1e-12):
+        raise UsageError(
+            f"The loss of example {one.ids[0]!s} is {alone:.6g} alone and {together:.6g} with padding beside it: the model reads the padding; "
+            'give padding_side="right" or "left", or rows of one length.'
+        )
+
+
+def check_apart(problem: Problem, documents: Examples) -> None:
+    """Refuse a model that lets documents in one row see each other: a row's loss is then not the sum of its documents'."""
+    batch = first_batch(problem, problem.train)
+    together = _losses(problem, batch)
+    for place, name in enumerate(batch.ids.tolist()):
+        ids = name.split("+")
+        if len(ids) == 1:
+            continue
+        chosen = documents.take(np.array([documents.ids.astype(str).tolist().index(key) for key in ids]))
+        alone = float(sum(_losses(problem, one).sum() for one in problem.batches(chosen)))
+        if abs(alone - float(together[place])) > 10 * CLOSE.get(problem.dtype, 1e-4) * abs(alone):
+            raise UsageError(
+                f"Documents in one row of this model see each other: together their loss is {float(together[place]):.6g}, apart {alone:.6g}; "
+                "leave out packing=, which changes nothing in their scores."
+            )
+
+
+def first_batch(problem: Problem, examples: Examples) -> Batch:
+    """Return the first examples of a problem as a batch, those first that have something to say."""
+    chosen = examples.take(np.arange(min(FIRST, len(examples))))
+    return next(iter(problem.batches(chosen, size=FIRST)))
+
+
+def _losses(problem: Problem, batch: Batch) -> Tensor:
+    with torch.no_grad():
+        return problem.losses(problem.outputs(batch.inputs), batch)
+
+
+def _own_loss(problem: Problem, batch: Batch) -> float | None:
+    """What the model says its loss is, given the labels, or None."""
+    if isinstance(batch.targets, Tensor) and not batch.targets.is_floating_point() and bool((batch.targets == IGNORED).all()):
+        return None
+    with torch.no_grad():
+        found: Any = functional_call(problem.model, problem.state, (), {**batch.inputs, "labels": batch.targets})
+    loss = found.get("loss") if hasattr(found, "get") else getattr(found, "loss", None)
+    return None if loss is None else float(loss)
+
+
+def _kept(value: Any, seen: Tensor, width: int) -> Any:
+    return value[:, seen] if isinstance(value, Tensor) and value.dim() > 1 and value.shape[1] == width else value

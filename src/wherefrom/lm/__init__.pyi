@@ -1,5 +1,7 @@
 """The names of the room; ``__init__.py`` imports each when it is first used."""
 
+from .generation import generations
 from .language_problem import LanguageDataWarning, describe, examples, problem
+from .token_attribution import TokenPair, TokenScores, texts, token_scores
 
-__all__ = ["LanguageDataWarning", "describe", "examples", "problem"]
+__all__ = ["LanguageDataWarning", "TokenPair", "TokenScores", "describe", "examples", "generations", "problem", "texts", "token_scores"]

@@ -10,8 +10,8 @@ import torch
 from wherefrom.errors import UsageError, nearest
 from wherefrom.lm.heads import Head
 from wherefrom.lm.rows import Row, listed
-from wherefrom.lm.texts import completion_row, messages_row, span_row, spans_of, text_row, tokens_of
 from wherefrom.lm.token_row import TokenRow, token_row
+from wherefrom.lm.token_texts import completion_row, messages_row, span_row, spans_of, text_row, tokens_of
 from wherefrom.objective import IGNORED
 
 

@@ -84,7 +84,7 @@ def problem(
     made = replace(made, reader=reader)
     if objective is None:
         made = replace(made, objective=own_objective(made, head)[0])
-    check_apart(made, reader.table(rows, ids)) if packing else check_alone(made)
+    check_apart(made) if reader.apart else check_alone(made)
     for sentence in reader.account.losses() if reader.account is not None else ():
         warnings.warn(sentence, LanguageDataWarning, stacklevel=2)
     return made

@@ -16,7 +16,7 @@ Table = dict[str, Tensor]
 
 
 def padded(rows: Sequence[TokenRow], pad: int, side: Side, positions: bool) -> Table:
-    """Return rows padded to the longest. On the left, ``positions`` counts from the first token, and that token, which nothing precedes, is not asked."""
+    """Return rows padded to the longest. On the left, ``positions`` counts from the first token, which nothing precedes and which is not asked."""
     names = rows[0].columns
     table = {name: _filled([row.columns[name] for row in rows], pad if name == "input_ids" else 0, side) for name in names}
     mask = _filled([[1] * len(row) for row in rows], 0, side)

@@ -1,6 +1,7 @@
 """Tiny language models from configurations, with a tokenizer of whole words, and nothing downloaded."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # before the packages are imported: nothing is asked of the network
 pytest.importorskip("transformers")
 import transformers as tf
 from tokenizers import Tokenizer, models, pre_tokenizers

@@ -1,5 +1,6 @@
 """The pair of curvature and solver: damping, reuse, refusal."""
 
+import numpy as np
 import pytest
 import torch
 from helpers import reference
@@ -66,3 +67,10 @@ def test_refitted_keeps_the_damping() -> None:
     torch.testing.assert_close(plain.apply(rows).flat(), expected, rtol=1e-8, atol=1e-9)
     with pytest.raises(wf.UsageError, match="from outside cannot be fitted"):
         wf.IHVP(torch.eye(p.size, dtype=p.dtype), wf.Exact(), damping=0.0).fit(p).refitted(p)
+
+
+def test_a_fitted_inverse_prints_its_settings_and_none_of_its_numbers() -> None:
+    p = problem("softmax").problem
+    fitted = wf.IHVP(wf.EKFAC(), wf.Eigen()).fit(p)
+    assert repr(fitted) == f"FittedIHVP({fitted.settings!r}, problem {p.fingerprint()[:12]})"
+    assert "tensor" not in wf.attribute(wf.InfluenceFunction(fitted), p, p.train.take(np.arange(1)), progress=False).method

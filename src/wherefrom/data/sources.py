@@ -182,7 +182,7 @@ def _refuse_streams(data: object) -> None:
     if isinstance(data, Mapping) and data and all(hasattr(split, "column_names") for split in data.values()):
         names = ", ".join(map(repr, data))
         raise UsageError(f"A {type(data).__name__} holds the splits {names}; give one of them, such as data[{next(iter(data))!r}].")
-    if isinstance(data, IterableDataset) or (hasattr(data, "column_names") and not hasattr(data, "__getitem__")):
+    if isinstance(data, IterableDataset) or (hasattr(data, "column_names") and not hasattr(data, "__len__")):
         fix = "give list(data), or DataLoader(data, batch_size=32) where it can be read again"
         raise UsageError(f"{type(data).__name__}: samples come in order alone; {fix}.")
 

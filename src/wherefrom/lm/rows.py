@@ -22,10 +22,11 @@ def rows_of(data: Any, columns: Mapping[str, str] | None = None) -> tuple[list[R
 
     ``columns`` gives the names of the data's own columns by ours, such as ``{"text": "review"}``. Ids come from a column ``id`` where there is one.
     """
-    rows = [_named(row, columns or {}) for row in _plain(data)]
-    if not rows:
+    plain = _plain(data)
+    if not plain:
         raise UsageError("There are no rows; give at least one.")
-    _check_columns(rows, columns or {})
+    _check_columns(plain, columns or {})
+    rows = [_named(row, columns or {}) for row in plain]
     given = ["id" in row for row in rows]
     if not any(given):
         return rows, np.arange(len(rows))
@@ -41,7 +42,7 @@ def _plain(data: Any) -> list[Any]:
         return _file_rows(Path(data))
     if isinstance(data, Mapping) and data and all(hasattr(split, "column_names") for split in data.values()):
         raise UsageError(f"The data hold the splits {', '.join(map(repr, data))}; give one of them, such as data[{next(iter(data))!r}].")
-    if hasattr(data, "column_names") and not hasattr(data, "__getitem__"):
+    if hasattr(data, "column_names") and not hasattr(data, "__len__"):
         raise UsageError(f"{type(data).__name__}: samples come in order alone; give datasets.Dataset.from_list(list(data)).")
     whole: Any = data
     if hasattr(data, "to_list") and hasattr(data, "column_names"):  # a dataset, whatever its format
@@ -101,12 +102,13 @@ def _named(row: Any, columns: Mapping[str, str]) -> Row:
     raise UsageError(f"A row of type {type(row).__name__} is no text, mapping, conversation or list of token ids; give one of these.")
 
 
-def _check_columns(rows: Sequence[Row], columns: Mapping[str, str]) -> None:
+def _check_columns(rows: Sequence[Any], columns: Mapping[str, str]) -> None:
     for name, theirs in columns.items():
         if name not in KNOWN:
             raise UsageError(f"columns= names {name!r}, which means nothing here.{nearest(name, KNOWN)} Its keys are among {', '.join(KNOWN)}.")
-        if not any(name in row for row in rows):
-            raise UsageError(f"No row has a column {theirs!r}.{nearest(theirs, rows[0])} The first has {', '.join(rows[0])}.")
+        first = rows[0] if isinstance(rows[0], Mapping) else {}
+        if not any(isinstance(row, Mapping) and theirs in row for row in rows):
+            raise UsageError(f"No row has a column {theirs!r}.{nearest(theirs, first)} The first has {', '.join(first) or 'none'}.")
 
 
 def listed(value: Any) -> Any:

@@ -25,7 +25,8 @@ from wherefrom.types import Id, Ids
 if TYPE_CHECKING:
     import pandas as pd
 
-ADDS_UP = {torch.float64: 1e-7, torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 5e-2}  # beside the sum of the sizes of the tokens' scores
+# beside the sum of the sizes of the tokens' scores; many models take their norms in float32, whatever their type
+ADDS_UP = {torch.float64: 1e-5, torch.float32: 1e-3, torch.bfloat16: 5e-2, torch.float16: 5e-2}
 
 
 @dataclass(frozen=True, eq=False)

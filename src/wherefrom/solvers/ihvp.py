@@ -117,6 +117,10 @@ class FittedIHVP:
     curve: DampingCurve | None = None  # of damping="auto"
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """The settings and the problem; never the numbers, which would fill every record of a run."""
+        return f"FittedIHVP({self.settings!r}, problem {self.fingerprint[:12]})"
+
     def fit(self, problem: Problem) -> "FittedIHVP":
         """Itself, for the problem it was fitted on; another is refused."""
         if problem.fingerprint() != self.fingerprint:

@@ -1,0 +1,104 @@
+"""The loss that is attributed is the model's own, or the model is refused with both numbers."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from helpers import language
+from torch import nn
+
+import wherefrom as wf
+from wherefrom.lm.checks import check_alone, check_apart, own_objective
+from wherefrom.lm.heads import Head
+
+pytestmark = pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning", "ignore::UserWarning:peft")  # of peft with transformers
+TOKENS = language.tokenizer()
+
+
+class Other(nn.Module):
+    """A causal model with another loss: the mean of each example's mean (kind "mean"), or of labels that nobody shifts ("unshifted"), or none."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.inner, self.kind = language.gpt2(), kind
+        self.config = self.inner.config
+
+    def forward(self, input_ids: Any, attention_mask: Any = None, labels: Any = None) -> Any:
+        logits = self.inner(input_ids=input_ids, attention_mask=attention_mask).logits
+        loss = None
+        if labels is not None and self.kind != "none":
+            shifted = (logits[:, :-1], labels[:, 1:]) if self.kind == "mean" else (logits, labels)
+            each = nn.functional.cross_entropy(shifted[0].transpose(1, 2), shifted[1], reduction="none")
+            loss = (each.sum(1) / (shifted[1] != -100).sum(1)).mean()
+        return {"logits": logits, "loss": loss} if self.kind != "none" else type("Output", (), {"logits": logits})()
+
+
+def made(kind: str) -> wf.Problem:
+    table = wf.lm.problem(language.gpt2(), language.TEXTS, tokenizer=TOKENS).train
+    model = Other(kind).eval()
+    objective = wf.Objective(lambda outputs, targets: wf.next_token().loss(outputs["logits"] if isinstance(outputs, dict) else outputs, targets))
+    return wf.Problem.of(model, objective, table)
+
+
+def test_a_model_whose_loss_is_the_mean_of_means_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    p = replace(made("mean"))
+    monkeypatch.setattr(wf.Problem, "outputs", lambda self, inputs: self.model(**inputs)["logits"])
+    objective, said = own_objective(replace(p, objective=wf.next_token()), Head("causal"))
+    assert said == "the mean over its tokens, as in the model's own loss" and objective.sample is None
+
+
+def test_another_loss_is_refused_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    p = replace(made("unshifted"), objective=wf.next_token())
+    monkeypatch.setattr(wf.Problem, "outputs", lambda self, inputs: self.model(**inputs)["logits"])
+    with pytest.raises(wf.UsageError, match=r"the model's own loss is \d\.\d+ and that of a causal head is \d\.\d+; give objective="):
+        own_objective(p, Head("causal"))
+
+
+def test_a_model_without_a_loss_is_taken_at_its_word() -> None:
+    p = replace(made("none"), objective=wf.next_token())
+    assert "the model gives no loss of its own" in own_objective(p, Head("causal"))[1]
+
+
+def test_a_model_that_reads_its_padding_is_refused() -> None:
+    class Blind(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = language.gpt2()
+
+        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+            return self.inner(input_ids=input_ids)
+
+    good = wf.lm.problem(language.gpt2(), language.TEXTS, tokenizer=TOKENS, padding_side="left")
+    check_alone(good)
+    tree = good.train.source.tree  # type: ignore[attr-defined]
+    blind = wf.Problem.of(Blind().eval(), wf.next_token(), {name: tree[name] for name in ("input_ids", "attention_mask", "labels")})
+    with pytest.raises(wf.UsageError, match="alone and .* with padding beside it: the model reads the padding"):
+        check_alone(blind)
+
+
+def test_a_model_that_joins_its_documents_is_refused() -> None:
+    class Joins(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = language.gpt2()
+
+        def forward(self, input_ids: Any, position_ids: Any, use_cache: bool = False) -> Any:
+            return self.inner(input_ids=input_ids)
+
+    good = wf.lm.problem(language.gpt2(), language.TEXTS, tokenizer=TOKENS, packing=True, max_length=16)
+    check_apart(good)
+    with pytest.raises(wf.UsageError, match="Documents in one row of this model see each other: together their loss is"):
+        check_apart(wf.Problem.of(Joins().eval(), wf.next_token(), good.train, split=good.split))
+
+
+def test_prompts_by_virtual_tokens_say_the_first_token_too() -> None:
+    peft = pytest.importorskip("peft")
+    model = peft.get_peft_model(language.llama(), peft.PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM")).eval()
+    p = wf.lm.problem(model, language.TEXTS, tokenizer=TOKENS)
+    assert p.names == ("prompt_encoder.default.embedding.weight",)
+    batch = next(iter(p.batches()))
+    with torch.no_grad():
+        own = float(model(**batch.inputs, labels=batch.targets).loss)
+        mine = p.losses(p.outputs(batch.inputs), batch).sum() / (batch.targets != -100).sum()
+    assert own == pytest.approx(float(mine), rel=1e-5)

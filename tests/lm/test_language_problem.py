@@ -146,3 +146,19 @@ def test_what_needs_a_causal_model_is_refused_of_others() -> None:
         wf.lm.problem(encoder, ROWS, tokenizer=TOKENS, packing=True)
     with pytest.raises(wf.UsageError, match="not one of a language model; make it by wf.lm.problem"):
         wf.lm.examples(wf.Problem.of(torch.nn.Linear(2, 2).eval(), wf.cross_entropy(), (torch.ones(3, 2), torch.zeros(3).long())), ["the cat"])
+
+
+def test_five_lines_lead_from_a_folder_and_a_file_to_scores(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (root / "docs" / "lm.md").read_text(encoding="utf-8")
+    code = page.partition('```python title="five lines"\n')[2].partition("```")[0]
+    assert len([line for line in code.splitlines() if line]) == 5
+    language.llama().save_pretrained(tmp_path / "my-model")
+    TOKENS.save_pretrained(tmp_path / "my-model")
+    language.json_lines(tmp_path / "train.jsonl", ROWS)
+    language.json_lines(tmp_path / "queries.jsonl", QUERIES)
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, Any] = {}
+    exec(code, space)
+    assert space["best"].ids.shape == (2, 6) and len(space["tokens"].pairs) == 10
+    first = space["tokens"].pairs[0]
+    assert first.train_id == space["best"].ids[0, 0] and float(first.values.sum()) == pytest.approx(float(space["best"].values[0, 0]), rel=1e-4)

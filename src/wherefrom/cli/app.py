@@ -7,13 +7,16 @@ import errno
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wherefrom import __version__
 from wherefrom.cli.method_names import METHODS, OF_ONE_MODEL, USUAL, method_of_model
 from wherefrom.errors import UsageError
+
+if TYPE_CHECKING:
+    from wherefrom.cli.language import LanguageSettings
 
 INTERRUPTED = 130
 UNWRITABLE = {
@@ -90,6 +93,8 @@ LanguageModelOption = Annotated[
 TrainOption = Annotated[
     str | None, typer.Option("--train", help="What --lm was trained on: JSON lines of text, prompt and completion, messages, or input_ids.")
 ]
+IdOption = Annotated[str | None, typer.Option("--id", help="The column that names rows (default: row numbers from 0; of --lm, id).")]
+TaskOption = Annotated[str | None, typer.Option("--task", help="classification or regression (default: by what the target holds).")]
 TokensOption = Annotated[int, typer.Option("--tokens", min=0, help="Training rows of each query whose tokens are scored and coloured (--lm).")]
 MaxLengthOption = Annotated[int | None, typer.Option("--max-length", min=2, help="Tokens of a row beyond which it is cut (--lm; default: all).")]
 
@@ -131,33 +136,18 @@ def demo(
 
 @app.command()
 def explain(
-    table: TableArgument = None,
-    target: TargetOption = None,
-    query: QueryOption = None,
-    problem: ProblemOption = None,
-    lm: LanguageModelOption = None,
-    train: TrainOption = None,
-    model: ModelOption = Model.linear,
-    method: MethodOption = None,
-    top: TopOption = 5,
-    tokens: TokensOption = 3,
-    max_length: MaxLengthOption = None,
-    prove: ProveOption = True,
-    trust: TrustOption = TrustBudget.fast,
-    seed: SeedOption = 0,
-    l2: L2Option = 1e-2,
-    id_column: Annotated[str | None, typer.Option("--id", help="The column that names rows (default: row numbers from 0).")] = None,
-    task: Annotated[str | None, typer.Option("--task", help="classification or regression (default: by what the target holds).")] = None,
-    out: OutOption = None,
-) -> None:
+    table: TableArgument = None, target: TargetOption = None, query: QueryOption = None, problem: ProblemOption = None,
+    lm: LanguageModelOption = None, train: TrainOption = None, model: ModelOption = Model.linear, method: MethodOption = None, top: TopOption = 5,
+    tokens: TokensOption = 3, max_length: MaxLengthOption = None, prove: ProveOption = True, trust: TrustOption = TrustBudget.fast,
+    seed: SeedOption = 0, l2: L2Option = 1e-2, id_column: IdOption = None, task: TaskOption = None, out: OutOption = None,
+) -> None:  # fmt: skip
     """Which training rows made these predictions? Of a table (TABLE --target COLUMN), your own model (--problem) or a language model (--lm)."""
     if lm is not None or train is not None:
-        _check_language(lm, train, query, table, target, problem)
-        from wherefrom.cli.language import LanguageSettings, explain_language
+        if table is not None or target is not None or problem is not None:
+            raise UsageError("--lm brings its own data by --train; leave out TABLE, --target and --problem.")
+        from wherefrom.cli.language import explain_language
 
-        explain_language(
-            LanguageSettings(str(lm), str(train), str((query or [""])[0]), _language(method), top, tokens, seed, max_length, id_column), out
-        )
+        explain_language(_language(lm, train, query, method, top, tokens, seed, max_length, id_column), out)
         return
     name = method_of_model(method or "influence").name
     if problem is not None and (table is not None or target is not None or query):
@@ -187,30 +177,29 @@ def select(
     tokens: TokensOption = 3,
     max_length: MaxLengthOption = None,
     seed: SeedOption = 0,
-    id_column: Annotated[str | None, typer.Option("--id", help="The column that names rows (default: id, or row numbers from 0).")] = None,
+    id_column: IdOption = None,
     out: OutOption = None,
 ) -> None:
     """Which training rows serve these targets? Of a language model (--lm): the rows whose loss falls with that of all the --query rows together."""
-    _check_language(lm, train, query)
-    from wherefrom.cli.language import LanguageSettings, select_language
+    from wherefrom.cli.language import select_language
 
-    settings = LanguageSettings(str(lm), str(train), str((query or [""])[0]), _language(method), top, tokens, seed, max_length, id_column)
-    select_language(settings, out)
+    select_language(_language(lm, train, query, method, top, tokens, seed, max_length, id_column), out)
 
 
-def _check_language(lm: str | None, train: str | None, query: list[str] | None, *others: object) -> None:
-    """Refuse a language model without its data and queries, or with those of another kind."""
-    if any(other is not None for other in others):
-        raise UsageError("--lm brings its own data by --train; leave out TABLE, --target and --problem.")
+def _language(
+    lm: str | None, train: str | None, query: list[str] | None, method: str | None, top: int, tokens: int, seed: int, length: int | None,
+    key: str | None,
+) -> "LanguageSettings":  # fmt: skip
+    """The settings of a language model; one without its data or queries is refused."""
     for name, value in (("--lm", lm), ("--train", train), ("--query", query)):
         if not value:
             raise UsageError(f"{name} is missing; a language model needs --lm FOLDER --train train.jsonl --query queries.jsonl.")
     if query is not None and len(query) > 1:
         raise UsageError("--query names one file of queries for a language model; put them all into it.")
+    chosen = method_of_model(method or "ekfac").name
+    from wherefrom.cli.language import LanguageSettings
 
-
-def _language(method: str | None) -> str:
-    return method_of_model(method or "ekfac").name
+    return LanguageSettings(str(lm), str(train), (query or [""])[0], chosen, top, tokens, seed, length, key)
 
 
 @app.command()

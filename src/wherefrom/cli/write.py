@@ -86,7 +86,7 @@ def versions(packages: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def machine() -> dict[str, Any]:
+def machine() -> dict[str, object]:
     """Return what the run ran on."""
     return {"system": platform.system(), "processor": platform.machine(), "threads": torch.get_num_threads()}
 

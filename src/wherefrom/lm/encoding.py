@@ -24,7 +24,7 @@ class Encoder:
     """
 
     head: Head
-    tokenizer: Any = None
+    tokenizer: Any = None  # a TextTokenizer
     takes: frozenset[str] = frozenset({"input_ids", "attention_mask"})
     max_length: int | None = None
     train_on: Literal["assistant", "all"] = "assistant"

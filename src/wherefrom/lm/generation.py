@@ -1,4 +1,4 @@
-"""What a model says of its own accord, as queries: where did these words come from?"""
+"""What a model says of its own accord, as queries."""
 
 from typing import Any
 from zlib import crc32
@@ -11,16 +11,18 @@ from torch.func import functional_call
 from wherefrom.data.examples import Examples
 from wherefrom.errors import UsageError
 from wherefrom.lm.language_problem import reader_of
-from wherefrom.lm.rows import rows_of
+from wherefrom.lm.rows import LanguageData, rows_of
 from wherefrom.lm.token_row import TokenRow, token_row
 from wherefrom.lm.token_texts import messages_row, tokens_of
+from wherefrom.lm.tokenizer import special
 from wherefrom.objective import IGNORED
 from wherefrom.problem import Problem
 from wherefrom.progress import track
 
 
 def generations(
-    problem: Problem, prompts: Any, *, samples: int = 1, max_new_tokens: int = 32, temperature: float = 1.0, seed: int = 0, progress: bool = True
+    problem: Problem, prompts: LanguageData, *, samples: int = 1, max_new_tokens: int = 32, temperature: float = 1.0, seed: int = 0,
+    progress: bool = True,
 ) -> Examples:  # fmt: skip
     """Let the model of a problem continue prompts (texts, ``prompt``, ``messages`` or ``input_ids``) and return what it said as queries.
 
@@ -58,7 +60,7 @@ def _prompt(problem: Problem, row: dict[str, Any], key: object) -> list[int]:
     if not isinstance(text, str) or not text:
         raise UsageError(f"Row {key!s} has {', '.join(row) or 'no columns'}; a prompt is a text, prompt, messages or input_ids.")
     ids = tokens_of(encoder.tokenizer, text).columns["input_ids"]
-    end = getattr(encoder.tokenizer, "eos_token_id", None)
+    end = special(encoder.tokenizer, "eos_token_id")
     return ids[:-1] if len(ids) > 1 and ids[-1] == end else ids  # a text that goes on has not ended
 
 

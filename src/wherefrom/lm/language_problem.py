@@ -17,6 +17,8 @@ from wherefrom.lm.heads import L2, Head, Task, accepted, head_of, without_adapte
 from wherefrom.lm.layout import Side, split_packed
 from wherefrom.lm.loading import adapter_names, open_model, open_tokenizer
 from wherefrom.lm.reader import Reader, account_of
+from wherefrom.lm.rows import LanguageData
+from wherefrom.lm.tokenizer import TextTokenizer, special
 from wherefrom.objective import Objective
 from wherefrom.problem import Problem
 from wherefrom.types import Numbers
@@ -29,28 +31,13 @@ class LanguageDataWarning(UserWarning):
 
 
 def problem(
-    model: str | Path | nn.Module,
-    data: Any,
-    *,
-    tokenizer: Any = None,
-    task: Task | None = None,
-    columns: Mapping[str, str] | None = None,
-    max_length: int | None = None,
-    padding_side: Side = "right",
-    packing: bool = False,
-    train_on: Literal["assistant", "all"] = "assistant",
-    append_eos: bool | None = None,
-    masked: float = 0.15,
-    seed: int = 0,
-    l2: L2 = 0.0,
-    objective: Objective | None = None,
-    parameters: str | Sequence[str] | None = None,
-    weights: Numbers | None = None,
-    batch_size: int | None = None,
-    memory: int | str | None = None,
-    dtype: torch.dtype | None = None,
-    base: str | Path | nn.Module | None = None,
-) -> Problem:
+    model: str | Path | nn.Module, data: LanguageData, *, tokenizer: TextTokenizer | str | Path | None = None, task: Task | None = None,
+    columns: Mapping[str, str] | None = None, max_length: int | None = None, padding_side: Side = "right", packing: bool = False,
+    train_on: Literal["assistant", "all"] = "assistant", append_eos: bool | None = None, masked: float = 0.15, seed: int = 0,
+    l2: L2 = 0.0, objective: Objective | None = None, parameters: str | Sequence[str] | None = None, weights: Numbers | None = None,
+    batch_size: int | None = None, memory: int | str | None = None,
+    dtype: torch.dtype | None = None, base: str | Path | nn.Module | None = None,
+) -> Problem:  # fmt: skip
     """Put a language model of transformers, or its folder or name, and its training data together, with the model's own loss per example.
 
     ``data``: a JSON-lines file, a ``datasets.Dataset``, a list. Rows hold ``text``; ``prompt`` and ``completion`` (the completion counts);
@@ -65,32 +52,36 @@ def problem(
     ``masked`` is the share of tokens that a masked model is asked for, drawn by ``seed``. ``parameters`` default to the adapters alone where there
     are any, ``base`` is the model that a folder of adapters stands on, ``dtype`` that of weights read from a folder (default: as stored).
     """
-    tokenizer = open_tokenizer(tokenizer, model)
-    opened = open_model(model, base, dtype)
-    head = head_of(opened, task)
-    encoder = Encoder(
-        head, tokenizer, accepted(opened), _longest(opened, tokenizer, max_length), train_on, append_eos, masked, seed, _classes(opened, head)
-    )
-    reader = _reader(encoder, opened, padding_side, packing, columns or {})
-    rows, ids = reader.encoded(data)
-    reader = replace(reader, apart=reader.apart or any("position_ids" in row.columns for row in rows))
-    examples = reader.packed_table(rows, ids) if packing else reader.table(rows, ids)
-    reader = replace(reader, account=account_of(rows, ids, encoder.max_length, len(examples) if packing else None))
-    chosen = parameters if parameters is not None else _parameters(opened)
-    split = split_packed if reader.apart else None
-    made = Problem.of(
-        opened, objective or head.objective(l2), examples, parameters=chosen, weights=weights, split=split, batch_size=batch_size, memory=memory
-    )
-    made = replace(made, reader=reader)
-    if objective is None:
-        made = replace(made, objective=own_objective(made, head)[0])
-    check_apart(made) if reader.apart else check_alone(made)
+    opened, found = open_model(model, base, dtype), open_tokenizer(tokenizer, model)
+    head, longest = head_of(opened, task), _longest(opened, found, max_length)
+    encoder = Encoder(head, found, accepted(opened), longest, train_on, append_eos, masked, seed, _classes(opened, head))
+    reader, examples = _read(_reader(encoder, opened, padding_side, packing, columns or {}), data)
+    chosen, split = parameters if parameters is not None else _parameters(opened), split_packed if reader.apart else None
+    asked = objective or head.objective(l2)
+    made = Problem.of(opened, asked, examples, parameters=chosen, weights=weights, split=split, batch_size=batch_size, memory=memory)
+    made = _checked(replace(made, reader=reader), head, objective is None)
     for sentence in reader.account.losses() if reader.account is not None else ():
         warnings.warn(sentence, LanguageDataWarning, stacklevel=2)
     return made
 
 
-def examples(problem: Problem, data: Data | str | Path) -> Examples:
+def _read(reader: Reader, data: LanguageData) -> tuple[Reader, Examples]:
+    """The training data, and the reader with their account."""
+    rows, ids = reader.encoded(data)
+    reader = replace(reader, apart=reader.apart or any("position_ids" in row.columns for row in rows))
+    examples = reader.table(rows, ids) if reader.length is None else reader.packed_table(rows, ids)
+    return replace(reader, account=account_of(rows, ids, reader.encoder.max_length, None if reader.length is None else len(examples))), examples
+
+
+def _checked(made: Problem, head: Head, own: bool) -> Problem:
+    """The problem with the model's own loss, unless another was given, after a look at the first examples."""
+    if own:
+        made = replace(made, objective=own_objective(made, head)[0])
+    check_apart(made) if reader_of(made).apart else check_alone(made)
+    return made
+
+
+def examples(problem: Problem, data: Data | LanguageData) -> Examples:
     """Read queries, or other data, as the problem's training data were read: ``problem.examples`` by another name.
 
     A query is asked about its completion, about all of its text, about spans of it (``{"text": "Paris is in France.", "span": "France"}``), or about
@@ -127,7 +118,7 @@ def _reader(encoder: Encoder, model: nn.Module, side: Side, packing: bool, colum
     prompted = any(getattr(one, "is_prompt_learning", False) for one in getattr(model, "peft_config", {}).values())
     if packing and prompted:
         raise UsageError("Virtual tokens stand before a row, not before each of its documents; leave out packing=.")
-    pads = (getattr(encoder.tokenizer, "pad_token_id", None), getattr(without_adapters(model).config, "pad_token_id", None))
+    pads = (special(encoder.tokenizer, "pad_token_id"), getattr(without_adapters(model).config, "pad_token_id", None))
     pad = next((one for one in pads if isinstance(one, int)), 0)
     if encoder.head.task == "sequence" and pads[1] is not None:
         pad = cast("int", pads[1])  # by which such a model finds a text's last token

@@ -1,7 +1,7 @@
 """Rows of tokens as one table of tensors: padded, or several documents in a row that see nothing of each other."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -62,7 +62,7 @@ def grouped(rows: Sequence[TokenRow], length: int) -> list[list[int]]:
     return groups
 
 
-def split_packed(batch: Tree) -> tuple[Any, Tree]:
+def split_packed(batch: Tree) -> tuple[Tree, Tree]:
     """Return (inputs, targets) of packed rows: a cache of keys would hide from the model that positions begin anew."""
     inputs, targets = split_batch(batch)
     assert isinstance(inputs, dict)  # a table is one of columns

@@ -8,6 +8,7 @@ from torch import nn
 
 from wherefrom.errors import UsageError
 from wherefrom.lm.extra import package
+from wherefrom.lm.tokenizer import TextTokenizer
 
 ADAPTER = "adapter_config.json"
 
@@ -32,7 +33,7 @@ def open_model(source: str | Path | nn.Module, base: str | Path | nn.Module | No
     return peft.PeftModel.from_pretrained(model, str(source), is_trainable=True).eval()
 
 
-def open_tokenizer(tokenizer: Any, source: str | Path | nn.Module) -> Any:
+def open_tokenizer(tokenizer: TextTokenizer | str | Path | None, source: str | Path | nn.Module) -> TextTokenizer | None:
     """Return a tokenizer: as given, of a folder or name, or that which lies beside a model; None where there is none."""
     if tokenizer is not None and not isinstance(tokenizer, (str, Path)):
         return tokenizer

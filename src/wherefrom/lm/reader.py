@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
 import numpy as np
 
-from wherefrom.data.examples import Examples
+from wherefrom.data.examples import Data, Examples
 from wherefrom.errors import UsageError
 from wherefrom.lm.encoding import Encoder
 from wherefrom.lm.layout import Side, grouped, packed, padded
-from wherefrom.lm.rows import rows_of
+from wherefrom.lm.rows import LanguageData, rows_of
 from wherefrom.lm.token_row import TokenRow
 from wherefrom.objective import IGNORED
 from wherefrom.progress import track
@@ -61,17 +61,17 @@ class Reader:
     columns: Mapping[str, str] = field(default_factory=dict)
     account: Account | None = None
 
-    def __call__(self, data: Any) -> Examples:
+    def __call__(self, data: Data | LanguageData) -> Examples:
         """Queries, one a row; each asks about at least one token."""
         if isinstance(data, Examples):
             return data
-        rows, ids = self.encoded(data)
+        rows, ids = self.encoded(cast("LanguageData", data))
         silent = [key for key, row in zip(ids.tolist(), rows, strict=True) if not row.counts()]
         if silent:
             raise UsageError(f"Query {silent[0]!s} has no token that counts in the loss, so it asks nothing; give it a completion, a span or labels.")
         return self.table(rows, ids)
 
-    def encoded(self, data: Any) -> tuple[list[TokenRow], np.ndarray]:
+    def encoded(self, data: LanguageData) -> tuple[list[TokenRow], np.ndarray]:
         """Tokens and labels of each row, and the ids."""
         rows, ids = rows_of(data, self.columns)
         pairs = zip(rows, ids.tolist(), strict=True)

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
 from wherefrom.errors import UsageError, nearest
 
 Row: TypeAlias = dict[str, Any]
+LanguageData: TypeAlias = str | Path | Iterable[object]  # a file, a dataset, a table, columns, or a list of rows
 FILES = (".jsonl", ".ndjson", ".json")
 KNOWN = (
     "text", "prompt", "completion", "messages", "input_ids", "labels", "label", "span", "text_pair", "tokens", "id", "attention_mask", "position_ids",
@@ -17,7 +18,7 @@ KNOWN = (
 )  # fmt: skip
 
 
-def rows_of(data: Any, columns: Mapping[str, str] | None = None) -> tuple[list[Row], np.ndarray]:
+def rows_of(data: LanguageData, columns: Mapping[str, str] | None = None) -> tuple[list[Row], np.ndarray]:
     """Return the rows of a JSON-lines file, a dataset, a table, or a list of texts, mappings, conversations or token lists, and their ids.
 
     ``columns`` gives the names of the data's own columns by ours, such as ``{"text": "review"}``. Ids come from a column ``id`` where there is one.
@@ -36,21 +37,21 @@ def rows_of(data: Any, columns: Mapping[str, str] | None = None) -> tuple[list[R
     return rows, np.array(ids if all(isinstance(key, int) and not isinstance(key, bool) for key in ids) else [str(key) for key in ids])
 
 
-def _plain(data: Any) -> list[Any]:
+def _plain(data: object) -> list[Any]:
     """The rows as they come."""
+    whole = cast("Any", data)
     if isinstance(data, (str, Path)):
         return _file_rows(Path(data))
     if isinstance(data, Mapping) and data and all(hasattr(split, "column_names") for split in data.values()):
         raise UsageError(f"The data hold the splits {', '.join(map(repr, data))}; give one of them, such as data[{next(iter(data))!r}].")
     if hasattr(data, "column_names") and not hasattr(data, "__len__"):
         raise UsageError(f"{type(data).__name__}: samples come in order alone; give datasets.Dataset.from_list(list(data)).")
-    whole: Any = data
     if hasattr(data, "to_list") and hasattr(data, "column_names"):  # a dataset, whatever its format
         return whole.to_list()
     if hasattr(data, "to_dict") and hasattr(data, "columns"):  # a table of pandas
         return whole.to_dict("records")
     if isinstance(data, Mapping) or hasattr(data, "keys"):
-        return _by_columns(dict(data))
+        return _by_columns(dict(whole))
     if isinstance(data, Iterable):
         return list(data)
     raise UsageError(f"A {type(data).__name__} holds no rows; give a JSON-lines file, a datasets.Dataset, or a list of texts or mappings.")
@@ -111,9 +112,9 @@ def _check_columns(rows: Sequence[Any], columns: Mapping[str, str]) -> None:
             raise UsageError(f"No row has a column {theirs!r}.{nearest(theirs, first)} The first has {', '.join(first) or 'none'}.")
 
 
-def listed(value: Any) -> Any:
+def listed(value: object) -> object:
     """Return tensors and arrays as lists, anything else as it is."""
-    to_list: Callable[[], Any] | None = getattr(value, "tolist", None)
+    to_list: Callable[[], object] | None = getattr(value, "tolist", None)
     if to_list is not None:
         return to_list()
     return [listed(part) for part in value] if isinstance(value, (list, tuple)) else value

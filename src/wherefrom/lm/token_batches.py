@@ -1,6 +1,6 @@
 """Examples of one token each: a sequence's loss is the sum of its tokens' losses, so its gradient is the sum of theirs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from wherefrom.data.batches import Batch
 from wherefrom.data.trees import tree_map
 from wherefrom.errors import UsageError
 from wherefrom.lm.reader import Reader
+from wherefrom.lm.tokenizer import TextTokenizer
 from wherefrom.objective import IGNORED
 from wherefrom.reporting.tokens import ScoredTokens
 
@@ -73,7 +74,7 @@ def text_of(reader: Reader, batch: TokenBatch) -> TokenText:
     return TokenText(words_of(reader.encoder.tokenizer, shown[seen].tolist()), tuple(order[place] for place in batch.places.tolist()))
 
 
-def plain_text(reader: Reader, inputs: Any) -> str:
+def plain_text(reader: Reader, inputs: Mapping[str, Tensor]) -> str:
     """Return what one example's model is given (one row), as text without padding."""
     ids = inputs["input_ids"][0]
     mask = inputs.get("attention_mask")
@@ -83,7 +84,7 @@ def plain_text(reader: Reader, inputs: Any) -> str:
     return "".join(words_of(reader.encoder.tokenizer, kept.tolist()))
 
 
-def words_of(tokenizer: Any, ids: Sequence[int]) -> tuple[str, ...]:
+def words_of(tokenizer: TextTokenizer | None, ids: Sequence[int]) -> tuple[str, ...]:
     """Return tokens as the texts that they add, in order; their numbers where there is no tokenizer."""
     if tokenizer is None:
         return tuple(f"{token} " for token in ids)

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from wherefrom.errors import UsageError
 from wherefrom.lm.rows import Row
 from wherefrom.lm.token_row import Columns, TokenRow
+from wherefrom.lm.tokenizer import TextTokenizer, special
 from wherefrom.objective import IGNORED
 
 GENERATION = re.compile(r"\{%-?\s*generation")  # the mark in a chat template of what an assistant says
@@ -26,22 +27,22 @@ class Tokens:
         return [any(start < stop and start < last and stop > first for first, last in spans) for start, stop in self.characters]
 
 
-def tokens_of(tokenizer: Any, text: str, special: bool = True) -> Tokens:
+def tokens_of(tokenizer: TextTokenizer, text: str, special: bool = True) -> Tokens:
     """Return the tokens of a text, with the special ones that the tokenizer adds."""
     fast = bool(getattr(tokenizer, "is_fast", False))
     found = dict(tokenizer(text, add_special_tokens=special, return_offsets_mapping=fast, verbose=False))
-    characters = [tuple(span) for span in found.pop("offset_mapping", [])]
+    characters = cast("list[Span]", found.pop("offset_mapping", []))
     found.pop("attention_mask", None)
     return Tokens({name: list(values) for name, values in found.items()}, characters)
 
 
-def text_row(tokenizer: Any, text: str, eos: bool) -> TokenRow:
+def text_row(tokenizer: TextTokenizer, text: str, eos: bool) -> TokenRow:
     """Return a text, all of whose tokens count."""
     columns = tokens_of(tokenizer, text).columns
     return _ended(TokenRow(columns, list(columns["input_ids"])), tokenizer, eos)
 
 
-def completion_row(tokenizer: Any, prompt: str, completion: str, eos: bool, key: object) -> TokenRow:
+def completion_row(tokenizer: TextTokenizer, prompt: str, completion: str, eos: bool, key: object) -> TokenRow:
     """Return a prompt and its completion as one text; the completion's tokens count, also one that holds the prompt's end."""
     tokens = tokens_of(tokenizer, prompt + completion)
     if not completion:
@@ -57,7 +58,7 @@ def completion_row(tokenizer: Any, prompt: str, completion: str, eos: bool, key:
     return _ended(TokenRow(tokens.columns, [IGNORED] * first + ids[first:]), tokenizer, eos)
 
 
-def span_row(tokenizer: Any, row: Row, key: object) -> TokenRow:
+def span_row(tokenizer: TextTokenizer, row: Row, key: object) -> TokenRow:
     """Return a text of which the tokens of some spans count: parts of it that stand there once, or pairs of places of characters."""
     text = row["text"] if "text" in row else row.get("prompt", "") + row.get("completion", "")
     tokens = tokens_of(tokenizer, text)
@@ -67,38 +68,39 @@ def span_row(tokenizer: Any, row: Row, key: object) -> TokenRow:
     return TokenRow(tokens.columns, [token if one else IGNORED for token, one in zip(tokens.columns["input_ids"], inside, strict=True)])
 
 
-def spans_of(text: str, given: Any, key: object) -> list[Span]:
+def spans_of(text: str, given: object, key: object) -> list[Span]:
     """Return spans as places of characters. Raises :class:`UsageError` for a part that stands nowhere or more than once."""
     is_pair = isinstance(given, (list, tuple)) and len(given) == 2 and all(isinstance(place, int) for place in given)
     found = []
-    for part in [given] if isinstance(given, str) or is_pair else given:
+    parts = cast("list[Any]", [given] if isinstance(given, str) or is_pair else given)
+    for part in parts:
         if isinstance(part, str):
             times = text.count(part) if part else 0
             if times != 1:
                 raise UsageError(f"The span {part!r} stands {times} times in row {key!s}; give [first, last] places of characters.")
             found.append((text.index(part), text.index(part) + len(part)))
-        elif len(part) == 2 and 0 <= part[0] < part[1] <= len(text):
+        elif isinstance(part, (list, tuple)) and len(part) == 2 and 0 <= part[0] < part[1] <= len(text):
             found.append((int(part[0]), int(part[1])))
         else:
             raise UsageError(f"The span {part!r} of row {key!s} lies outside its {len(text)} characters; give 0 <= first < last.")
     return found
 
 
-def messages_row(tokenizer: Any, row: Row, train_on: str, key: object, first: int = 0) -> TokenRow:
+def messages_row(tokenizer: TextTokenizer, row: Row, train_on: str, key: object, first: int = 0) -> TokenRow:
     """Return a conversation by the tokenizer's template; what the assistant says counts, from the message ``first`` on, or all of it.
 
     The assistant's words are found by the template's own mark of them, or, without one, as what a message adds to the conversation before it.
     """
     messages, more = list(row["messages"]), {**(row.get("chat_template_kwargs") or {}), **({"tools": row["tools"]} if row.get("tools") else {})}
-    if not getattr(tokenizer, "chat_template", None):
+    if not getattr(tokenizer, "chat_template", None) or not hasattr(tokenizer, "apply_chat_template"):
         raise UsageError("The tokenizer has no chat template, so messages cannot be read; set tokenizer.chat_template to that of the training.")
     text = _rendered(tokenizer, messages, key, **more)
     tokens = tokens_of(tokenizer, text, special=False)
     ids = tokens.columns["input_ids"]
     if train_on == "all":
         return TokenRow(tokens.columns, list(ids))
-    if first == 0 and GENERATION.search(str(tokenizer.chat_template)) and tokens.characters:
-        marked = tokenizer.apply_chat_template(messages, tokenize=True, return_dict=True, return_assistant_tokens_mask=True, **more)
+    if first == 0 and GENERATION.search(str(cast("Any", tokenizer).chat_template)) and tokens.characters:
+        marked = cast("Any", tokenizer).apply_chat_template(messages, tokenize=True, return_dict=True, return_assistant_tokens_mask=True, **more)
         inside = [bool(one) for one in marked["assistant_masks"]]
         ids = list(marked["input_ids"])
         tokens = Tokens({**tokens.columns, "input_ids": ids}, tokens.characters)
@@ -107,7 +109,7 @@ def messages_row(tokenizer: Any, row: Row, train_on: str, key: object, first: in
     return TokenRow(tokens.columns, [token if one else IGNORED for token, one in zip(ids, inside, strict=True)])
 
 
-def _turns(tokenizer: Any, messages: list[Any], text: str, key: object, first: int, more: dict[str, Any]) -> list[Span]:
+def _turns(tokenizer: TextTokenizer, messages: list[Any], text: str, key: object, first: int, more: dict[str, Any]) -> list[Span]:
     found = []
     for place, message in enumerate(messages):
         if message.get("role") != "assistant" or place < first:
@@ -123,18 +125,18 @@ def _turns(tokenizer: Any, messages: list[Any], text: str, key: object, first: i
     return found
 
 
-def _rendered(tokenizer: Any, messages: list[Any], key: object, **more: Any) -> str:
+def _rendered(tokenizer: TextTokenizer, messages: list[Any], key: object, **more: Any) -> str:
     if not messages:
         return ""
     try:
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, **more))
+        return str(cast("Any", tokenizer).apply_chat_template(messages, tokenize=False, **more))
     except Exception as error:  # whatever a template raises
         raise UsageError(f"The chat template cannot write row {key!s} ({' '.join(str(error).split())}); give messages as it wants them.") from error
 
 
-def _ended(row: TokenRow, tokenizer: Any, eos: bool) -> TokenRow:
+def _ended(row: TokenRow, tokenizer: TextTokenizer, eos: bool) -> TokenRow:
     """The row with the token that ends a text, unless it stands there."""
-    end = getattr(tokenizer, "eos_token_id", None)
+    end = special(tokenizer, "eos_token_id")
     if not eos or end is None or row.columns["input_ids"][-1] == end:
         return row
     more = {name: [*values, end if name == "input_ids" else values[-1]] for name, values in row.columns.items()}

@@ -1,6 +1,7 @@
 """A model of a folder or a name: with its head as the configuration names it, its adapters on their base, and its tokenizer."""
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import torch
@@ -74,12 +75,16 @@ def _whole_model(source: str | Path, dtype: torch.dtype | None) -> nn.Module:
         found = getattr(transformers, names[0], None) if names else None
         if found is None:
             raise UsageError(f"The configuration of {source} names no architecture of transformers; give the model itself.")
-        kind = "dtype" if "dtype" in getattr(transformers.PreTrainedConfig, "__doc__", "") else "torch_dtype"
+        kind = "dtype" if _release(transformers) >= (4, 56) else "torch_dtype"
         return found.from_pretrained(str(source), **{kind: dtype or "auto"}).eval()
     except (OSError, ValueError, KeyError) as error:
         if isinstance(error, UsageError):
             raise
         raise UsageError(f"No model opens from {source} ({_first_line(error)}); give a folder with config.json and weights, or the model.") from error
+
+
+def _release(module: ModuleType) -> tuple[int, ...]:
+    return tuple(int(part) for part in module.__version__.split(".")[:2])
 
 
 def _adapter(source: str | Path) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class Objective:
     """R(θ) = (1/N) Σᵢ wᵢ lossᵢ(θ) + l2/2 ‖θ‖², and the measurement that queries are asked about.
 
     ``loss`` and ``measurement`` map (outputs, targets) to one number per example, never reduced; outputs are
-    ``model(inputs)``, or its ``.logits`` where it has them.
+    ``outputs(model(inputs))``, by default ``model(inputs)``, or its ``.logits`` where it has them. The ready-made objectives also
+    take the ``"logits"`` of a dictionary and the first tensor of a tuple.
     """
 
     loss: PerExample  # what training minimised
@@ -43,6 +44,7 @@ class Objective:
     sample: Sampler | None = None  # (outputs, generator) -> targets drawn from the model, for the true Fisher
     l2: float | Mapping[str, float] = 0.0  # one strength, or {parameter-name pattern: strength}, the first that matches counts
     convex: bool = False  # the loss is convex in the outputs
+    outputs: Callable[[Any], Any] | None = None  # what of the model's answer loss and measurement are given; None = its .logits, or all of it
 
     def __post_init__(self) -> None:
         strengths = self.l2.values() if isinstance(self.l2, Mapping) else [self.l2]
@@ -59,9 +61,14 @@ class Objective:
         """+1 where a rise of the measurement is a worsening, -1 where a fall is."""
         return 1.0 if self.measurement is None or self.lower_is_better else -1.0
 
+    def picked(self, answer: object) -> object:
+        """What of a model's answer loss and measurement are given."""
+        return self.outputs(answer) if self.outputs is not None else getattr(answer, "logits", answer)
+
     def describe(self) -> str:
         """The settings as a text that is the same in every process."""
-        return f"{_named(self.loss)}, measurement={_named(self.measurement)}, sign={self.sign:+.0f}, l2={self.l2}"
+        own = "" if self.outputs in (None, logits_of) else f", outputs={_named(self.outputs)}"
+        return f"{_named(self.loss)}, measurement={_named(self.measurement)}, sign={self.sign:+.0f}, l2={self.l2}{own}"
 
     def l2_of(self, name: str) -> float:
         """The strength of the penalty on one parameter."""
@@ -82,17 +89,17 @@ def cross_entropy(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExam
     With positions, as in token classification, the sum over them: outputs (B, T, C), targets (B, T) classes with -100 left out, or (B, T, C).
     Classes always come last; torch's own losses have them second.
     """
-    return Objective(_cross_entropy, measurement, lower_is_better, FromUniform(_sample_classes), l2, convex=True)
+    return Objective(_cross_entropy, measurement, lower_is_better, FromUniform(_sample_classes), l2, convex=True, outputs=logits_of)
 
 
 def binary_cross_entropy(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:
     """-log of the Bernoulli likelihood of logits; outputs (B,), (B, 1) or (B, K) (summed over K), targets in [0, 1]."""
-    return Objective(_binary_cross_entropy, measurement, lower_is_better, FromUniform(_sample_bits), l2, convex=True)
+    return Objective(_binary_cross_entropy, measurement, lower_is_better, FromUniform(_sample_bits), l2, convex=True, outputs=logits_of)
 
 
 def squared_error(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:
     """Σ (output - target)², without ½; outputs (B,), (B, 1) or (B, K) (summed over K), targets alike."""
-    return Objective(_squared_error, measurement, lower_is_better, FromUniform(_sample_normal), l2, convex=True)
+    return Objective(_squared_error, measurement, lower_is_better, FromUniform(_sample_normal), l2, convex=True, outputs=logits_of)
 
 
 def smooth_hinge(
@@ -104,7 +111,7 @@ def smooth_hinge(
     """
     if not t >= 0:
         raise UsageError(f"smooth_hinge(t={t}) needs a temperature of 0 (the hinge itself) or more.")
-    return Objective(partial(_smooth_hinge, t=t), measurement, lower_is_better, None, l2, convex=True)
+    return Objective(partial(_smooth_hinge, t=t), measurement, lower_is_better, None, l2, convex=True, outputs=logits_of)
 
 
 def next_token(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:
@@ -112,7 +119,22 @@ def next_token(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample
 
     Outputs of more than T positions begin with those of virtual tokens, which prompt tuning puts before the sequence; the last says the first token.
     """
-    return Objective(_next_token, measurement, lower_is_better, FromUniform(_sample_following), l2, convex=True)
+    return Objective(_next_token, measurement, lower_is_better, FromUniform(_sample_following), l2, convex=True, outputs=logits_of)
+
+
+def logits_of(answer: object) -> object:
+    """The logits in a model's answer: of an object or dictionary by name, of a tuple the first tensor."""
+    if hasattr(answer, "logits"):
+        return getattr(answer, "logits")  # noqa: B009, of whatever class it is
+    if isinstance(answer, Mapping):
+        if "logits" not in answer:
+            raise UsageError(
+                f"The model answers with a dictionary of {sorted(answer)}; say which are the outputs: Objective(outputs=lambda answer: ...)."
+            )
+        return answer["logits"]
+    if isinstance(answer, (tuple, list)):
+        return next((part for part in answer if isinstance(part, Tensor)), answer)
+    return answer
 
 
 def _named(function: Any) -> str:

@@ -4,21 +4,24 @@ import copy
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from wherefrom.data.batches import Batch, per_example
-from wherefrom.data.examples import Data, Examples, Split, split_batch, split_for_decoder
-from wherefrom.data.trees import all_finite, leaves, tree_map
+from wherefrom.data.examples import Data, Examples, Split, split_batch, split_of
+from wherefrom.data.trees import leaves, tree_map
 from wherefrom.errors import UsageError, nearest
+from wherefrom.fingerprints import seal
+from wherefrom.forward import HALVES, bare_model, check_grad_mode, run, usable, widened
+from wherefrom.gradients.description import coverage_lines
 from wherefrom.gradients.verify_rules import proved
 from wherefrom.memory import memory_budget
 from wherefrom.objective import Objective
-from wherefrom.parameters import chosen_names, flatten, unflatten
+from wherefrom.parameters import checked_weights, chosen_names, flatten, main_type, unflatten, working_type
 from wherefrom.scores import positions_of
 from wherefrom.types import Ids, Numbers, Tree
 
@@ -41,6 +44,7 @@ class Problem:
     split: Split = split_batch
     batch_size: int | None = None
     memory: int | str | None = None
+    frozen: frozenset[str] = frozenset()  # parameters that stay where they are in the model, whatever kind of tensor they are
     reader: Callable[[Data], Examples] = Examples.of  # makes examples of queries
 
     @classmethod
@@ -66,14 +70,18 @@ class Problem:
         data that are not finite, duplicate ids, and whatever else cannot be answered.
         """
         examples = Examples.of(train, ids)
-        state = {name: value.detach() for name, value in (*model.named_parameters(), *model.named_buffers())}
+        check_grad_mode()
+        model = bare_model(model)
         names = chosen_names(model, parameters)
+        state = {name: usable(value.detach()) for name, value in model.named_parameters()}
+        frozen = frozenset(name for name, value in model.named_parameters() if name not in names and not value.requires_grad)
+        state |= {name: value.detach().clone() for name, value in model.named_buffers()}
         objective.check_names(tuple(state))
-        values = _checked_weights(weights, len(examples), state[names[0]])
+        values = checked_weights(weights, len(examples), working_type([state[name].dtype for name in names]), state[names[0]].device)
         if batch_size is not None and batch_size < 1:
             raise UsageError(f"batch_size={batch_size} is no size; give 1 or more.")
         memory_budget(memory, values.device)
-        problem = cls(model, objective, examples, state, names, values, float(values.sum()), split or _split_of(model), batch_size, memory)
+        problem = cls(model, objective, examples, state, names, values, float(values.sum()), split or split_of(model), batch_size, memory, frozen)
         problem._check_mode()
         return problem
 
@@ -97,8 +105,13 @@ class Problem:
 
     @property
     def dtype(self) -> torch.dtype:
-        """The floating type of θ, to which inputs are cast."""
-        return self.state[self.names[0]].dtype
+        """The floating type of gradients and scores: that of θ, and float32 where θ is in half precision."""
+        return working_type([self.state[name].dtype for name in self.names])
+
+    @property
+    def input_type(self) -> torch.dtype:
+        """The floating type to which inputs are cast: that of most of the model's parameters."""
+        return main_type([self.state[name] for name, _ in self.model.named_parameters()])
 
     @property
     def device(self) -> torch.device:
@@ -118,7 +131,8 @@ class Problem:
 
     def flatten(self, values: Mapping[str, Tensor]) -> Tensor:
         """Return θ, or other numbers (*lead, *shape) of each of its parameters by name, as one vector (*lead, d)."""
-        return flatten(values, self._shapes)
+        flat = flatten(values, self._shapes)
+        return flat.to(self.dtype) if flat.dtype in HALVES else flat
 
     def unflatten(self, flat: Tensor) -> dict[str, Tensor]:
         """Return a vector (*lead, d) as views (*lead, *shape) of each parameter of θ by name."""
@@ -177,7 +191,7 @@ class Problem:
             if value.shape != state[name].shape:
                 raise UsageError(f"Parameter {name!r} has shape {tuple(state[name].shape)}, not {tuple(value.shape)}; give values of this model.")
             state[name] = value.detach().to(state[name].device, state[name].dtype)
-        return replace(self, state=state)
+        return replace(self, state=state, frozen=self.frozen - set(parameters))
 
     def initialised(self, seed: int) -> "Problem":
         """The same problem at new values of θ, drawn by the layers' own ``reset_parameters``. Raises :class:`UsageError` where a layer has none."""
@@ -198,9 +212,11 @@ class Problem:
         return self if parameters is None else replace(self, names=chosen_names(self.model, parameters))
 
     def to(self, dtype: torch.dtype) -> "Problem":
-        """The same problem in another floating type."""
-        state = {name: value.to(dtype) if value.is_floating_point() else value for name, value in self.state.items()}
-        return replace(self, state=state, weights=self.weights.to(dtype))
+        """The same problem in another floating type; what is quantised stays as it is."""
+        cast = {name for name, value in self.state.items() if value.is_floating_point() and type(value) in (Tensor, nn.Parameter)}
+        state = {name: value.to(dtype) if name in cast else value for name, value in self.state.items()}
+        problem = replace(self, state=state, frozen=self.frozen - cast)
+        return replace(problem, weights=self.weights.to(problem.dtype))
 
     def examples(self, data: Data) -> Examples:
         """Queries, given in any of the forms of training data; :class:`Examples` keep their ids."""
@@ -220,14 +236,26 @@ class Problem:
             yield Batch(positions, source.ids[positions], inputs, targets, weights[torch.from_numpy(positions).to(weights.device)])
 
     def _placed(self, leaf: Tensor) -> Tensor:
-        return leaf.to(self.device, self.dtype) if leaf.is_floating_point() else leaf.to(self.device)
+        leaf = leaf.clone() if leaf.is_inference() else leaf  # which autograd cannot keep
+        return leaf.to(self.device, self.input_type) if leaf.is_floating_point() else leaf.to(self.device)
 
     def outputs(self, inputs: Tree, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
-        """What the model says, at θ or at other values of the chosen parameters."""
-        arguments = tuple(inputs) if isinstance(inputs, (tuple, list)) else () if isinstance(inputs, Mapping) else (inputs,)
-        keywords = dict(inputs) if isinstance(inputs, Mapping) else {}
-        outputs = functional_call(self.model, {**self.state, **(parameters or {})}, arguments, keywords)
-        return getattr(outputs, "logits", outputs)
+        """What the model says, at θ or at other values of parameters, in float32 or more. A model that changes its inputs in place is refused."""
+        outputs = run(self.model, {**self._swapped, **(parameters or {})}, inputs, self._buffers, self.state)
+        outputs = cast("Tensor", widened(self.objective.picked(outputs)))
+        single = isinstance(outputs, Tensor) and all(len(leaf) == 1 for leaf in leaves(inputs) if leaf.dim())
+        return outputs[None] if single and (outputs.dim() == 0 or len(outputs) != 1) else outputs  # squeezed: a batch of one
+
+    @cached_property
+    def _swapped(self) -> dict[str, Tensor]:
+        """The parameters at which the model is run, but for those that stay in it."""
+        left = self._buffers.keys() | (self.frozen - set(self.names))
+        return {name: value for name, value in self.state.items() if name not in left}
+
+    @cached_property
+    def _buffers(self) -> dict[str, Tensor]:
+        """The buffers that the model is given, which it may write to; ``state`` keeps them as they were."""
+        return {name: self.state[name].clone() for name, _ in self.model.named_buffers()}
 
     def losses(self, outputs: Tree, batch: Batch) -> Tensor:
         """The training loss of each example of a batch (B,)."""
@@ -238,40 +266,28 @@ class Problem:
         return per_example(self.objective.measurement or self.objective.loss, "measurement", outputs, batch)
 
     def describe(self) -> str:
-        """The problem in words: the model, N, the objective, each parameter of θ, and which layer rule takes its gradients.
+        """The problem in words: the model, N, the objective, and for each parameter of θ the operations that use it and what takes its gradients.
 
-        The rules are proved on a few training examples, so the model runs.
+        Operations that no rule understands are named with the line of the model's code. The rules are proved on a few training examples, so
+        the model runs.
         """
-        served = proved(self).served()
-        shares = {kind: sum(self.state[name].numel() for name in self.names if served[name] == kind) for kind in dict.fromkeys(served.values())}
         lines = [
             f"{type(self.model).__name__}, {self.size:,} parameters in {len(self.names)} tensors ({self.dtype}, {self.device}), "
             f"{len(self.state) - len(self.names)} held fixed",
             f"{len(self):,} training examples, N = {self.normaliser:g}",
             self.objective.describe(),
-            "gradients by " + ", ".join(f"{kind} ({count / self.size:.1%})" for kind, count in shares.items()),
         ]
-        width = max(len(name) for name in self.names)
-        for name in self.names:
-            lines.append(f"  {name:<{width}}  {tuple(self.state[name].shape)}, l2 {self.objective.l2_of(name):g}, {served[name]}")
-        return "\n".join(lines)
+        return "\n".join(lines + coverage_lines(self, proved(self)))
 
     def fingerprints(self) -> dict[str, str]:
         """A text for each of the weights, the objective, the data, the ids and the example weights that changes with it."""
-
-        def seal(*parts: object) -> str:
-            found = hashlib.sha256()
-            for part in parts:
-                found.update(str(part).encode() if not isinstance(part, np.ndarray) else np.ascontiguousarray(part).tobytes())
-            return found.hexdigest()
-
         return {
-            "weights": seal(*(value.cpu().numpy() for value in self.state.values())),
+            "weights": seal(*self.state.values()),
             "choice of parameters": seal(self.names),
             "objective": seal(self.objective.describe()),
             "training data": seal(self.train.source.digest(), self.train.rows),
             "ids": seal("\n".join(map(str, self.ids.tolist()))),
-            "example weights": seal(self.normaliser, self.weights.cpu().numpy()),
+            "example weights": seal(self.normaliser, self.weights),
         }
 
     def fingerprint(self) -> str:
@@ -279,21 +295,6 @@ class Problem:
         return hashlib.sha256(str(self.fingerprints()).encode()).hexdigest()
 
     def _check_mode(self) -> None:
+        check_grad_mode()
         if any(module.training for module in self.model.modules()):
             raise UsageError("The model is in train mode, where dropout and batch norm make answers random; call model.eval() first.")
-
-
-def _split_of(model: nn.Module) -> Split:
-    """How a batch is split for a model: an encoder-decoder of transformers is given what its decoder was given in training."""
-    if not getattr(getattr(model, "config", None), "is_encoder_decoder", False):
-        return split_batch
-    return partial(split_for_decoder, decoder_inputs=getattr(model, "prepare_decoder_input_ids_from_labels", None))
-
-
-def _checked_weights(weights: Numbers | None, n: int, like: Tensor) -> Tensor:
-    if weights is None:
-        return torch.ones(n, dtype=like.dtype, device=like.device)
-    values = torch.as_tensor(weights).to(like.device, like.dtype)
-    if values.shape != (n,) or not all_finite(values) or bool((values < 0).any()) or not bool(values.sum() > 0):
-        raise UsageError(f"weights must be {n} finite numbers of 0 or more, not all 0; these have shape {tuple(values.shape)}.")
-    return values

@@ -35,6 +35,13 @@ class Bare:
     def device(self) -> torch.device:
         return torch.device("cpu")
 
+    @property
+    def input_type(self) -> torch.dtype:
+        return self.dtype
+
+    def to(self, dtype: torch.dtype) -> "Bare":
+        return replace(self, state={name: value.to(dtype) for name, value in self.state.items()}, dtype=dtype)
+
     def at(self, parameters: Mapping[str, Tensor]) -> "Bare":
         return replace(self, state={**self.state, **parameters})
 

@@ -42,7 +42,7 @@ def test_rows_are_those_of_autograd(name: str) -> None:
     pure = pure_of(W, function)
     o, i = pure.tensor.shape
     block = Factored(torch.randn(5, 1, i, dtype=torch.float64), torch.randn(5, 1, o, dtype=torch.float64))
-    ((parameter, back),) = pull_back(pure, block, {"p": W})
+    ((parameter, back),) = pull_back(pure, block, {"p": W}, W.dtype)
     leaf = W.clone().requires_grad_()
     made = function(leaf)
     true = torch.stack([torch.autograd.grad(made, leaf, row, retain_graph=True)[0] for row in block.dense()])
@@ -53,7 +53,7 @@ def test_rows_are_those_of_autograd(name: str) -> None:
 @pytest.mark.parametrize("pick", [lambda s: s[2], lambda s: s.select(0, 2), lambda s: s[torch.tensor(2)]])
 def test_a_matrix_of_a_stack_keeps_its_factors(pick: Callable[[Tensor], Tensor]) -> None:
     block = Factored(torch.randn(5, 1, 2, dtype=torch.float64), torch.randn(5, 1, 3, dtype=torch.float64))
-    ((_, back),) = pull_back(pure_of(S, pick), block, {"p": S})
+    ((_, back),) = pull_back(pure_of(S, pick), block, {"p": S}, S.dtype)
     assert isinstance(back, Stack) and list(back.members) == [2]
     torch.testing.assert_close(back.dense().view(5, 4, 3, 2)[:, 2], block.dense())
     assert float(back.dense().view(5, 4, 3, 2)[:, [0, 1, 3]].abs().max()) == 0
@@ -64,7 +64,7 @@ def test_rows_looked_up_at_fixed_places_stay_rows_of_the_table(padding: int | No
     places = torch.tensor([[0, 1, 2], [2, 2, 1]])
     pure = pure_of(W, lambda w: torch.nn.functional.embedding(places, w, padding_idx=padding))
     block = Indexed(torch.randint(0, 2, (5, 2)), torch.randn(5, 2, 6, dtype=torch.float64), 2)
-    ((_, back),) = pull_back(pure, block, {"p": W})
+    ((_, back),) = pull_back(pure, block, {"p": W}, W.dtype)
     leaf = W.clone().requires_grad_()
     made = torch.nn.functional.embedding(places, leaf, padding_idx=padding)
     true = torch.stack([torch.autograd.grad(made, leaf, row.view(2, 3, 2), retain_graph=True)[0] for row in block.dense()])

@@ -1,6 +1,5 @@
 """The loss that is attributed is the model's own, or the model is refused with both numbers."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,28 +35,21 @@ class Other(nn.Module):
 
 def made(kind: str) -> wf.Problem:
     table = wf.lm.problem(language.gpt2(), language.TEXTS, tokenizer=TOKENS).train
-    model = Other(kind).eval()
-    objective = wf.Objective(lambda outputs, targets: wf.next_token().loss(outputs["logits"] if isinstance(outputs, dict) else outputs, targets))
-    return wf.Problem.of(model, objective, table)
+    return wf.Problem.of(Other(kind).eval(), wf.next_token(), table)
 
 
-def test_a_model_whose_loss_is_the_mean_of_means_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    p = replace(made("mean"))
-    monkeypatch.setattr(wf.Problem, "outputs", lambda self, inputs: self.model(**inputs)["logits"])
-    objective, said = own_objective(replace(p, objective=wf.next_token()), Head("causal"))
+def test_a_model_whose_loss_is_the_mean_of_means_is_followed() -> None:
+    objective, said = own_objective(made("mean"), Head("causal"))
     assert said == "the mean over its tokens, as in the model's own loss" and objective.sample is None
 
 
-def test_another_loss_is_refused_with_both_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    p = replace(made("unshifted"), objective=wf.next_token())
-    monkeypatch.setattr(wf.Problem, "outputs", lambda self, inputs: self.model(**inputs)["logits"])
+def test_another_loss_is_refused_with_both_numbers() -> None:
     with pytest.raises(wf.UsageError, match=r"the model's own loss is \d\.\d+ and that of a causal head is \d\.\d+; give objective="):
-        own_objective(p, Head("causal"))
+        own_objective(made("unshifted"), Head("causal"))
 
 
 def test_a_model_without_a_loss_is_taken_at_its_word() -> None:
-    p = replace(made("none"), objective=wf.next_token())
-    assert "the model gives no loss of its own" in own_objective(p, Head("causal"))[1]
+    assert "the model gives no loss of its own" in own_objective(made("none"), Head("causal"))[1]
 
 
 def test_a_model_that_reads_its_padding_is_refused() -> None:

@@ -13,8 +13,9 @@ from torch.autograd import forward_ad
 from wherefrom.curvature.linear_head import head_operator
 from wherefrom.curvature.operator import Curvature, Operator
 from wherefrom.curvature.outputs import MOST, DrawnTargets, GivenTargets, LossCurvature, OutputCurvature
-from wherefrom.curvature.products import Risk, Route, directions, pull_back
+from wherefrom.curvature.products import Risk, Route, directions, linked, pull_back
 from wherefrom.data.batches import Batch
+from wherefrom.forward import tensor_outputs
 from wherefrom.gradients import Gradients
 from wherefrom.problem import Problem
 from wherefrom.store import UnfinishedFit
@@ -85,7 +86,7 @@ class EmpiricalFisher(PulledBack):
 def summed_rows(problem: Problem, of: OutputCurvature) -> Tensor | None:
     """The matrix as (1/N) Σᵢ wᵢ Σₖ (Jᵢᵀuₖ)(Jᵢᵀuₖ)ᵀ + diag(l2): a backward pass for each u, where they are fewer than columns and Sᵢ has halves."""
     with torch.no_grad():
-        count = problem.outputs(next(problem.batches(size=1)).inputs)[0].numel()
+        count = tensor_outputs(problem.outputs(next(problem.batches(size=1)).inputs))[0].numel()
         if count > min(MOST, problem.size // FEWER) or not of.semidefinite(problem):
             return None
         gradients, total = Gradients(problem), problem.l2.diag()
@@ -140,4 +141,4 @@ def not_adjoint(problem: Problem, batch: Batch, push: Push) -> str:
 def _recorded(problem: Problem, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
     """The parameters, and the outputs as a function of them."""
     parameters = {name: value.clone().requires_grad_() for name, value in problem.parameters.items()}
-    return parameters, problem.outputs(batch.inputs, parameters)
+    return parameters, linked(tensor_outputs(problem.outputs(batch.inputs, parameters)), parameters)

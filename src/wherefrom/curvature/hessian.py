@@ -9,7 +9,7 @@ from wherefrom.curvature.differences import AWAY, first_unlike, moved
 from wherefrom.curvature.linear_head import head_operator
 from wherefrom.curvature.operator import Curvature, Operator
 from wherefrom.curvature.outputs import LossCurvature
-from wherefrom.curvature.products import Risk, Route, directions, pull_back
+from wherefrom.curvature.products import Risk, Route, directions, linked, pull_back
 from wherefrom.data.batches import Batch
 from wherefrom.problem import Problem
 from wherefrom.store import UnfinishedFit
@@ -56,4 +56,5 @@ def unlike_differences(problem: Problem, batch: Batch) -> str:
 def _total(problem: Problem, batch: Batch) -> tuple[Tensor, list[Tensor]]:
     """Σᵢ wᵢ lossᵢ, and the parameters that it is a function of."""
     parameters = {name: value.clone().requires_grad_() for name, value in problem.parameters.items()}
-    return (problem.losses(problem.outputs(batch.inputs, parameters), batch) * batch.weights).sum(), list(parameters.values())
+    total = (problem.losses(problem.outputs(batch.inputs, parameters), batch) * batch.weights).sum()
+    return linked(total, parameters), list(parameters.values())

@@ -1,6 +1,6 @@
 """Products with second derivatives, many vectors at once, by reverse-mode passes alone (no vmap over the user's model)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -114,6 +114,11 @@ def directions(problem: Problem, k: int) -> list[Tensor]:
     """k random directions in the shape of each parameter, the same each time."""
     generator = torch.Generator().manual_seed(0)
     return [torch.randn(k, *value.shape, generator=generator).to(value) for value in problem.parameters.values()]
+
+
+def linked(outputs: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    """Return outputs as a function of the parameters, if only by a zero: a layer that the model does not use has a curvature of 0."""
+    return outputs if outputs.requires_grad else outputs + 0 * torch.stack([value.sum() for value in parameters.values()]).sum()
 
 
 def pull_back(outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Tensor], *, create_graph: bool = False) -> list[Tensor]:

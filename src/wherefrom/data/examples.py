@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -164,3 +165,10 @@ def split_for_decoder(batch: Tree, decoder_inputs: Callable[..., Tensor] | None)
     if not isinstance(inputs, dict) or inputs.keys() & {"decoder_input_ids", "decoder_inputs_embeds"}:
         return inputs, targets
     return {**inputs, **({"labels": targets} if decoder_inputs is None else {"decoder_input_ids": decoder_inputs(labels=targets)})}, targets
+
+
+def split_of(model: object) -> Split:
+    """How a batch is split for a model: an encoder-decoder of transformers is given what its decoder was given in training."""
+    if not getattr(getattr(model, "config", None), "is_encoder_decoder", False):
+        return split_batch
+    return partial(split_for_decoder, decoder_inputs=getattr(model, "prepare_decoder_input_ids_from_labels", None))

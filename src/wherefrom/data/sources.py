@@ -154,6 +154,7 @@ def source_of(data: Data) -> Source:
     """A tuple or dictionary of tensors, a list of samples, a map-style dataset, or batches that can be iterated again and again."""
     _refuse_streams(data)
     if _is_tree(data):
+        _check_dense(data)
         tree = tree_map(lambda leaf: leaf, cast("Tree", data))
         found = leaves(tree)
         if not found or any(leaf.dim() == 0 for leaf in found):
@@ -171,6 +172,16 @@ def source_of(data: Data) -> Source:
     if isinstance(data, Dataset) or hasattr(data, "__len__"):
         return DatasetSource(cast("SupportsRows", data))
     raise UsageError(f"A {type(data).__name__} has no length; give a tuple of tensors, a map-style dataset or batches.")
+
+
+def _check_dense(data: object) -> None:
+    """Refuse sparse tensors and matrices, of which rows cannot be taken as a model needs them."""
+    for part in data.values() if isinstance(data, Mapping) else data if isinstance(data, (tuple, list)) else ():
+        if isinstance(part, Tensor) and part.layout != torch.strided:
+            raise UsageError(f"The data hold a sparse tensor ({part.layout}); give it dense: x.to_dense().")
+        if hasattr(part, "toarray") and hasattr(part, "nnz"):
+            raise UsageError(f"The data hold a sparse matrix ({type(part).__name__}); give it dense: X.toarray().")
+        _check_dense(part)
 
 
 def _is_tree(data: object) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from wherefrom.data.batches import Batch
 from wherefrom.data.trees import leaves
+from wherefrom.forward import tensor_outputs
 from wherefrom.gradients.blocks import Block, Deferred, Dense, total
 from wherefrom.gradients.coverage import Coverage, leaf_of
 from wherefrom.gradients.differentiable import Differentiable
@@ -19,7 +20,7 @@ from wherefrom.gradients.passes import Record, placed, record_of, record_pass
 from wherefrom.gradients.recorder import Recorder
 from wherefrom.gradients.rows import BlockShape, Rows, cat
 from wherefrom.gradients.uses import natural_shape
-from wherefrom.gradients.verify_rules import prove_again, proved
+from wherefrom.gradients.verify_rules import newly_failed, proved
 from wherefrom.objective import PerExample
 
 CACHED = 24 * 2**20  # bytes of a batch beyond which a CPU waits for memory: a CNN of 28 x 28 images is 1.5 times slower at four times that
@@ -63,14 +64,14 @@ class Gradients(Generic[ProblemType]):
 
     def of(self, batch: Batch, checked: PerExample, plain: PerExample) -> Rows:
         """The gradient of one number per example: ``checked`` on the whole batch, ``plain`` on examples one at a time."""
-        recorder, outputs = record_pass(self.problem, batch)
+        recorder, outputs = record_pass(self.problem, batch, self.coverage.unreached)
         with torch.enable_grad():
             recorder.backward(checked(outputs, batch.targets).sum())
         return self._rows(record_of(recorder), batch, plain)
 
     def pulled_back(self, batch: Batch, cotangents: Callable[[Tensor], Iterable[Tensor]]) -> Iterator["Recorded"]:
         """Jᵢᵀuᵢ of each example, for one u after the other: ``cotangents`` makes them from the outputs, in their shape."""
-        recorder, outputs = record_pass(self.problem, batch)
+        recorder, outputs = self._tensor_pass(batch)
         for cotangent in cotangents(outputs.detach()):
             with torch.enable_grad():
                 recorder.backward((outputs * cotangent).sum(), keep=True)
@@ -78,7 +79,7 @@ class Gradients(Generic[ProblemType]):
 
     def jacobian(self, batch: Batch) -> tuple[Tensor, Rows]:
         """Outputs flattened to (B, C), and the gradient of each of them as B·C rows, an example's C one after the other."""
-        recorder, outputs = record_pass(self.problem, batch)
+        recorder, outputs = self._tensor_pass(batch)
         columns = []
         for column in range(outputs[0].numel()):
             with torch.enable_grad():
@@ -94,30 +95,25 @@ class Gradients(Generic[ProblemType]):
         """
         if not self.coverage.is_linear_layer:
             return None
-        recorder, outputs = record_pass(self.problem, batch)
+        recorder, outputs = self._tensor_pass(batch)
         inputs = last_inputs(recorder, outputs)
         if inputs is None or len(recorder.uses) != 1:
             return None
         ones = inputs.new_ones(len(inputs), int(len(self.problem.names) == 2))
         return torch.cat([inputs, ones], 1), outputs.detach().reshape(len(batch), -1)
 
+    def _tensor_pass(self, batch: Batch) -> tuple[Recorder, Tensor]:
+        recorder, outputs = record_pass(self.problem, batch, self.coverage.unreached)
+        return recorder, tensor_outputs(outputs)
+
     def _rows(self, record: Record, batch: Batch, plain: PerExample, *, factors: bool = False) -> Rows:
-        rest = frozenset(self.coverage.rest) | self._newly_failed(record, batch)
+        rest = frozenset(self.coverage.rest) | newly_failed(self.problem, self.coverage, record, batch, plain)
         blocks = record.blocks(self.problem, self.layout, factors=factors, leaving=rest)
         if self.coverage.rest:
             blocks[self.layout.blocks[-1]] = self._unruled(self.coverage.rest, batch, plain)
         for name in sorted(rest - set(self.coverage.rest)):
             blocks |= self._written(name, blocks, batch, plain)
         return Rows(tuple(blocks.get(shape) or self._zeros(shape, len(batch)) for shape in self.layout.blocks), self.layout)
-
-    def _newly_failed(self, record: Record, batch: Batch) -> frozenset[str]:
-        """The parameters whose uses in this pass have not been proved yet, and are found unlike autograd's now."""
-        used = record.signatures()
-        unknown = {name for one in record.unknown for name in one.parameters}
-        new = {name: kinds for name, kinds in used.items() if not self.coverage.is_proved(name, kinds, record.size)}
-        failed = prove_again(self.problem, self.coverage, batch, new) if new else ()
-        self.coverage.add_proved({name: kinds for name, kinds in new.items() if name not in failed}, record.size)
-        return frozenset({*failed, *unknown})
 
     def _written(self, name: str, blocks: dict[BlockShape, Block], batch: Batch, plain: PerExample) -> dict[BlockShape, Block]:
         """The block of a parameter that its rules do not serve in this batch alone, written out one example at a time."""

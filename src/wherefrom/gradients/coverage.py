@@ -8,13 +8,11 @@ from torch import nn
 
 from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.origins import Pure
+from wherefrom.gradients.proofs import Proofs
 from wherefrom.gradients.pullback import SAME, turns
 from wherefrom.gradients.recorder import Unknown
 from wherefrom.gradients.rows import BlockShape, Layout
 from wherefrom.gradients.uses import Use, natural_shape
-
-# Of a parameter, for each use: operation, kind, function of the parameter, and whether another dimension is as long as the batch.
-Signature = frozenset[tuple[str, str, str, bool]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +26,7 @@ class Coverage:
     looped: tuple[str, ...] = ()
     forward: bool = False  # whether mapped or looped parameters can be taken in forward mode
     bytes_each: int = 0  # what a pass and the rules keep of one example
-    proved: set[tuple[str, Signature, bool]] = field(default_factory=set)  # compared with autograd so far; True: on a single example alone
+    proofs: Proofs = field(default_factory=Proofs)
 
     @property
     def rest(self) -> tuple[str, ...]:
@@ -41,13 +39,10 @@ class Coverage:
         names = self.blocks[0].names
         return len(self.blocks) == 1 and not self.rest and all(self.kinds.get(name) == ("Linear",) for name in names) and len(names) <= 2
 
-    def is_proved(self, name: str, signature: Signature, size: int) -> bool:
-        """Return whether such a use has been compared with autograd, on several examples unless there is one."""
-        return (name, signature, False) in self.proved or (size == 1 and (name, signature, True) in self.proved)
-
-    def add_proved(self, signatures: Mapping[str, Signature], size: int) -> None:
-        """Note what has been compared with autograd on so many examples."""
-        self.proved.update((name, signature, size == 1) for name, signature in signatures.items())
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        """The parameters that the first pass did not use."""
+        return tuple(name for name, kinds in self.kinds.items() if not kinds and name not in self.rest)
 
     def layout(self, problem: Differentiable) -> Layout:
         """Return where each parameter lies."""

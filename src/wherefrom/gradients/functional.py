@@ -100,7 +100,14 @@ def total_gradient(
     parameters = {name: problem.state[name].clone().requires_grad_() for name in names or problem.names}
     with torch.enable_grad():
         total = (per_example(function, "loss", problem.outputs(batch.inputs, parameters), batch) * weights).sum()
-        found = torch.autograd.grad(total, list(parameters.values()), allow_unused=True)
+        leaves = list(parameters.values())
+        found = torch.autograd.grad(total, leaves, allow_unused=True) if total.requires_grad else (None,) * len(leaves)
     return {
-        name: torch.zeros_like(value) if gradient is None else gradient for (name, value), gradient in zip(parameters.items(), found, strict=True)
+        name: torch.zeros_like(value, dtype=problem.dtype) if gradient is None else _plain(gradient).to(problem.dtype)
+        for (name, value), gradient in zip(parameters.items(), found, strict=True)
     }
+
+
+def _plain(gradient: Tensor) -> Tensor:
+    """Return a gradient with all of its zeros, such as of a table that torch keeps sparse."""
+    return gradient.to_dense() if gradient.is_sparse else gradient

@@ -1,6 +1,6 @@
 """A recorded pass through a problem's model, and the rows of its examples."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -9,10 +9,11 @@ from torch import Tensor
 
 from wherefrom.data.batches import Batch
 from wherefrom.gradients.blocks import Block, Dense, Factored, total
-from wherefrom.gradients.coverage import Signature, paired_names
+from wherefrom.gradients.coverage import paired_names
 from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.grouped import Stack, stacked
 from wherefrom.gradients.operations import RULES, take_any
+from wherefrom.gradients.proofs import Signature
 from wherefrom.gradients.pullback import pull_back, transposed
 from wherefrom.gradients.recorder import Recorder, Unknown
 from wherefrom.gradients.rows import BlockShape, Layout
@@ -53,11 +54,13 @@ class Record:
         self, problem: Differentiable, layout: Layout, *, factors: bool = False, leaving: frozenset[str] = frozenset()
     ) -> dict[BlockShape, Block]:
         """Return the block of each shape that this pass reached, those of some parameters left out."""
-        shared, found = Pass(self.size, factors), dict[BlockShape, list[Block]]()
+        shared, found = Pass(self.size, problem.dtype, factors), dict[BlockShape, list[Block]]()
         shapes = {name: shape for shape in layout.blocks for name in shape.names}
         for use, change in zip(self.uses, self.changes, strict=True):
             if change is None:
                 continue
+            if self.types != {problem.dtype}:
+                use, change = use.widened(shared), shared.wide(change)
             pair = paired_names(use)
             pair = None if pair and leaving & set(pair[:2]) else pair
             shape = shapes.get(pair[0]) if pair else None
@@ -65,7 +68,7 @@ class Record:
                 found.setdefault(shape, []).append(block)
                 continue
             for part in use.parts(change, shared):
-                for name, block in pull_back(part.pure, part.block, problem.state):
+                for name, block in pull_back(part.pure, part.block, problem.state, problem.dtype):
                     if name in shapes and name not in leaving:
                         found.setdefault(shapes[name], []).append(placed(block, shapes[name], name))
         return {shape: _total(parts) for shape, parts in found.items()}
@@ -106,11 +109,15 @@ def placed(block: Block, shape: BlockShape, name: str) -> Block:
     return Dense(pad(block.dense(), (before, after)))
 
 
-def record_pass(problem: Differentiable, batch: Batch) -> tuple[Recorder, Tensor]:
-    """Run the model on a batch with every torch function seen; return the recorder and the outputs."""
-    recorder = Recorder({name: problem.state[name] for name in problem.names}, batch.inputs, len(batch), RULES, take_any)
+def record_pass(problem: Differentiable, batch: Batch, unreached: Sequence[str] = ()) -> tuple[Recorder, Tensor]:
+    """Run the model on a batch with every torch function seen; return the recorder and the outputs.
+
+    ``unreached`` are parameters of which no use is expected: see :class:`Recorder`.
+    """
+    leaves = {name: problem.state[name].detach().requires_grad_() for name in unreached}
+    recorder = Recorder({name: problem.state[name] for name in problem.names}, batch.inputs, len(batch), RULES, take_any, leaves)
     with torch.enable_grad(), _attention_by_functions(), recorder:
-        outputs = problem.outputs(batch.inputs)
+        outputs = problem.outputs(batch.inputs, leaves)
     return recorder, outputs
 
 

@@ -15,8 +15,8 @@ TURNED = {"t", "T", "mT", "adjoint", "H", "mH"}
 RESHAPED = {"view", "reshape", "flatten", "squeeze", "unsqueeze", "unflatten", "view_as", "reshape_as"}
 
 
-def pull_back(pure: Pure, block: Block, parameters: Mapping[str, Tensor]) -> Iterator[tuple[str, Block]]:
-    """Yield (parameter, block of its natural shape) for the block of something made of parameters."""
+def pull_back(pure: Pure, block: Block, parameters: Mapping[str, Tensor], dtype: torch.dtype) -> Iterator[tuple[str, Block]]:
+    """Yield (parameter, block of its natural shape in ``dtype``) for the block of something made of parameters."""
     while pure.function is not None and len(pure.parents) == 1 and pure.place is None:
         parent = pure.parents[0]
         if turns(pure):
@@ -31,12 +31,13 @@ def pull_back(pure: Pure, block: Block, parameters: Mapping[str, Tensor]) -> Ite
             break
         pure = parent
     if pure.function is None:
-        yield pure.roots[0], _cast(block, parameters[pure.roots[0]].dtype)
+        yield pure.roots[0], _cast(block, dtype)
     elif (number := _member(pure)) is not None:
         root = pure.parents[0].roots[0]
-        yield root, Stack({number: _cast(block, parameters[root].dtype)}, len(parameters[root]))
+        yield root, Stack({number: _cast(block, dtype)}, len(parameters[root]))
     else:
-        yield from _written(pure, block, parameters)
+        for root, written in _written(pure, block, parameters):
+            yield root, _cast(written, dtype)
 
 
 def _looked_up(pure: Pure, block: Indexed) -> Indexed:

@@ -41,11 +41,24 @@ class Unknown:
 
 
 class Recorder(TorchFunctionMode):
-    """The uses of one forward pass; ``uses[k]`` watches the gradient that :meth:`backward` puts into ``changes[k]``."""
+    """The uses of one forward pass; ``uses[k]`` watches the gradient that :meth:`backward` puts into ``changes[k]``.
 
-    def __init__(self, chosen: Mapping[str, Tensor], inputs: Any, size: int, rules: "Mapping[str, Rule]", otherwise: "Rule") -> None:
+    ``unreached`` are chosen parameters, leaves of autograd's graph, of which no use is expected: where they are used and no torch
+    function shows it, such as in an ``autograd.Function``, their gradient does.
+    """
+
+    def __init__(
+        self,
+        chosen: Mapping[str, Tensor],
+        inputs: Any,
+        size: int,
+        rules: "Mapping[str, Rule]",
+        otherwise: "Rule",
+        unreached: Mapping[str, Tensor] | None = None,
+    ) -> None:
         super().__init__()
-        self.rules, self.otherwise = rules, otherwise
+        self.rules, self.otherwise, self.unreached = rules, otherwise, unreached or {}
+        chosen = {**chosen, **self.unreached}
         any_chosen = next(iter(chosen.values()))
         self.size, self.device = size, any_chosen.device
         self.anchor = torch.zeros((), dtype=any_chosen.dtype, device=any_chosen.device, requires_grad=True)
@@ -60,7 +73,7 @@ class Recorder(TorchFunctionMode):
         self.unknown: list[Unknown] = []
         self.last: tuple[Tensor, int, Use] | None = None  # the last watched output, its version and its use
         self.label = ""  # of a composite operation that is taken apart
-        self.types = {any_chosen.dtype}  # floating types that the pass went through
+        self.types = {value.dtype for value in chosen.values()}  # floating types that the pass went through
         self.single: dict[int, Tensor] = {}  # owners of tensors of each rank in a batch of one
         self.rows: dict[tuple[int, torch.Size], tuple[Tensor | None, Tensor]] = {}
 
@@ -200,8 +213,13 @@ class Recorder(TorchFunctionMode):
         """Fill in what each watched output changes of ``total``; ``keep`` the graph for another."""
         self.changes[:] = [None] * len(self.changes)
         copies = [use.saved[0] for use in self.uses if use.kind == "copies"]
-        if total.requires_grad:
-            torch.autograd.grad(total, [self.anchor, *copies], retain_graph=keep, allow_unused=True)
+        if not total.requires_grad:
+            return
+        found = torch.autograd.grad(total, [self.anchor, *copies, *self.unreached.values()], retain_graph=keep, allow_unused=True)
+        seen = {root for use in self.uses for pure in use.pures for root in pure.roots} | {root for one in self.unknown for root in one.parameters}
+        moved = (name for name, gradient in zip(self.unreached, found[1 + len(copies) :], strict=True) if gradient is not None)
+        if hidden := tuple(name for name in moved if name not in seen):
+            self.unknown.append(Unknown("something that is no torch function", hidden, "?"))
 
 
 def _model_line() -> str:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -14,11 +14,21 @@ from wherefrom.gradients.origins import Pure
 
 @dataclass(eq=False)
 class Pass:
-    """What the uses of one backward pass share: its size and what they make for each other."""
+    """What the uses of one backward pass share: its size, the type of the rows and what they make for each other."""
 
     size: int
+    dtype: torch.dtype = torch.float32
     factors: bool = False  # factors are wanted even where they are larger than what they stand for
     made: dict[Any, Any] = field(default_factory=dict)
+
+    def wide(self, values: Tensor) -> Tensor:
+        """Return floating values in the type of the rows: one tensor for all that hold the same."""
+        if values.dtype == self.dtype or not values.is_floating_point():
+            return values
+        key = "wide", values.data_ptr(), values.shape, values.stride(), values.dtype
+        if key not in self.made:  # kept with the values, so that their place stays theirs
+            self.made[key] = values.to(self.dtype), values
+        return self.made[key][0]
 
     def with_ones(self, inputs: Tensor) -> Tensor:
         """Return (B, T, i) with a column of ones: one tensor for all that were given the same."""
@@ -103,6 +113,14 @@ class Use(ABC):
     @abstractmethod
     def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
         """Yield the blocks of each of ``pures`` from the gradient at what the use watches."""
+
+    def widened(self, shared: Pass) -> "Use":
+        """Return the use with what it holds in the type of the rows."""
+        assert is_dataclass(self)
+        held = {part.name: getattr(self, part.name) for part in fields(self)}
+        wide = {name: shared.wide(value) for name, value in held.items() if isinstance(value, Tensor)}
+        changed = {name: value for name, value in wide.items() if value is not held[name]}
+        return replace(self, **changed) if changed else self
 
     def paired(self, gradient: Tensor, shared: Pass) -> Block | None:
         """Return weight and bias as one block (k, o, i + 1); None where the use is not of both."""

@@ -4,19 +4,23 @@ A parameter's uses in a pass (which operations, how) are its signature. What is 
 noise, so that zeros prove nothing, with weights that are powers of two, so that rounding does not decide, and beside that parameter's own gradient.
 """
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from wherefrom.data.batches import Batch
+from wherefrom.data.batches import Batch, per_example
+from wherefrom.data.trees import tree_map
 from wherefrom.errors import UsageError
+from wherefrom.forward import HALVES
 from wherefrom.gradients.coverage import Coverage, coverage_of
 from wherefrom.gradients.differentiable import Differentiable
 from wherefrom.gradients.functional import Unmappable, forward_products, looped_gradients, mapped_gradients, total_gradient
 from wherefrom.gradients.passes import Record, record_of, record_pass
+from wherefrom.gradients.proofs import Signature
+from wherefrom.objective import PerExample
 
 PROBE = 5  # examples on which everything is proved
 NOISE = 0.1  # of a parameter's root mean square, by which it is moved for the proof
@@ -26,30 +30,88 @@ STARTS = 0.02  # the same of a parameter that is all zeros
 
 def proved(problem: Differentiable) -> Coverage:
     """Return how each parameter's gradients are taken, the rules compared with autograd on a few examples."""
-    batch = next(problem.batches(size=PROBE))
-    record, losses = _recorded(problem, batch)
-    _check_apart(problem, batch, losses)
+    batch, loss = next(problem.batches(size=PROBE)), problem.objective.loss
+    record, losses = _recorded(problem, batch, loss)
+    _check_apart(problem, batch, losses, loss, record.precision)
     coverage = coverage_of(problem, record.uses, record.unknown)
+    coverage.proofs.apart = len(batch) > 1
     bytes_each = max(2 * record.nbytes, _activations(problem, batch)) // len(batch)
-    moved = moved_problem(problem)
-    failed, true, weights = _unlike_autograd(moved, coverage, batch)
-    if failed:
-        coverage = coverage_of(problem, record.uses, record.unknown, tuple(name for name in problem.names if name in failed))
-        coverage = _without_rules(moved, coverage, batch, weights, true)
-    coverage.add_proved(record.signatures(), len(batch))
+    moved, exact = moved_problem(problem), exact_batch(problem, batch)
+    found = _compared(moved, coverage, exact, loss)
+    _check_apart(moved, exact, found.losses, loss, found.precision)
+    if found.failed:
+        coverage = coverage_of(problem, record.uses, record.unknown, tuple(name for name in problem.names if name in found.failed))
+        coverage = _without_rules(moved, coverage, exact, found.weights, found.true)
+    coverage.proofs.add(_with_unused(problem, record), len(batch), right=True)
     return replace(coverage, bytes_each=bytes_each)
 
 
-def prove_again(problem: Differentiable, coverage: Coverage, batch: Batch, new: Mapping[str, object]) -> tuple[str, ...]:
-    """Return those of the parameters with new signatures whose rows are unlike autograd's on a batch."""
-    failed, _, _ = _unlike_autograd(moved_problem(problem), coverage, batch)
-    return tuple(name for name in new if name in failed)
+def newly_failed(problem: Differentiable, coverage: Coverage, record: Record, batch: Batch, function: PerExample) -> set[str]:
+    """Return the parameters whose uses in this pass are unlike autograd's; what has not been compared yet is compared now.
+
+    Every so often a few examples of uses that were found right are compared again. Raises :class:`UsageError` where they are not right any more.
+    """
+    used, proofs = _with_unused(problem, record), coverage.proofs
+    verdicts = {name: proofs.verdict(name, kinds, record.size) for name, kinds in used.items() if name not in coverage.rest}
+    new = {name: used[name] for name, verdict in verdicts.items() if verdict is None}
+    failed = {name for name, verdict in verdicts.items() if verdict is False}
+    if len(batch) > 1 and not proofs.apart:  # the first batch was of one example
+        with torch.no_grad():
+            _check_apart(problem, batch, per_example(function, "loss", problem.outputs(batch.inputs), batch), function, record.precision)
+        proofs.apart = True
+    if new:
+        wrong = _wrong(problem, coverage, batch, function, new)
+        proofs.add({name: kinds for name, kinds in new.items() if name not in wrong}, record.size, right=True)
+        proofs.add({name: kinds for name, kinds in new.items() if name in wrong}, record.size, right=False)
+        failed |= wrong
+    if proofs.due(len(batch)):
+        _check_again(problem, coverage, batch, function)
+    return failed | {name for one in record.unknown for name in one.parameters}
+
+
+def _wrong(problem: Differentiable, coverage: Coverage, batch: Batch, function: PerExample, new: Mapping[str, Signature]) -> set[str]:
+    """Return those of the new uses that are unlike autograd's at moved parameters, or at θ where those take another way through the model."""
+    exact = exact_batch(problem, batch)
+    found = _compared(moved_problem(problem), coverage, exact, function)
+    if all(found.used[name] == kinds for name, kinds in new.items()):
+        return found.failed & set(new)
+    return (found.failed | _compared(exact_problem(problem), coverage, exact, function).failed) & set(new)
+
+
+def _check_again(problem: Differentiable, coverage: Coverage, batch: Batch, function: PerExample) -> None:
+    """Compare a few examples of a batch; refuse what was found right and is wrong here, since earlier rows may be as wrong."""
+    places = np.random.default_rng(len(batch) + int(batch.positions[0])).choice(len(batch), min(PROBE, len(batch)), replace=False)
+    few = exact_batch(problem, batch.take(np.sort(places)))
+    found = _compared(exact_problem(problem), coverage, few, function)
+    wrong = [name for name in problem.names if name in found.failed and coverage.proofs.verdict(name, found.used[name], len(few))]
+    if wrong:
+        raise UsageError(
+            f"The rows of {wrong[0]!r} ({coverage.served()[wrong[0]]}) were right on the first examples and are wrong on some of "
+            f"{', '.join(map(str, few.ids))}: the model treats examples in a way that is not followed; leave the parameter out through parameters=."
+        )
+
+
+def _with_unused(problem: Differentiable, record: Record) -> dict[str, Signature]:
+    """Return parameter -> how it was used, for all that are chosen."""
+    return dict.fromkeys(problem.names, frozenset()) | record.signatures()
+
+
+def exact_problem(problem: Differentiable) -> Differentiable:
+    """Return the problem in float32 or more, where memory allows a copy."""
+    halves = any(value.dtype in HALVES for value in problem.state.values())
+    copies = 4 * sum(value.numel() for value in problem.state.values() if value.is_floating_point())
+    return problem.to(problem.dtype) if halves and copies < problem.budget // 2 else problem
+
+
+def exact_batch(problem: Differentiable, batch: Batch) -> Batch:
+    """Return a batch as :func:`exact_problem` is given it."""
+    kind = exact_problem(problem).input_type
+    return replace(batch, inputs=tree_map(lambda leaf: leaf.to(kind) if leaf.is_floating_point() else leaf, batch.inputs))
 
 
 def moved_problem(problem: Differentiable) -> Differentiable:
-    """Return the problem at θ plus noise of each parameter's own size, the same each time."""
-    generator = torch.Generator().manual_seed(0)
-    moved = {}
+    """Return the problem at θ plus noise of each parameter's own size, the same each time, in float32 or more."""
+    problem, generator, moved = exact_problem(problem), torch.Generator().manual_seed(0), {}
     for name, value in ((name, problem.state[name]) for name in problem.names):
         size = float(value.detach().float().square().mean().sqrt()) if value.numel() else 0.0
         noise = torch.randn(value.shape, generator=generator).to(value)
@@ -57,20 +119,32 @@ def moved_problem(problem: Differentiable) -> Differentiable:
     return problem.at(moved)
 
 
-def _recorded(problem: Differentiable, batch: Batch) -> tuple[Record, Tensor]:
-    recorder, outputs = record_pass(problem, batch)
+def _recorded(problem: Differentiable, batch: Batch, function: PerExample, unreached: Sequence[str] = ()) -> tuple[Record, Tensor]:
+    recorder, outputs = record_pass(problem, batch, unreached)
     with torch.enable_grad():
-        losses = problem.losses(outputs, batch)
+        losses = per_example(function, "loss", outputs, batch)
         recorder.backward(losses.sum())
     return record_of(recorder), losses.detach()
 
 
-def _unlike_autograd(problem: Differentiable, coverage: Coverage, batch: Batch) -> tuple[set[str], dict[str, Tensor], Tensor]:
-    """Return the parameters whose weighted sums of rows are not autograd's, autograd's, and the weights."""
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What came of comparing weighted sums of rows with autograd: the parameters that ``failed``, and what was seen on the way."""
+
+    failed: set[str]
+    true: dict[str, Tensor]  # autograd's sums
+    weights: Tensor
+    used: dict[str, Signature]
+    losses: Tensor
+    precision: float
+
+
+def _compared(problem: Differentiable, coverage: Coverage, batch: Batch, function: PerExample) -> Comparison:
+    """Compare the rules' weighted sums of rows with autograd's, for each parameter by itself."""
     powers = torch.randint(0, 8, (len(batch),), generator=torch.Generator().manual_seed(1))
     weights = (2.0 ** powers.double()).to(problem.device, problem.dtype) / 16
-    true = total_gradient(problem, batch, problem.objective.loss, weights)
-    record, _ = _recorded(problem, batch)
+    true = total_gradient(problem, batch, function, weights)
+    record, losses = _recorded(problem, batch, function, coverage.unreached)
     rest = frozenset(coverage.rest)
     sums = record.weighted_sums(problem, coverage.layout(problem), weights, rest)
     failed = {root for one in record.unknown for root in one.parameters}
@@ -82,17 +156,23 @@ def _unlike_autograd(problem: Differentiable, coverage: Coverage, batch: Batch) 
             sums[name] = rows
             if not close(rows, value, float(value.abs().max()), floor, record.precision):
                 unlike.add(name)
-    failed |= _beyond_noise(problem, batch, weights, true, sums, unlike) if unlike else set()
-    return (failed & set(problem.names)) - rest, true, weights
+    failed |= _beyond_noise(problem, batch, weights, true, sums, unlike, function) if unlike else set()
+    return Comparison((failed & set(problem.names)) - rest, true, weights, _with_unused(problem, record), losses, record.precision)
 
 
 def _beyond_noise(
-    problem: Differentiable, batch: Batch, weights: Tensor, true: dict[str, Tensor], sums: dict[str, Tensor], names: set[str]
+    problem: Differentiable,
+    batch: Batch,
+    weights: Tensor,
+    true: dict[str, Tensor],
+    sums: dict[str, Tensor],
+    names: set[str],
+    function: PerExample,
 ) -> set[str]:
-    """Return those of the parameters that differ by more than autograd does from itself when the examples come in another order."""
-    order = np.arange(len(batch))[::-1].copy()
-    again = total_gradient(problem, batch.take(order), problem.objective.loss, weights.flip(0))
-    noise = {name: 10 * float((true[name] - again[name]).abs().max()) for name in names}
+    """Return those of the parameters that differ by more than autograd does from itself when the examples come in two parts."""
+    size = (len(batch) + 1) // 2
+    parts = [total_gradient(problem, part, function, some) for part, some in zip(batch.parts(size), weights.split(size), strict=True)]
+    noise = {name: 10 * float((true[name] - sum(part[name] for part in parts)).abs().max()) for name in names}
     return {name for name in names if not float((sums[name] - true[name]).abs().max()) <= noise[name]}  # NaN too
 
 
@@ -108,7 +188,7 @@ def _without_rules(problem: Differentiable, coverage: Coverage, batch: Batch, we
 
 def _activations(problem: Differentiable, batch: Batch) -> int:
     """Return the bytes that training all of the model would keep of a forward pass, whatever parameters are chosen."""
-    weights = {name for name, value in problem.model.named_parameters() if value.is_floating_point()}
+    weights = {name for name, value in problem.model.named_parameters() if type(value) is nn.Parameter and value.is_floating_point()}
     state = {name: problem.state[name].detach().requires_grad_() for name in weights}
     own, held = {value.untyped_storage().data_ptr() for value in problem.state.values()}, dict[int, int]()
 
@@ -142,14 +222,22 @@ def _goes_forward(problem: Differentiable, names: tuple[str, ...], batch: Batch,
     return close(found, squares, float(squares.max()))
 
 
-def _check_apart(problem: Differentiable, batch: Batch, losses: Tensor) -> None:
+def _check_apart(problem: Differentiable, batch: Batch, losses: Tensor, function: PerExample, precision: float) -> None:
     """Refuse a loss that is not the same in other company: in another order, and without the first."""
+
+    def again_of(places: np.ndarray) -> tuple[Batch, Tensor]:
+        with torch.no_grad():
+            other = batch.take(places)
+            return other, per_example(function, "loss", problem.outputs(other.inputs), other)
+
     order = np.arange(len(batch))[::-1][: max(1, len(batch) - 1)].copy()
-    other = batch.take(order)
-    with torch.no_grad():
-        again = problem.losses(problem.outputs(other.inputs), other)
+    try:
+        other, again = again_of(order)
+    except RuntimeError:  # such as sequences that have to be sorted by length
+        order = np.arange(min(1, len(batch) - 1), len(batch))
+        other, again = again_of(order)
     before = losses[torch.from_numpy(order).to(losses.device)]
-    if not close(again, before, float(before.abs().max())):
+    if not close(again, before, float(before.abs().max()), precision=precision):
         worst = int((again - before).abs().argmax())
         raise UsageError(
             f"The loss of example {other.ids[worst]!s} depends on which other examples are in its batch "

@@ -1,12 +1,12 @@
 """Whether the loss that is attributed is the model's own: on the first examples, together, alone, and apart where documents share a row."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import functional_call
 
 from wherefrom.data.batches import Batch
 from wherefrom.data.examples import Examples
@@ -107,8 +107,9 @@ def _own_loss(problem: Problem, batch: Batch) -> float | None:
     """What the model says its loss is, given the labels, or None."""
     if isinstance(batch.targets, Tensor) and not batch.targets.is_floating_point() and bool((batch.targets == IGNORED).all()):
         return None
+    whole = replace(problem, objective=replace(problem.objective, outputs=lambda answer: answer))
     with torch.no_grad():
-        found: Any = functional_call(problem.model, problem.state, (), {**batch.inputs, "labels": batch.targets})
+        found: Any = whole.outputs({**batch.inputs, "labels": batch.targets})
     loss = found.get("loss") if hasattr(found, "get") else getattr(found, "loss", None)
     return None if loss is None else float(loss)
 

@@ -69,7 +69,7 @@ def _continued(problem: Problem, given: list[int], most: int, temperature: float
     tokens = torch.tensor([given], device=problem.device)
     drawn = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {"do_sample": False}
     devices = [problem.device] if problem.device.type == "cuda" else []
-    state = {f"model.{name}": value for name, value in problem.state.items()}
+    state = {f"model.{name}": value for name, value in problem.state.items() if name not in problem.frozen}
     with torch.random.fork_rng(devices=devices), torch.no_grad():
         torch.manual_seed(seed)
         keywords = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens), "max_new_tokens": most, "pad_token_id": reader_of(problem).pad}

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -77,7 +77,7 @@ def accepted(model: nn.Module) -> frozenset[str]:
 
 def averaged(objective: Objective) -> Objective:
     """Return the same loss divided by the number of tokens of each example that count; it is no likelihood, so nothing is drawn from it."""
-    return Objective(partial(_mean_over_tokens, total=objective.loss, following=objective.loss is next_token().loss), l2=objective.l2, convex=True)
+    return replace(objective, loss=partial(_mean_over_tokens, total=objective.loss, following=objective.loss is next_token().loss), sample=None)
 
 
 def _mean_over_tokens(outputs: Tensor, targets: Tensor, total: Any, following: bool) -> Tensor:

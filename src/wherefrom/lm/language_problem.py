@@ -11,6 +11,7 @@ from torch import nn
 
 from wherefrom.data.examples import Data, Examples
 from wherefrom.errors import UsageError
+from wherefrom.forward import bare_model
 from wherefrom.lm.checks import check_alone, check_apart, own_objective
 from wherefrom.lm.encoding import Encoder
 from wherefrom.lm.heads import L2, Head, Task, accepted, head_of, without_adapters
@@ -52,7 +53,7 @@ def problem(
     ``masked`` is the share of tokens that a masked model is asked for, drawn by ``seed``. ``parameters`` default to the adapters alone where there
     are any, ``base`` is the model that a folder of adapters stands on, ``dtype`` that of weights read from a folder (default: as stored).
     """
-    opened, found = open_model(model, base, dtype), open_tokenizer(tokenizer, model)
+    opened, found = bare_model(open_model(model, base, dtype)), open_tokenizer(tokenizer, model)
     head, longest = head_of(opened, task), _longest(opened, found, max_length)
     encoder = Encoder(head, found, accepted(opened), longest, train_on, append_eos, masked, seed, _classes(opened, head))
     reader, examples = _read(_reader(encoder, opened, padding_side, packing, columns or {}), data)

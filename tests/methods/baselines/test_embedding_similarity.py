@@ -1,5 +1,6 @@
 """Similarity of embeddings."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -36,7 +37,7 @@ def test_the_three_metrics(layer: str | None) -> None:
 def test_top_k_is_not_cut_by_the_last_batch() -> None:
     """24 examples in batches of 10 leave 4 in the last."""
     case = problem("mlp")
-    small = type(case.problem)(**{**vars(case.problem), "batch_size": 10})
+    small = replace(case.problem, batch_size=10)
     best, whole = (wf.attribute(wf.EmbeddingSimilarity(), p, case.queries, top=7, progress=False) for p in (small, case.problem))
     assert best.ids.tolist() == whole.ids.tolist() and best.values.shape == (3, 7)
 

@@ -1,5 +1,7 @@
 """RPS-LJE: the weights sum to the Newton step, the ranking is influence on the logit, and nothing is divided by features."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from helpers import reference
@@ -16,7 +18,7 @@ ENDING = [name for name in NAMES if name != "tied weight"]
 def plain_step(p: wf.Problem, step: float) -> wf.Problem:
     """The last layer at θ†, without l2, by plain autograd."""
     layer = LastLayer.of(p).problem
-    bare = wf.Problem(**{**vars(layer), "objective": wf.Objective(p.objective.loss, convex=True)})
+    bare = replace(layer, objective=wf.Objective(p.objective.loss, convex=True))
     theta = reference.theta_of(bare).requires_grad_()
     gradient = torch.autograd.grad(reference.risk(bare, theta), theta)[0]
     parts = (theta + step * gradient).detach().split([value.numel() for value in bare.parameters.values()])
@@ -66,7 +68,7 @@ def test_it_ranks_as_influence_on_the_logit(name: str) -> None:
     fitted = RepresenterLJE().fit(case.problem)
     layer = LastLayer.of(case.problem).problem
     batch = reference.whole(layer, case.queries)
-    at_optimum = wf.Problem(**{**vars(layer), "objective": wf.Objective(case.problem.objective.loss, convex=True)})
+    at_optimum = replace(layer, objective=wf.Objective(case.problem.objective.loss, convex=True))
     matrix = reference.hessian(at_optimum) + fitted.damping * torch.eye(layer.size, dtype=torch.float64)
     logits = []
     for row, label in enumerate(batch.targets.long().tolist()):

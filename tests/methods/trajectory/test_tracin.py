@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,7 +141,7 @@ def test_batch_size_and_streaming_make_no_difference() -> None:
     case = problem("mlp")
     method = wf.TracIn(states(case.problem), RATES)
     whole = wf.attribute(method, case.problem, case.queries)
-    small = type(case.problem)(**{**vars(case.problem), "batch_size": 5})
+    small = replace(case.problem, batch_size=5)
     torch.testing.assert_close(wf.attribute(method, small, case.queries).values, whole.values)
     best = wf.attribute(method, small, case.queries, top=4)
     assert (best.ids == whole.top(4).ids).all()

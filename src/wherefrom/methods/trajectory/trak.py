@@ -109,7 +109,8 @@ class Member:
         pulls: list[Tensor] = []
 
         def checked(outputs: Any, targets: Any) -> Tensor:
-            pulls.append(self.output.pull(outputs.detach(), targets))
+            with torch.no_grad():
+                pulls.append(self.output.pull(outputs, targets))
             return per_example(self.output.value, "output", outputs, batch)
 
         rows = self.gradients.of(batch, checked, self.output.value)

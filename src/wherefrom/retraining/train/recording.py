@@ -46,9 +46,9 @@ class Recording:
         """The run on a problem that stands at its end. Raises :class:`UsageError` where it was a run of another."""
         if problem.names != self.names:
             raise UsageError(f"The run trained {', '.join(self.names)}; choose the same through parameters=.")
-        theta = problem.flatten(problem.parameters)
-        if theta.dtype not in CLOSE:
-            raise UsageError(f"Following a run backwards in {theta.dtype} gives noise; train and attribute in float32 or float64.")
+        theta, kinds = problem.flatten(problem.parameters), {value.dtype for value in problem.parameters.values()}
+        if coarse := kinds - set(CLOSE):
+            raise UsageError(f"Following a run backwards in {coarse.pop()} gives noise; train and attribute in float32 or float64.")
         if not _close(theta, self.kept[len(self.steps)][0].to(theta)):
             raise UsageError("The problem stands at other weights than the run ended at; give problem.at(run.parameters).")
         if isinstance(problem.train.source, BatchSource):  # which is read from its first batch on, while each step wants examples from anywhere

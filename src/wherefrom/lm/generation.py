@@ -10,6 +10,7 @@ from torch.func import functional_call
 
 from wherefrom.data.examples import Examples
 from wherefrom.errors import UsageError
+from wherefrom.forward import every_slot
 from wherefrom.lm.language_problem import reader_of
 from wherefrom.lm.rows import LanguageData, rows_of
 from wherefrom.lm.token_row import TokenRow, token_row
@@ -69,11 +70,12 @@ def _continued(problem: Problem, given: list[int], most: int, temperature: float
     tokens = torch.tensor([given], device=problem.device)
     drawn = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0} if temperature else {"do_sample": False}
     devices = [problem.device] if problem.device.type == "cuda" else []
-    state = {f"model.{name}": value for name, value in problem.state.items() if name not in problem.frozen}
+    values = {name: value for name, value in problem.state.items() if name not in problem.frozen}
+    state = {f"model.{name}": value for name, value in every_slot(problem.model, values).items()}
     with torch.random.fork_rng(devices=devices), torch.no_grad():
         torch.manual_seed(seed)
         keywords = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens), "max_new_tokens": most, "pad_token_id": reader_of(problem).pad}
-        said: Tensor = functional_call(_Continues(problem.model), state, (), {**keywords, **drawn})
+        said: Tensor = functional_call(_Continues(problem.model), state, (), {**keywords, **drawn}, tie_weights=False)
     new = said[0, len(given) :].tolist()
     if not new:
         raise UsageError("The model ended at once and said nothing; give another prompt, or a higher temperature.")

@@ -95,3 +95,13 @@ def test_a_head_without_tokens_says_so(run: Wherefrom, folder: Path) -> None:
 def test_what_is_missing_or_wrong_is_one_sentence(run: Wherefrom, arguments: tuple[str, ...], said: str) -> None:
     done = run(*arguments)
     assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr and done.stderr.count("\n") == 1
+
+
+def test_a_long_side_is_scored_without_its_eigenvectors_unless_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from wherefrom.cli import language as command
+
+    p = wf.lm.problem(folder / "model", folder / "train.jsonl")
+    assert command._usual(p) == ("ekfac", ())
+    monkeypatch.setattr(command, "LONGEST", 30)
+    name, (said,) = command._usual(p)
+    assert name == "gradient-dot" and "a side of 40" in said

@@ -69,7 +69,11 @@ class Bundled(StrEnum):
 ModelOption = Annotated[Model, typer.Option("--model", help="What to train: softmax, logistic or linear regression, or a small network.")]
 MethodOption = Annotated[
     str | None,
-    typer.Option("--method", metavar="NAME", help=f"How to score training rows: {', '.join(OF_ONE_MODEL)} (default: influence; ekfac with --lm)."),
+    typer.Option(
+        "--method",
+        metavar="NAME",
+        help=f"How to score training rows: {', '.join(OF_ONE_MODEL)} (default: influence; of --lm ekfac where it is affordable).",
+    ),
 ]
 TopOption = Annotated[int, typer.Option("--top", min=1, help="Proponents and opponents to show for each query.")]
 ProveOption = Annotated[bool, typer.Option("--prove/--no-prove", help="Retrain without the shown rows, and some random ones, to check the scores.")]
@@ -196,7 +200,7 @@ def _language(
             raise UsageError(f"{name} is missing; a language model needs --lm FOLDER --train train.jsonl --query queries.jsonl.")
     if query is not None and len(query) > 1:
         raise UsageError("--query names one file of queries for a language model; put them all into it.")
-    chosen = method_of_model(method or "ekfac").name
+    chosen = None if method is None else method_of_model(method).name
     from wherefrom.cli.language import LanguageSettings
 
     return LanguageSettings(str(lm), str(train), (query or [""])[0], chosen, top, tokens, seed, length, key)

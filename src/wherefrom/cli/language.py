@@ -21,11 +21,13 @@ from wherefrom.cli.method_names import METHODS, MethodParts
 from wherefrom.cli.write import check_folder
 from wherefrom.errors import UsageError
 from wherefrom.lm.rows import rows_of
+from wherefrom.problem import Problem
 from wherefrom.scores import TopScores
 from wherefrom.solvers import SolverWarning
 from wherefrom.store import refuse_foreign, write_whole
 
 SHOWN = 100  # characters of a row in the terminal
+LONGEST = 8192  # side of a layer whose eigenvectors are still taken unasked: some minutes
 ALL = 20  # selected rows that the terminal and the report show
 
 
@@ -36,7 +38,7 @@ class LanguageSettings:
     model: str
     train: str
     query: str
-    method: str = "ekfac"
+    method: str | None = None
     top: int = 5
     tokens: int = 3
     seed: int = 0
@@ -79,7 +81,8 @@ def _computed(settings: LanguageSettings, folder: Path, together: bool) -> Langu
     start, parts = perf_counter(), MethodParts(problem, settings.seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SolverWarning)  # the scores' notes say it
-        method = METHODS[settings.method].make(parts)
+        name, said = (settings.method, ()) if settings.method else _usual(problem)
+        method = METHODS[name].make(parts)
         top = attribute(method, problem, queries, top=min(settings.top, len(problem)), aggregate=together)
     seconds["scores"] = perf_counter() - start
     start, tokens, why = perf_counter(), None, ""
@@ -89,8 +92,18 @@ def _computed(settings: LanguageSettings, folder: Path, together: bool) -> Langu
         except UsageError as error:
             why = f"No scores of tokens: {error}"
     seconds["tokens"] = perf_counter() - start
-    notes = (*told, *parts.notes, *top.notes, *([why] if why else []))
-    return LanguageRun(problem, queries, top, tokens, notes, seconds, folder, asdict(settings))
+    notes = (*told, *said, *parts.notes, *top.notes, *([why] if why else []))
+    return LanguageRun(problem, queries, top, tokens, notes, seconds, folder, {**asdict(settings), "method": name})
+
+
+def _usual(problem: Problem) -> tuple[str, tuple[str, ...]]:
+    """EK-FAC, unless a side of a layer, such as the vocabulary, is too long for its eigenvectors."""
+    longest = max((max(value.shape) for value in problem.parameters.values() if value.dim() > 1), default=0)
+    if longest <= LONGEST:
+        return "ekfac", ()
+    return "gradient-dot", (
+        f"A layer has a side of {longest:,}, whose eigenvectors EK-FAC would take; scored by gradient-dot (--method ekfac does it).",
+    )
 
 
 def _first(top: TopScores, count: int) -> TopScores:

@@ -63,7 +63,7 @@ class Problem:
     ) -> "Problem":
         """Put a model, its objective and its training data together.
 
-        ``train`` is a tuple of tensors, a map-style dataset, or batches that can be iterated again and again.
+        ``train`` is a tuple or dictionary of tensors, a list of samples, a map-style dataset, or batches that can be iterated again and again.
         ``parameters`` are name patterns (default: all that require grad), ``ids`` n whole numbers or texts (default
         0..n-1), ``weights`` (n,) numbers of 0 or more, ``split`` maps a batch to (inputs, targets), ``memory`` is a
         budget such as ``"4GB"`` (default: half of what is free). Raises :class:`UsageError` for a model in train mode,

@@ -48,7 +48,7 @@ def tokenizer(chat: str | None = None, **more: Any) -> Any:
     inner = Tokenizer(models.WordLevel(known, unk_token="[UNK]"))
     inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     names = {"pad_token": "[PAD]", "bos_token": "[BOS]", "eos_token": "[EOS]", "unk_token": "[UNK]", "mask_token": "[MASK]"}
-    made = tf.PreTrainedTokenizerFast(tokenizer_object=inner, **names, **more)
+    made = tf.PreTrainedTokenizerFast(tokenizer_object=inner, model_input_names=["input_ids", "attention_mask"], **names, **more)
     made.chat_template = chat
     return made
 

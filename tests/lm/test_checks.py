@@ -94,3 +94,12 @@ def test_prompts_by_virtual_tokens_say_the_first_token_too() -> None:
         own = float(model(**batch.inputs, labels=batch.targets).loss)
         mine = p.losses(p.outputs(batch.inputs), batch).sum() / (batch.targets != -100).sum()
     assert own == pytest.approx(float(mine), rel=1e-5)
+
+
+def test_rows_in_which_nothing_counts_are_passed_over() -> None:
+    silent = {"input_ids": [5, 6, 7], "labels": [-100, -100, -100]}
+    with pytest.warns(wf.lm.LanguageDataWarning, match="9 rows have no token that counts, so their scores are 0"):
+        p = wf.lm.problem(language.gpt2(), [silent] * 9 + [{"input_ids": [5, 6, 7], "labels": [-100, 6, 7]}])
+    assert "the model's own loss is the mean" in wf.lm.describe(p)
+    with pytest.raises(wf.UsageError, match="No row has a token that counts"):
+        wf.lm.problem(language.gpt2(), [silent])

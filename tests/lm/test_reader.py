@@ -43,3 +43,8 @@ def test_the_account_tells_what_was_cut_and_what_counts_for_nothing() -> None:
     assert silent == "1 rows have no token that counts, so their scores are 0, such as 6."
     whole = account_of(rows[1:2], np.array([1]), None, 1)
     assert whole.losses() == () and whole.describe() == "1 rows in 1 packed ones of 4 tokens, 4 of which count in the loss"
+
+
+def test_queries_that_are_cut_are_told() -> None:
+    with pytest.warns(wf.lm.LanguageDataWarning, match="Of the queries: 1 of 2 rows are longer than 4 tokens: 2 of 7 tokens are cut off"):
+        READER(["the cat sat on the mat", "a"])

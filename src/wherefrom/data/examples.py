@@ -29,7 +29,7 @@ class Examples:
 
     @classmethod
     def of(cls, data: "Data", ids: Ids | None = None) -> "Examples":
-        """From a tuple or dictionary of tensors, a map-style dataset, or batches that can be iterated again and again."""
+        """From a tuple or dictionary of tensors, a list of samples, a map-style dataset, or batches that can be iterated again and again."""
         if isinstance(data, cls):
             if ids is not None:
                 raise UsageError("These examples carry ids already; leave ids out.")

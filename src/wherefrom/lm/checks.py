@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from wherefrom.data.batches import Batch
-from wherefrom.data.examples import Examples
 from wherefrom.errors import UsageError
 from wherefrom.lm.heads import Head, averaged, counted_tokens
 from wherefrom.objective import IGNORED, Objective
@@ -25,7 +24,7 @@ def own_objective(problem: Problem, head: Head) -> tuple[Objective, str]:
     The model's loss of a batch is the mean over all tokens that count (each example's loss is then their sum), or the mean of each example's own
     mean. Raises :class:`UsageError` where it is neither.
     """
-    batch = first_batch(problem, problem.train)
+    batch = first_batch(problem)
     losses, own = _losses(problem, batch), _own_loss(problem, batch)
     if own is None:
         return problem.objective, "the sum over its tokens; the model gives no loss of its own to hold it against"
@@ -50,7 +49,7 @@ def own_objective(problem: Problem, head: Head) -> tuple[Objective, str]:
 
 def check_alone(problem: Problem) -> None:
     """Refuse a model that says otherwise of a padded example than of the same without its padding."""
-    batch = first_batch(problem, problem.train)
+    batch = first_batch(problem)
     mask = batch.inputs.get("attention_mask")
     if mask is None or bool(mask.all()):
         return
@@ -72,7 +71,7 @@ def check_alone(problem: Problem) -> None:
 
 def check_apart(problem: Problem) -> None:
     """Refuse a model that lets documents in one row see each other: a row's loss is then not the sum of its documents'."""
-    batch = first_batch(problem, problem.train)
+    batch = first_batch(problem)
     together = _losses(problem, batch)
     for row in range(len(batch)):
         one = batch.take(np.array([row]))
@@ -92,10 +91,14 @@ def _part(one: Batch, part: slice) -> Batch:
     return Batch(one.positions, one.ids, inputs, one.targets[:, part], one.weights)
 
 
-def first_batch(problem: Problem, examples: Examples) -> Batch:
-    """Return the first examples of a problem as a batch, those first that have something to say."""
-    chosen = examples.take(np.arange(min(FIRST, len(examples))))
-    return next(iter(problem.batches(chosen, size=FIRST)))
+def first_batch(problem: Problem) -> Batch:
+    """Return the first examples in which something counts as a batch. Raises :class:`UsageError` where there are none."""
+    for batch in problem.batches(size=8 * FIRST):
+        labels = batch.targets
+        counts = (labels != IGNORED).any(1) if labels.dim() > 1 else torch.ones(len(batch), dtype=torch.bool)
+        if counts.any():
+            return batch.take(counts.nonzero()[:FIRST, 0].cpu().numpy())
+    raise UsageError("No row has a token that counts in the loss; give completions, labels, or a longer max_length=.")
 
 
 def _losses(problem: Problem, batch: Batch) -> Tensor:
@@ -105,8 +108,6 @@ def _losses(problem: Problem, batch: Batch) -> Tensor:
 
 def _own_loss(problem: Problem, batch: Batch) -> float | None:
     """What the model says its loss is, given the labels, or None."""
-    if isinstance(batch.targets, Tensor) and not batch.targets.is_floating_point() and bool((batch.targets == IGNORED).all()):
-        return None
     whole = replace(problem, objective=replace(problem.objective, outputs=lambda answer: answer))
     with torch.no_grad():
         found: Any = whole.outputs({**batch.inputs, "labels": batch.targets})

@@ -67,7 +67,12 @@ def _kind(config: Any) -> Literal["classes", "bits", "numbers"]:
 
 def without_adapters(model: nn.Module) -> nn.Module:
     """Return the model that adapters of PEFT stand on; any other as it is."""
-    return cast("nn.Module", cast("Any", model).get_base_model()) if hasattr(model, "peft_config") and hasattr(model, "get_base_model") else model
+    return cast("nn.Module", cast("Any", model).get_base_model()) if is_adapted(model) else model
+
+
+def is_adapted(model: nn.Module) -> bool:
+    """Whether a model is one of PEFT; what merging leaves of it is not, though it keeps the configuration."""
+    return hasattr(model, "peft_config") and hasattr(model, "get_base_model")
 
 
 def accepted(model: nn.Module) -> frozenset[str]:

@@ -14,10 +14,10 @@ from wherefrom.errors import UsageError
 from wherefrom.forward import bare_model
 from wherefrom.lm.checks import check_alone, check_apart, own_objective
 from wherefrom.lm.encoding import Encoder
-from wherefrom.lm.heads import L2, Head, Task, accepted, head_of, without_adapters
+from wherefrom.lm.heads import L2, Head, Task, accepted, head_of, is_adapted, without_adapters
 from wherefrom.lm.layout import Side, split_packed
 from wherefrom.lm.loading import adapter_names, open_model, open_tokenizer
-from wherefrom.lm.reader import Reader, account_of
+from wherefrom.lm.reader import LanguageDataWarning, Reader, account_of
 from wherefrom.lm.rows import LanguageData
 from wherefrom.lm.tokenizer import TextTokenizer, special
 from wherefrom.objective import Objective
@@ -25,10 +25,6 @@ from wherefrom.problem import Problem
 from wherefrom.types import Numbers
 
 ENDLESS = 10**9  # what tokenizers say where they know no longest text
-
-
-class LanguageDataWarning(UserWarning):
-    """Part of the data plays no part: tokens were cut off, or rows have none that count."""
 
 
 def problem(
@@ -116,7 +112,7 @@ def _reader(encoder: Encoder, model: nn.Module, side: Side, packing: bool, colum
         raise UsageError(f"Padding on the left moves the tokens of a {encoder.head.task} model from their places; leave out padding_side=.")
     if packing and not (encoder.head.is_causal and "position_ids" in encoder.takes and encoder.max_length):
         raise UsageError("packing= needs a causal model that takes position_ids, and max_length=, the length of its rows; leave it out.")
-    prompted = any(getattr(one, "is_prompt_learning", False) for one in getattr(model, "peft_config", {}).values())
+    prompted = any(getattr(one, "is_prompt_learning", False) for one in (getattr(model, "peft_config", {}) if is_adapted(model) else {}).values())
     if packing and prompted:
         raise UsageError("Virtual tokens stand before a row, not before each of its documents; leave out packing=.")
     pads = (special(encoder.tokenizer, "pad_token_id"), getattr(without_adapters(model).config, "pad_token_id", None))
@@ -144,7 +140,7 @@ def _classes(model: nn.Module, head: Head) -> dict[str, int]:
 
 def _parameters(model: nn.Module) -> list[str] | None:
     """Adapters where there are any; where nothing requires a gradient, as after merging, all that could."""
-    if hasattr(model, "peft_config"):
+    if is_adapted(model):
         return list(adapter_names(model))
     if any(value.requires_grad for value in model.parameters()):
         return None

@@ -25,7 +25,7 @@ def open_model(source: str | Path | nn.Module, base: str | Path | nn.Module | No
         return _whole_model(source, dtype)
     peft = package("peft")
     named = base if base is not None else _adapter(source)["base_model_name_or_path"]
-    if named is None:
+    if not named:
         raise UsageError(f"{source} does not name the model that its adapters stand on; give base=.")
     try:
         model = named if isinstance(named, nn.Module) else _whole_model(named, dtype)
@@ -95,7 +95,7 @@ def _adapter(source: str | Path) -> dict[str, Any]:
 
 def _base_of(source: str | Path) -> list[str]:
     named = _adapter(source).get("base_model_name_or_path") if (Path(source) / ADAPTER).is_file() else None
-    return [] if named is None else [named]
+    return [named] if named else []
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """What makes examples of language data: the training data of a problem and its queries come through the same door."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -14,6 +15,10 @@ from wherefrom.lm.rows import LanguageData, rows_of
 from wherefrom.lm.token_row import TokenRow
 from wherefrom.objective import IGNORED
 from wherefrom.progress import track
+
+
+class LanguageDataWarning(UserWarning):
+    """Part of the data plays no part: tokens were cut off, or rows have none that count."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class Reader:
         silent = [key for key, row in zip(ids.tolist(), rows, strict=True) if not row.counts()]
         if silent:
             raise UsageError(f"Query {silent[0]!s} has no token that counts in the loss, so it asks nothing; give it a completion, a span or labels.")
+        for sentence in account_of(rows, ids, self.encoder.max_length, None).losses():
+            warnings.warn(f"Of the queries: {sentence}", LanguageDataWarning, stacklevel=3)
         return self.table(rows, ids)
 
     def encoded(self, data: LanguageData) -> tuple[list[TokenRow], np.ndarray]:

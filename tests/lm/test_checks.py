@@ -103,3 +103,17 @@ def test_rows_in_which_nothing_counts_are_passed_over() -> None:
     assert "the model's own loss is the mean" in wf.lm.describe(p)
     with pytest.raises(wf.UsageError, match="No row has a token that counts"):
         wf.lm.problem(language.gpt2(), [silent])
+
+
+def test_a_routers_loss_is_named() -> None:
+    sizes = {**language.SIZES, "vocab_size": language.VOCABULARY, "num_key_value_heads": 1, "num_local_experts": 2}
+    model = language.trained(language.tf.MixtralForCausalLM(language.tf.MixtralConfig(**sizes, output_router_logits=True)))
+    with pytest.raises(wf.UsageError, match="router's loss belongs to whole batches: set model.config.output_router_logits = False"):
+        wf.lm.problem(model, language.TEXTS, tokenizer=TOKENS)
+
+
+def test_what_the_model_raises_is_one_sentence() -> None:
+    config = language.tf.GPT2Config(vocab_size=language.VOCABULARY, n_positions=48, n_embd=16, n_layer=1, n_head=2, num_labels=2)
+    model = language.tf.GPT2ForSequenceClassification(config).eval()
+    with pytest.raises(wf.UsageError, match="The model fails on its first examples .ValueError: Cannot handle batch sizes > 1 if no padding token"):
+        wf.lm.problem(model, [{"text": text, "label": 1} for text in language.TEXTS], tokenizer=TOKENS)

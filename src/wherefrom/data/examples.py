@@ -162,7 +162,8 @@ def split_batch(batch: Tree) -> tuple[Tree, Tree]:
 def split_for_decoder(batch: Tree, decoder_inputs: Callable[..., Tensor] | None) -> tuple[Tree, Tree]:
     """The same for an encoder-decoder, whose decoder is given the labels as in training; where it makes its inputs inside, labels stay inputs."""
     inputs, targets = split_batch(batch)
-    if not isinstance(inputs, dict) or inputs.keys() & {"decoder_input_ids", "decoder_inputs_embeds"}:
+    sequences = isinstance(targets, Tensor) and targets.dim() == 2 and not targets.is_floating_point()
+    if not sequences or not isinstance(inputs, dict) or inputs.keys() & {"decoder_input_ids", "decoder_inputs_embeds"}:
         return inputs, targets
     return {**inputs, **({"labels": targets} if decoder_inputs is None else {"decoder_input_ids": decoder_inputs(labels=targets)})}, targets
 

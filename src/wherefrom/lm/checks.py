@@ -1,6 +1,7 @@
 """Whether the loss that is attributed is the model's own: on the first examples, together, alone, and apart where documents share a row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -41,9 +42,11 @@ def own_objective(problem: Problem, head: Head) -> tuple[Objective, str]:
     mean = float((losses / numbers.clamp_min(1)).mean())
     if abs(mean - own) <= close * abs(own):
         return averaged(problem.objective), "the mean over its tokens, as in the model's own loss"
+    routed = getattr(getattr(problem.model, "config", None), "output_router_logits", False)
+    fix = "its router's loss belongs to whole batches: set model.config.output_router_logits = False, or " if routed else ""
     raise UsageError(
         f"On the first {len(batch)} examples the model's own loss is {own:.6g} and that of a {head.task} head is {pooled:.6g}; "
-        "give objective=, the loss that training minimised, or task= if the head is another."
+        f"{fix}give objective=, the loss that training minimised, or task= if the head is another."
     )
 
 
@@ -102,14 +105,26 @@ def first_batch(problem: Problem) -> Batch:
 
 
 def _losses(problem: Problem, batch: Batch) -> Tensor:
-    with torch.no_grad():
+    with torch.no_grad(), _said():
         return problem.losses(problem.outputs(batch.inputs), batch)
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """What a model raises on its first examples, in one sentence."""
+    try:
+        yield
+    except (ValueError, RuntimeError, IndexError, TypeError, KeyError, AttributeError) as error:
+        if isinstance(error, UsageError):
+            raise
+        said = " ".join(str(error).split())[:300]
+        raise UsageError(f"The model fails on its first examples ({type(error).__name__}: {said}); mend its configuration or the rows.") from error
 
 
 def _own_loss(problem: Problem, batch: Batch) -> float | None:
     """What the model says its loss is, given the labels, or None."""
     whole = replace(problem, objective=replace(problem.objective, outputs=lambda answer: answer))
-    with torch.no_grad():
+    with torch.no_grad(), _said():
         found: Any = whole.outputs({**batch.inputs, "labels": batch.targets})
     loss = found.get("loss") if hasattr(found, "get") else getattr(found, "loss", None)
     return None if loss is None else float(loss)

@@ -38,15 +38,6 @@ def test_smooth_hinge_tends_to_the_hinge_for_either_coding() -> None:
     torch.testing.assert_close(wf.smooth_hinge(0.3).loss(scores, 2 * y - 1), wf.smooth_hinge(0.3).loss(scores, y))
 
 
-def test_next_token_leaves_virtual_tokens_out_and_says_the_first_token_by_the_last_of_them() -> None:
-    outputs, tokens = torch.randn(2, 6, 5), torch.tensor([[1, 2, 3, 4], [0, 4, 2, -100]])
-    found = wf.next_token().loss(outputs, tokens)
-    expected = torch.nn.functional.cross_entropy(outputs[:, 1:5].transpose(1, 2), tokens, reduction="none").sum(1)
-    torch.testing.assert_close(found, expected)
-    with pytest.raises(wf.UsageError, match="give"):
-        wf.next_token().loss(outputs[:, :3], tokens)
-
-
 def test_next_token_leaves_out_labels_of_minus_100() -> None:
     outputs, tokens = torch.randn(2, 4, 7), torch.tensor([[1, 2, 3, -100], [4, 5, 6, 0]])
     found = wf.next_token().loss(outputs, tokens)
@@ -114,3 +105,14 @@ def test_token_classification_is_attributed_exactly() -> None:
     p = wf.Problem.of(model, wf.cross_entropy(), (tokens, y))
     rows = reference.gradients(p)
     torch.testing.assert_close(wf.attribute(wf.GradientDot(), p, p.train).values, rows @ rows.T)
+
+
+def test_next_token_with_positions_before_the_targets() -> None:
+    """Prompt tuning's logits come with those of its virtual tokens, the last of which says the first token."""
+    generator = torch.Generator().manual_seed(0)
+    logits, tokens = torch.randn(2, 7, 5, generator=generator), torch.randint(5, (2, 4), generator=generator)
+    logs = logits.log_softmax(-1)
+    expected = torch.stack([-sum(logs[row, 2 + t, tokens[row, t]] for t in range(4)) for row in range(2)])
+    torch.testing.assert_close(wf.next_token().loss(logits, tokens), expected)
+    with pytest.raises(wf.UsageError, match="takes logits"):
+        wf.next_token().loss(logits[:, :3], tokens)

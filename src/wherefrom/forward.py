@@ -86,7 +86,7 @@ def tensor_outputs(outputs: object) -> Tensor:
     if not isinstance(outputs, Tensor):
         raise UsageError(
             f"The model answers with a {type(outputs).__name__}, and this method needs one tensor of outputs; "
-            "say which: Objective(..., outputs=lambda answer: answer[0])."
+            "say which, or join several: Objective(..., outputs=lambda answer: answer[0])."
         )
     return outputs
 

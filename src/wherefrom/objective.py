@@ -117,7 +117,7 @@ def smooth_hinge(
 def next_token(*, l2: float | Mapping[str, float] = 0.0, measurement: PerExample | None = None, lower_is_better: bool = True) -> Objective:
     """-Σₜ log softmax(outputs[t])[target[t + 1]] over a sequence; outputs (B, T, V), targets (B, T) tokens, -100 left out.
 
-    Outputs of more than T positions begin with those of virtual tokens, which prompt tuning puts before the sequence; the last says the first token.
+    Outputs with more positions than targets have those of tokens before them, as prompt tuning's: the last of these says the first target.
     """
     return Objective(_next_token, measurement, lower_is_better, FromUniform(_sample_following), l2, convex=True, outputs=logits_of)
 
@@ -181,7 +181,7 @@ def _next_token(outputs: Tensor, targets: Tensor) -> Tensor:
 def shifted(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Logits (B, T - 1, V) and the tokens (B, T - 1) that follow them, which they say."""
     if outputs.dim() != 3 or targets.dim() != 2 or outputs.shape[1] < targets.shape[1]:
-        raise UsageError(f"Outputs of shape {tuple(outputs.shape)} do not fit targets of shape {tuple(targets.shape)}; give (B, T, V) and (B, T).")
+        raise UsageError(f"next_token() takes logits (B, T, V) and tokens (B, T), not {tuple(outputs.shape)} and {tuple(targets.shape)}.")
     targets = F.pad(targets, (outputs.shape[1] - targets.shape[1], 0), value=IGNORED)
     return outputs[:, :-1], targets[:, 1:]
 

@@ -11,10 +11,12 @@ from wherefrom.curvature.operator import Curvature, Operator
 from wherefrom.curvature.outputs import LossCurvature
 from wherefrom.curvature.products import Risk, Route, directions, linked, pull_back
 from wherefrom.data.batches import Batch
+from wherefrom.gradients.passes import record_pass
 from wherefrom.problem import Problem
 from wherefrom.store import UnfinishedFit
 
 STEP = 1e-8  # of differences, in float64: so short that hardly a ReLU turns over
+WIDE = 1e-3  # of differences, where parts of the model compute in float32 whatever they are given: softmax, norms
 NOISE = 1e-5  # of the gradient's length, that is rounding
 ROUNDING = 4 * torch.finfo(torch.float64).eps / STEP  # of a difference, where probabilities next to 0 and 1 leave a gradient of their last digits
 
@@ -42,14 +44,20 @@ def hessian_product(problem: Problem, batch: Batch, tangents: list[Tensor]) -> l
 
 def unlike_differences(problem: Problem, batch: Batch) -> str:
     """∇²loss v must be what the gradient changes by along v: torch's second derivatives are wrong in places, by hand written ones more often."""
-    along = directions(problem, 1)
-    problem = moved(problem, along, AWAY)
+    along, coarsest = directions(problem, 1), max(torch.finfo(kind).eps for kind in record_pass(problem, batch)[0].types)
+    problem, fine = moved(problem, along, AWAY), coarsest <= torch.finfo(torch.float64).eps
 
     def gradient(step: float) -> tuple[Tensor, ...]:
         return torch.autograd.grad(*_total(moved(problem, along, step), batch), materialize_grads=True)
 
-    least = NOISE * max(float(part.norm()) for part in gradient(0.0)) + ROUNDING * float(batch.weights.sum())
-    wrong = first_unlike([part[0] for part in hessian_product(problem, batch, along)], gradient, STEP, least)
+    def bent(step: float) -> tuple[Tensor, ...]:
+        """Twice the step along, so that the third derivative cancels (Richardson)."""
+        return tuple((4 * one - two / 2) / 3 for one, two in zip(gradient(step), gradient(2 * step), strict=True))
+
+    size = max(float(part.norm()) for part in gradient(0.0))
+    least = (NOISE if fine else 10 * coarsest / WIDE) * size + ROUNDING * float(batch.weights.sum())
+    products = [part[0] for part in hessian_product(problem, batch, along)]
+    wrong = first_unlike(products, gradient, STEP, least) if fine else first_unlike(products, bent, WIDE, least)
     return "" if wrong is None else f"the second derivatives it gives at {problem.names[wrong]} are not those of the gradient"
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 Owners = Tensor | None
+NOBODY = -1  # the owner of constants among rows of examples, until something is written there
 
 
 class Mixed(Exception):
@@ -24,14 +25,20 @@ def broadcast_owners(found: Sequence[Owners], shape: torch.Size) -> Owners:
             owners = owners.view((1,) * (len(shape) - owners.dim()) + tuple(owners.shape))
         if any(mine not in (1, size) for mine, size in zip(owners.shape, shape, strict=True)):
             return None
-        if chosen is None or chosen is owners:
-            chosen = owners
-        elif chosen.shape == owners.shape:
-            if not torch.equal(chosen, owners):
-                raise Mixed
-        elif not bool((chosen == owners).all()):
-            raise Mixed
+        chosen = owners if chosen is None or chosen is owners else agreed(chosen, owners)
     return chosen
+
+
+def agreed(one: Tensor, other: Tensor) -> Tensor:
+    """Return the owners that both are, where nobody gives way to anybody. Raises :class:`Mixed` where they differ."""
+    if one.shape == other.shape and torch.equal(one, other):
+        return one
+    same = one == other
+    if bool(same.all()):
+        return one
+    if not bool((same | (one == NOBODY) | (other == NOBODY)).all()):
+        raise Mixed
+    return torch.maximum(one, other)
 
 
 def regroup(owners: Tensor, before: torch.Size, after: torch.Size) -> Tensor:
@@ -73,5 +80,5 @@ def invariant(owners: Tensor, axis: int) -> Owners:
     """Return owners of size 1 along an axis; None where they differ there."""
     if owners.shape[axis] == 1:
         return owners
-    single = owners.narrow(axis, 0, 1)
-    return single if bool((owners == single).all()) else None
+    single = owners.amax(axis, keepdim=True)
+    return single if bool(((owners == single) | (owners == NOBODY)).all()) else None

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from wherefrom.gradients.origins import results_of, tensors_of
 from wherefrom.gradients.owner_algebra import Mixed, Owners, broadcast_owners, compress, invariant, regroup
+from wherefrom.gradients.writes import is_write, written_owners
 
 Lookup = Callable[[Tensor], Owners]  # of data; None for constants and for what belongs to no example
 
@@ -26,7 +27,6 @@ REDUCED = {
     "sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "prod", "norm", "var", "std", "logsumexp", "any", "all", "count_nonzero",
     "median", "nansum", "nanmean", "linalg_vector_norm", "mode", "kthvalue", "vector_norm",
 }  # fmt: skip
-SCATTERED = {"index_add", "index_add_", "index_copy", "index_copy_", "scatter", "scatter_", "scatter_add", "scatter_add_", "index_put", "index_put_"}
 ORDERED = {"sort", "argsort", "topk", "msort"}
 PRODUCTS = {"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "mv", "dot", "baddbmm", "addmm", "addbmm"}
 
@@ -52,15 +52,15 @@ def _follow(
     name: str, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any], outputs: list[Tensor], of: Lookup
 ) -> list[Owners]:
     first = arguments[0] if arguments else None
-    source = of(first) if isinstance(first, Tensor) else None
-    if isinstance(first, Tensor) and source is not None:
+    source, writes = of(first) if isinstance(first, Tensor) else None, is_write(name)
+    if isinstance(first, Tensor) and source is not None and not writes:
         of_first = _follow_first(name, function, source, arguments, keywords, outputs)
         if of_first is not None:
             return list(of_first)
     if name in ("cat", "concat", "concatenate", "stack", "hstack", "vstack"):
         return [_joined(name, arguments, keywords, outputs[0], of)]
-    if name in SCATTERED and isinstance(first, Tensor):
-        return [source if source is not None else _scattered(name, first, arguments, of)]
+    if writes and isinstance(first, Tensor):
+        return [written_owners(name, arguments, keywords, of)]
     if name in PRODUCTS:
         return [_product(arguments, outputs[0], of)]
     if name == "einsum":
@@ -100,9 +100,6 @@ def _follow_first(
     if name in REDUCED and outputs[0].dim() < first.dim():
         reduced = _reduced(source, first, arguments, keywords)
         return [reduced] * len(outputs)
-    if name.startswith("new_"):
-        whole = outputs[0].shape[: first.dim()] == first.shape
-        return [source.view(*source.shape, *(1,) * (outputs[0].dim() - first.dim()))] if whole else _first_dimension(source, outputs[0])
     if name in ("one_hot", "embedding"):
         return [source[..., None]]
     if name == "nonzero" or (name == "where" and len(arguments) == 1):
@@ -195,31 +192,6 @@ def _joined(name: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any], 
         sides[dim] = part.shape[dim]
         whole.append(owners.expand(sides))
     return compress(torch.cat(whole, dim), exact=True)
-
-
-def _scattered(name: str, tensor: Tensor, arguments: tuple[Any, ...], of: Lookup) -> Owners:
-    """Return owners of constants into which rows of examples were written: those of the rows."""
-    if name.startswith("index_put"):
-        index, values = arguments[1], arguments[2]
-        source = of(values)
-        if source is None:
-            source = next((owners for part in tensors_of(index) if (owners := of(part)) is not None), None)
-        if source is None:
-            return None
-        used = len(index)
-        rows = source.new_zeros(*tensor.shape[:used], *(1,) * (tensor.dim() - used))
-        rows[tuple(index)] = source.reshape(*source.shape[:1], *(1,) * (rows[tuple(index)].dim() - 1))
-        return rows
-    dim, index, source = arguments[1], arguments[2], of(arguments[3]) if isinstance(arguments[3], Tensor) else None
-    if source is None or not name.startswith("index_"):
-        return None
-    shape = [1] * tensor.dim()
-    shape[dim] = tensor.shape[dim]
-    sides = list(source.shape)
-    sides[dim] = len(index)
-    if any(size != 1 for axis, size in enumerate(sides) if axis != dim % tensor.dim()):
-        return None
-    return source.new_zeros(shape).index_copy_(dim, index, source.expand(sides))
 
 
 def _product(arguments: tuple[Any, ...], output: Tensor, of: Lookup) -> Owners:

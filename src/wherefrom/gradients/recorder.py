@@ -16,8 +16,10 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from wherefrom.gradients.origins import Data, Function, Pure, first_owner, operation_name, results_of, substitute, tensors_of
+from wherefrom.gradients.owner_algebra import NOBODY
 from wherefrom.gradients.owners import follow
 from wherefrom.gradients.uses import Use
+from wherefrom.gradients.writes import is_write, nobodys
 
 PASSIVE = {
     "size", "dim", "ndimension", "__len__", "stride", "is_contiguous", "numel", "nelement", "data_ptr", "register_hook", "__bool__", "item", "tolist",
@@ -27,6 +29,19 @@ PASSIVE = {
     "__contains__", "retain_grad", "is_pinned", "itemsize", "nbytes", "is_signed", "is_mkldnn", "is_conj", "is_neg",
 }  # fmt: skip
 PICKS = {"__getitem__", "select", "index_select", "narrow"}
+CREATED = {
+    "zeros_like",
+    "ones_like",
+    "empty_like",
+    "full_like",
+    "rand_like",
+    "randn_like",
+    "new_zeros",
+    "new_ones",
+    "new_empty",
+    "new_full",
+    "new_empty_strided",
+}  # fmt: skip  # constants, whatever tensor gave their shape
 CUT = {"detach", "detach_", "data"}
 ORIGIN = "_wherefrom_origin"  # the attribute in which a tensor of the pass holds where it comes from
 
@@ -72,6 +87,7 @@ class Recorder(TorchFunctionMode):
         self.changes: list[Tensor | None] = []
         self.unknown: list[Unknown] = []
         self.last: tuple[Tensor, int, Use] | None = None  # the last watched output, its version and its use
+        self.written = False  # whether rows were written into a tensor, so that some may be nobody's
         self.label = ""  # of a composite operation that is taken apart
         self.types = {value.dtype for value in chosen.values()}  # floating types that the pass went through
         self.single: dict[int, Tensor] = {}  # owners of tensors of each rank in a batch of one
@@ -88,7 +104,11 @@ class Recorder(TorchFunctionMode):
         return origin
 
     def owners(self, tensor: Tensor) -> Tensor | None:
-        """Return the owners of data; None for others, and where they are not known."""
+        """Return the owners of data; None for others, where they are not known, and where some rows are nobody's."""
+        owners = self._owners(tensor)
+        return None if owners is not None and self.written and bool((owners == NOBODY).any()) else owners
+
+    def _owners(self, tensor: Tensor) -> Tensor | None:
         origin = self.origin(tensor)
         if not isinstance(origin, Data):
             return None
@@ -127,7 +147,7 @@ class Recorder(TorchFunctionMode):
 
     def __torch_function__(self, func: Function, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
         keywords, name = kwargs or {}, operation_name(func)
-        if name in PASSIVE:
+        if name in PASSIVE or name in CREATED:
             return func(*args, **keywords)
         data, pures = False, []
         for tensor in tensors_of((args, keywords)):
@@ -136,6 +156,8 @@ class Recorder(TorchFunctionMode):
                 data = data or tensor.dim() > 0 or name not in PICKS
             elif origin is not None:
                 pures.append(tensor)
+        if data and is_write(name) and args and self.origin(args[0]) is None:  # a constant that is about to hold data
+            self.mark(args[0], Data(nobodys(args[0])))
         if pures and not data:
             return self._derive(func, name, args, keywords, pures)
         if not pures or not torch.is_grad_enabled():
@@ -149,16 +171,12 @@ class Recorder(TorchFunctionMode):
     def follow(self, name: str, function: Function, arguments: tuple[Any, ...], keywords: Mapping[str, object], result: object) -> None:
         """Mark a result as data, with the owners that follow from those of the arguments."""
         if name == "__setitem__":
-            target, value = arguments[0], arguments[2]
-            known = [owners for part in tensors_of((target, value, arguments[1])) if (owners := self.owners(part)) is not None]
-            whole = self.owners(target)
-            if whole is None and known:
-                fitting = [one for one in known if one.dim() == target.dim()]
-                whole = fitting[0] if fitting and all(a in (1, b) for a, b in zip(fitting[0].shape, target.shape, strict=True)) else None
-            self.mark(target, Data(whole))
-            return
+            result = arguments[0]
         outputs = results_of(result)
-        found = [None] * len(outputs) if self.size == 1 else follow(name, function, arguments, keywords, result, self.owners)
+        writes = is_write(name)
+        self.written |= writes
+        lost = writes and any(part.dim() and self.is_data(part) and self._owners(part) is None for part in tensors_of((arguments, keywords)))
+        found = [None] * len(outputs) if self.size == 1 or lost else follow(name, function, arguments, keywords, result, self._owners)
         for (_, output), owners in zip(outputs, found, strict=True):
             self.mark(output, Data(owners))
             if output.is_floating_point():

@@ -200,3 +200,29 @@ def test_frozen_parameters_stay_in_the_model_whatever_they_are() -> None:
     model = Quantised().eval()
     problem = wf.Problem.of(model, wf.cross_entropy(), (X, Y))
     torch.testing.assert_close(Gradients(problem).losses(next(problem.batches())).flat(), reference.gradients(problem))
+
+
+def test_a_module_that_stands_at_two_places_is_left_as_it_was() -> None:
+    class Shared(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Linear(3, 3)
+            self.second, self.tied = self.first, nn.Linear(3, 3, bias=False)
+            self.tied.weight = self.first.weight
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.tied(self.second(self.first(x)))
+
+    model = Shared().double().eval()
+    model.first.bias.requires_grad_(False)
+    weight, x = model.first.weight, torch.randn(6, 3, dtype=torch.float64)
+    p = wf.Problem.of(model, wf.cross_entropy(), (x, torch.arange(6) % 3))
+    found = wf.attribute(wf.GradientDot(), p, (x[:2], torch.arange(2)), progress=False).values
+    assert model.first.weight is weight is model.tied.weight and weight.requires_grad and not model.first.bias.requires_grad
+    rows = []
+    for row in range(6):
+        loss = nn.functional.cross_entropy(model(x[row : row + 1]), torch.tensor([row % 3]))
+        rows.append(torch.autograd.grad(loss, [weight])[0].flatten())
+    torch.testing.assert_close(found, torch.stack(rows)[:2] @ torch.stack(rows).T)
+    moved = p.at({"first.weight": torch.eye(3, dtype=torch.float64)})
+    torch.testing.assert_close(moved.outputs(x), (x + model.first.bias) + model.first.bias)

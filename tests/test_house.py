@@ -29,6 +29,7 @@ TESTED_ELSEWHERE = {
     "cli/explain.py": "cli/test_app.py",
     "cli/user_code.py": "cli/test_app.py",
     "cli/explanation.py": "cli/test_app.py",
+    "cli/language_report.py": "cli/test_language.py",
     "cli/show.py": "cli/test_app.py",
     "cli/tables.py": "cli/test_app.py",
     "cli/training.py": "cli/test_app.py",

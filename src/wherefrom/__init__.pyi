@@ -6,6 +6,7 @@ from . import curvature as curvature
 from . import datasets as datasets
 from . import errors as errors
 from . import gradients as gradients
+from . import lm as lm
 from . import methods as methods
 from . import metrics as metrics
 from . import planning as planning

@@ -54,13 +54,31 @@ def run(model: nn.Module, values: Mapping[str, Tensor], inputs: Tree, buffers: d
     given = [(leaf, leaf._version) for leaf in leaves((arguments, keywords)) if not leaf.is_inference()]
     before = [(name, value._version) for name, value in buffers.items()]
     with _unwrapped():
-        outputs = functional_call(model, {**buffers, **values}, arguments, keywords)
+        outputs = functional_call(model, every_slot(model, {**buffers, **values}), arguments, keywords, tie_weights=False)
     for name, version in before:
         if buffers[name]._version != version:
             buffers[name] = kept[name].clone()
     if any(leaf._version != version for leaf, version in given):
         raise UsageError("The model changes its inputs in place, so that a second pass sees others; begin its forward with a copy: x = x.clone().")
     return outputs
+
+
+def every_slot(model: nn.Module, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return values by name with those of tied weights under each of their names, a slot of a module once.
+
+    A module that stands at two places has one slot under two names; torch's own tying swaps it twice and puts back what it swapped in.
+    """
+    first, slots, found = dict[int, str](), set[tuple[int, str]](), dict[str, Tensor]()
+    for place, module in model.named_modules(remove_duplicate=False):
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is None or (id(module), name) in slots:
+                continue
+            slots.add((id(module), name))
+            own = f"{place}.{name}" if place else name
+            known = first.setdefault(id(tensor), own)
+            if known in values:
+                found[own] = values[known]
+    return found
 
 
 def tensor_outputs(outputs: object) -> Tensor:

@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from wherefrom.errors import UsageError, nearest
 
+IGNORED = -100  # the target of positions that a loss leaves out
+
 PerExample = Callable[[Any, Any], Tensor]
 Sampler = Callable[[Any, Generator], Any]
 
@@ -172,11 +174,16 @@ def _smooth_hinge(outputs: Tensor, targets: Tensor, t: float) -> Tensor:
 
 
 def _next_token(outputs: Tensor, targets: Tensor) -> Tensor:
+    logits, following = shifted(outputs, targets)
+    return F.cross_entropy(logits.transpose(1, 2), following, reduction="none", ignore_index=IGNORED).sum(1)
+
+
+def shifted(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (B, T - 1, V) and the tokens (B, T - 1) that follow them, which they say."""
     if outputs.dim() != 3 or targets.dim() != 2 or outputs.shape[1] < targets.shape[1]:
         raise UsageError(f"next_token() takes logits (B, T, V) and tokens (B, T), not {tuple(outputs.shape)} and {tuple(targets.shape)}.")
-    targets = F.pad(targets, (outputs.shape[1] - targets.shape[1], 0), value=-100)
-    logits, following = outputs[:, :-1].transpose(1, 2), targets[:, 1:]
-    return F.cross_entropy(logits, following, reduction="none", ignore_index=-100).sum(1)
+    targets = F.pad(targets, (outputs.shape[1] - targets.shape[1], 0), value=IGNORED)
+    return outputs[:, :-1], targets[:, 1:]
 
 
 def _alike(outputs: Tensor, targets: Tensor) -> Tensor:

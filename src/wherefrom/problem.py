@@ -2,7 +2,7 @@
 
 import copy
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import cast
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wherefrom.data.batches import Batch, per_example
-from wherefrom.data.examples import Data, Examples, Split, split_batch
+from wherefrom.data.examples import Data, Examples, Split, split_batch, split_of
 from wherefrom.data.trees import leaves, tree_map
 from wherefrom.errors import UsageError, nearest
 from wherefrom.fingerprints import seal
@@ -45,6 +45,7 @@ class Problem:
     batch_size: int | None = None
     memory: int | str | None = None
     frozen: frozenset[str] = frozenset()  # parameters that stay where they are in the model, whatever kind of tensor they are
+    reader: Callable[[Data], Examples] = Examples.of  # makes examples of queries
 
     @classmethod
     def of(
@@ -62,7 +63,7 @@ class Problem:
     ) -> "Problem":
         """Put a model, its objective and its training data together.
 
-        ``train`` is a tuple of tensors, a map-style dataset, or batches that can be iterated again and again.
+        ``train`` is a tuple or dictionary of tensors, a list of samples, a map-style dataset, or batches that can be iterated again and again.
         ``parameters`` are name patterns (default: all that require grad), ``ids`` n whole numbers or texts (default
         0..n-1), ``weights`` (n,) numbers of 0 or more, ``split`` maps a batch to (inputs, targets), ``memory`` is a
         budget such as ``"4GB"`` (default: half of what is free). Raises :class:`UsageError` for a model in train mode,
@@ -80,7 +81,7 @@ class Problem:
         if batch_size is not None and batch_size < 1:
             raise UsageError(f"batch_size={batch_size} is no size; give 1 or more.")
         memory_budget(memory, values.device)
-        problem = cls(model, objective, examples, state, names, values, float(values.sum()), split or split_batch, batch_size, memory, frozen)
+        problem = cls(model, objective, examples, state, names, values, float(values.sum()), split or split_of(model), batch_size, memory, frozen)
         problem._check_mode()
         return problem
 
@@ -221,7 +222,7 @@ class Problem:
 
     def examples(self, data: Data) -> Examples:
         """Queries, given in any of the forms of training data; :class:`Examples` keep their ids."""
-        return Examples.of(data)
+        return self.reader(data)
 
     def batches(self, examples: Examples | None = None, size: int | None = None, weights: Tensor | None = None) -> Iterator[Batch]:
         """The training examples (or others, of weight 1 unless told) in batches on the model's device, floats in its type."""

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 import wherefrom as wf
 from wherefrom.curvature.draws import drawn_targets, uniform
+from wherefrom.data.batches import Batch
 
 
 def drawn(p: wf.Problem, places: list[int], seed: int = 0, draw: int = 0) -> Tensor:
@@ -70,6 +71,14 @@ def test_positions_that_the_data_leave_out_stay_left_out() -> None:
         batch = reference.whole(p)
         found = drawn_targets(p, outputs, batch, 0, 0)
         assert (found[:, left_out] == -100).all() and (found >= 0).sum() == 4 * (5 - len(left_out))
+
+
+def test_positions_of_virtual_tokens_are_left_out() -> None:
+    given = torch.tensor([[3, 1, -100]])
+    batch = Batch(np.arange(1), np.arange(1), None, given, torch.ones(1))
+    p = wf.Problem.of(torch.nn.Linear(2, 3).eval(), wf.next_token(), (torch.zeros(2, 2), torch.zeros(2, dtype=torch.long)))
+    drawn = drawn_targets(p, torch.randn(1, 5, 4), batch, 0, 0)
+    assert (drawn == -100).tolist() == [[True, True, False, False, True]]
 
 
 def test_next_token_draws_what_follows() -> None:

@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 import wherefrom as wf
-from wherefrom.data.examples import split_batch
+from wherefrom.data.examples import split_batch, split_of
 
 X, Y = torch.arange(14.0).view(7, 2), torch.arange(7)
 
@@ -149,3 +149,25 @@ def test_replaced_examples_keep_their_ids_and_take_the_other_data(data: object) 
     assert changed.source.digest() != base.source.digest() and len(changed.source) == 7
     with pytest.raises(wf.UsageError, match="Id 't' is not among"):
         base.replaced(wf.Examples.of((X, Y), ids=list("tuvwxya")))
+
+
+def test_labels_reach_the_decoder_as_training_gives_them() -> None:
+    tokens, classes = torch.tensor([[5, 6, 2], [7, 2, -100]]), torch.tensor([0, 1])
+
+    def shifted(labels: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.pad(labels[:, :-1], (1, 0)).clamp_min(0)
+
+    class Model:
+        config = type("Config", (), {"is_encoder_decoder": True})
+        prepare_decoder_input_ids_from_labels = staticmethod(shifted)
+
+    class Inside:
+        config = Model.config
+
+    inputs, targets = split_of(Model())({"input_ids": tokens, "labels": tokens})
+    assert inputs["decoder_input_ids"].tolist() == [[0, 5, 6], [0, 7, 2]] and targets is tokens and "labels" not in inputs  # type: ignore[index,call-overload]
+    inputs, _ = split_of(Inside())({"input_ids": tokens, "labels": tokens})
+    assert inputs["labels"] is tokens  # type: ignore[index,call-overload]
+    given = {"input_ids": tokens, "decoder_input_ids": tokens, "labels": tokens}
+    assert set(split_of(Model())(given)[0]) == {"input_ids", "decoder_input_ids"} == set(split_of(object())(given)[0])  # type: ignore[arg-type]
+    assert set(split_of(Model())({"input_ids": tokens, "labels": classes})[0]) == {"input_ids"}  # type: ignore[arg-type]

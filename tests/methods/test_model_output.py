@@ -40,7 +40,7 @@ def test_the_losss_gradient_is_that_of_the_output_times_its_pull(name: str) -> N
     [
         (wf.cross_entropy(), torch.zeros(3, 1), torch.zeros(3, dtype=torch.long), "two classes or more"),
         (wf.cross_entropy(), torch.zeros(3, 4), torch.full((3, 4), 0.25), "a class for each"),
-        (wf.cross_entropy(), torch.zeros(3, 5, 4), torch.zeros(3, 5, dtype=torch.long), "a class for each"),
+        (wf.cross_entropy(), torch.zeros(3, 5, 4), torch.zeros(3, 4, dtype=torch.long), "a class for each"),
         (wf.binary_cross_entropy(), torch.zeros(3, 2), torch.zeros(3, 2), "one output of each example"),
         (wf.binary_cross_entropy(), torch.zeros(3), torch.full((3,), 0.3), "between 0 and 1 have no margin"),
         (wf.squared_error(), torch.zeros(3, 2), torch.zeros(3, 2), "one output of each example"),
@@ -52,7 +52,20 @@ def test_what_has_no_margin_is_refused(objective: wf.Objective, outputs: Tensor,
 
 
 def test_a_loss_without_a_margin_asks_for_an_output() -> None:
-    for objective in (wf.smooth_hinge(), wf.next_token(), wf.Objective(lambda outputs, targets: outputs[:, 0])):
+    for objective in (wf.smooth_hinge(), wf.Objective(lambda outputs, targets: outputs[:, 0])):
         with pytest.raises(wf.UsageError, match="give output="):
             model_output(objective)
     assert model_output(wf.next_token(), margin).value is margin
+
+
+def test_the_margin_of_a_sequence_is_the_sum_over_its_tokens() -> None:
+    outputs, tokens = torch.randn(2, 5, 7, dtype=torch.float64), torch.tensor([[3, 1, 6, 0, -100], [-100, -100, 2, 5, 4]])
+    following = model_output(wf.next_token())
+    for row in range(2):
+        places = [place for place in range(1, 5) if tokens[row, place] != -100]
+        odds = [margin(outputs[row, place - 1][None], tokens[row, place][None]) for place in places]
+        torch.testing.assert_close(following.value(outputs, tokens)[row], torch.cat(odds).sum())
+        torch.testing.assert_close(following.pull(outputs, tokens)[row], torch.cat(odds).neg().sigmoid().mean())
+    here = model_output(wf.cross_entropy())
+    torch.testing.assert_close(here.value(outputs[:, :-1], tokens[:, 1:]), following.value(outputs, tokens))
+    torch.testing.assert_close(here.pull(outputs[:, :-1], tokens[:, 1:]), following.pull(outputs, tokens))

@@ -1,4 +1,4 @@
-"""`wherefrom demo`, `explain`, `compare` and `study`: what they are called with, and how they fail.
+"""`wherefrom demo`, `explain`, `select`, `compare` and `study`: what they are called with, and how they fail.
 
 Arguments alone: each command imports its work when it runs, so that ``--help`` waits for no library (tests/test_house.py measures it).
 """
@@ -7,13 +7,16 @@ import errno
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wherefrom import __version__
 from wherefrom.cli.method_names import METHODS, OF_ONE_MODEL, USUAL, method_of_model
 from wherefrom.errors import UsageError
+
+if TYPE_CHECKING:
+    from wherefrom.cli.language import LanguageSettings
 
 INTERRUPTED = 130
 UNWRITABLE = {
@@ -64,13 +67,40 @@ class Bundled(StrEnum):
 
 
 ModelOption = Annotated[Model, typer.Option("--model", help="What to train: softmax, logistic or linear regression, or a small network.")]
-MethodOption = Annotated[str, typer.Option("--method", metavar="NAME", help=f"How to score training rows: {', '.join(OF_ONE_MODEL)}.")]
+MethodOption = Annotated[
+    str | None,
+    typer.Option(
+        "--method",
+        metavar="NAME",
+        help=f"How to score training rows: {', '.join(OF_ONE_MODEL)} (default: influence; of --lm ekfac where it is affordable).",
+    ),
+]
 TopOption = Annotated[int, typer.Option("--top", min=1, help="Proponents and opponents to show for each query.")]
 ProveOption = Annotated[bool, typer.Option("--prove/--no-prove", help="Retrain without the shown rows, and some random ones, to check the scores.")]
 TrustOption = Annotated[TrustBudget, typer.Option("--trust", help="Error bars: none, fast (a bootstrap of the last layer), or full (retraining).")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Of the held-out split, the network's start and the random rows.")]
 OutOption = Annotated[Path | None, typer.Option("--out", help="Folder to write to (default: wherefrom-NAME).")]
 L2Option = Annotated[float, typer.Option("--l2", help="Strength of the penalty l2/2 ‖θ‖² beside the mean loss.")]
+
+TableArgument = Annotated[Path | None, typer.Argument(help="A CSV, TSV or Parquet file.", show_default=False)]
+TargetOption = Annotated[str | None, typer.Option("--target", help="The column to predict.")]
+QueryOption = Annotated[
+    list[str] | None,
+    typer.Option("--query", help="Row numbers or ids (repeat or separate by commas), `wrong`, or a file of new rows (JSON lines with --lm)."),
+]
+ProblemOption = Annotated[
+    str | None, typer.Option("--problem", help="Your own model: path.py:function returning (Problem, queries) or (Problem, queries, train).")
+]
+LanguageModelOption = Annotated[
+    str | None, typer.Option("--lm", help="A language model of transformers: a folder with its weights and tokenizer, or with adapters of PEFT.")
+]
+TrainOption = Annotated[
+    str | None, typer.Option("--train", help="What --lm was trained on: JSON lines of text, prompt and completion, messages, or input_ids.")
+]
+IdOption = Annotated[str | None, typer.Option("--id", help="The column that names rows (default: row numbers from 0; of --lm, id).")]
+TaskOption = Annotated[str | None, typer.Option("--task", help="classification or regression (default: by what the target holds).")]
+TokensOption = Annotated[int, typer.Option("--tokens", min=0, help="Training rows of each query whose tokens are scored and coloured (--lm).")]
+MaxLengthOption = Annotated[int | None, typer.Option("--max-length", min=2, help="Tokens of a row beyond which it is cut (--lm; default: all).")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -90,7 +120,7 @@ def wherefrom(
 def demo(
     data: Annotated[Bundled, typer.Option("--data", help="Which bundled data.")] = Bundled.digits,
     model: ModelOption = Model.linear,
-    method: MethodOption = "influence",
+    method: MethodOption = None,
     top: TopOption = 5,
     prove: ProveOption = True,
     trust: TrustOption = TrustBudget.fast,
@@ -99,7 +129,7 @@ def demo(
     out: OutOption = None,
 ) -> None:
     """Train on bundled data, explain what the model got wrong, prove it by retraining, and write a report."""
-    name = method_of_model(method).name
+    name = method_of_model(method or "influence").name
     from wherefrom.cli.explain import explain_case
     from wherefrom.cli.explanation import ExplanationSettings
     from wherefrom.cli.tables import bundled_case
@@ -110,31 +140,24 @@ def demo(
 
 @app.command()
 def explain(
-    table: Annotated[Path | None, typer.Argument(help="A CSV, TSV or Parquet file.", show_default=False)] = None,
-    target: Annotated[str | None, typer.Option("--target", help="The column to predict.")] = None,
-    query: Annotated[
-        list[str] | None, typer.Option("--query", help="Row numbers or ids (repeat or separate by commas), `wrong`, or a file of new rows.")
-    ] = None,
-    problem: Annotated[
-        str | None, typer.Option("--problem", help="Your own model: path.py:function returning (Problem, queries) or (Problem, queries, train).")
-    ] = None,
-    model: ModelOption = Model.linear,
-    method: MethodOption = "influence",
-    top: TopOption = 5,
-    prove: ProveOption = True,
-    trust: TrustOption = TrustBudget.fast,
-    seed: SeedOption = 0,
-    l2: L2Option = 1e-2,
-    id_column: Annotated[str | None, typer.Option("--id", help="The column that names rows (default: row numbers from 0).")] = None,
-    task: Annotated[str | None, typer.Option("--task", help="classification or regression (default: by what the target holds).")] = None,
-    out: OutOption = None,
-) -> None:
-    """Which training rows made these predictions? Of a table (TABLE --target COLUMN) or of your own model (--problem)."""
-    name = method_of_model(method).name
+    table: TableArgument = None, target: TargetOption = None, query: QueryOption = None, problem: ProblemOption = None,
+    lm: LanguageModelOption = None, train: TrainOption = None, model: ModelOption = Model.linear, method: MethodOption = None, top: TopOption = 5,
+    tokens: TokensOption = 3, max_length: MaxLengthOption = None, prove: ProveOption = True, trust: TrustOption = TrustBudget.fast,
+    seed: SeedOption = 0, l2: L2Option = 1e-2, id_column: IdOption = None, task: TaskOption = None, out: OutOption = None,
+) -> None:  # fmt: skip
+    """Which training rows made these predictions? Of a table (TABLE --target COLUMN), your own model (--problem) or a language model (--lm)."""
+    if lm is not None or train is not None:
+        if table is not None or target is not None or problem is not None:
+            raise UsageError("--lm brings its own data by --train; leave out TABLE, --target and --problem.")
+        from wherefrom.cli.language import explain_language
+
+        explain_language(_language(lm, train, query, method, top, tokens, seed, max_length, id_column), out)
+        return
+    name = method_of_model(method or "influence").name
     if problem is not None and (table is not None or target is not None or query):
         raise UsageError("--problem brings its own data and queries; leave out TABLE, --target and --query.")
     if problem is None and (table is None or target is None):
-        raise UsageError("Give a table and its target, wherefrom explain TABLE --target COLUMN, or your own model, --problem path.py:function.")
+        raise UsageError("Give a table and its target, wherefrom explain TABLE --target COLUMN, your own model, --problem path.py:function, or --lm.")
     from wherefrom.cli.explain import explain_case
     from wherefrom.cli.explanation import ExplanationSettings
     from wherefrom.cli.tables import table_case
@@ -149,14 +172,47 @@ def explain(
 
 
 @app.command()
+def select(
+    lm: LanguageModelOption = None,
+    train: TrainOption = None,
+    query: QueryOption = None,
+    method: MethodOption = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many training rows to select.")] = 100,
+    tokens: TokensOption = 3,
+    max_length: MaxLengthOption = None,
+    seed: SeedOption = 0,
+    id_column: IdOption = None,
+    out: OutOption = None,
+) -> None:
+    """Which training rows serve these targets? Of a language model (--lm): the rows whose loss falls with that of all the --query rows together."""
+    from wherefrom.cli.language import select_language
+
+    select_language(_language(lm, train, query, method, top, tokens, seed, max_length, id_column), out)
+
+
+def _language(
+    lm: str | None, train: str | None, query: list[str] | None, method: str | None, top: int, tokens: int, seed: int, length: int | None,
+    key: str | None,
+) -> "LanguageSettings":  # fmt: skip
+    """The settings of a language model; one without its data or queries is refused."""
+    for name, value in (("--lm", lm), ("--train", train), ("--query", query)):
+        if not value:
+            raise UsageError(f"{name} is missing; a language model needs --lm FOLDER --train train.jsonl --query queries.jsonl.")
+    if query is not None and len(query) > 1:
+        raise UsageError("--query names one file of queries for a language model; put them all into it.")
+    chosen = None if method is None else method_of_model(method).name
+    from wherefrom.cli.language import LanguageSettings
+
+    return LanguageSettings(str(lm), str(train), (query or [""])[0], chosen, top, tokens, seed, length, key)
+
+
+@app.command()
 def compare(
     data: Annotated[
         str | None, typer.Argument(help="A CSV, TSV or Parquet file, or a bundled name (default: breast_cancer).", show_default=False)
     ] = None,
-    target: Annotated[str | None, typer.Option("--target", help="The column to predict.")] = None,
-    problem: Annotated[
-        str | None, typer.Option("--problem", help="Your own model: path.py:function returning (Problem, queries) or (Problem, queries, train).")
-    ] = None,
+    target: TargetOption = None,
+    problem: ProblemOption = None,
     methods: Annotated[str, typer.Option("--methods", help=f"Names separated by commas, of {', '.join(METHODS)}; random is always there.")] = USUAL,
     runs: Annotated[int, typer.Option("--runs", help="Models to train, each with a seed of its own; or draws, with --about model.")] = 5,
     k: Annotated[int, typer.Option("--k", help="How long the lists of most influential examples are.")] = 10,

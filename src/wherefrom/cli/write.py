@@ -3,8 +3,9 @@
 import json
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -59,23 +60,35 @@ def _top_table(result: ExplanationResult) -> pd.DataFrame:
 
 
 def _record(case: ExplainedCase, settings: ExplanationSettings, result: ExplanationResult) -> dict[str, Any]:
-    try:
-        own = version("wherefrom")
-    except Exception:  # run from a source tree that was never installed
-        own = "unknown"
     return {
         "name": case.name,
         "settings": {**asdict(settings), **case.settings, "scores": result.scores.method},
-        "versions": {"wherefrom": own, "python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "versions": versions(PACKAGES),
         "seeds": {"seed": settings.seed},
         "data": {"fingerprint": result.scores.fingerprint, "train": len(case.problem), "queries": result.scores.query_ids.tolist()},
         "held_out": dict(case.held_out),
         "proof": _proof_record(result),
         "trust": _trust_record(result),
         "seconds": {name: round(value, 3) for name, value in result.seconds.items()},
-        "machine": {"system": platform.system(), "processor": platform.machine(), "threads": torch.get_num_threads()},
+        "machine": machine(),
         "notes": [*case.notes, *result.notes],
     }
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Return the versions of Python, of this package and of others, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for name in ("wherefrom", *packages):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # run from a source tree that was never installed
+            found[name] = "unknown"
+    return found
+
+
+def machine() -> dict[str, object]:
+    """Return what the run ran on."""
+    return {"system": platform.system(), "processor": platform.machine(), "threads": torch.get_num_threads()}
 
 
 def _proof_record(result: ExplanationResult) -> dict[str, Any]:

@@ -6,14 +6,14 @@ from zlib import crc32
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
-from wherefrom.objective import FromUniform
+from wherefrom.objective import IGNORED, FromUniform
 from wherefrom.problem import Problem
 
 STEP, FIRST, SECOND = (np.uint64(value) for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
-IGNORED = -100  # the target of positions that a loss leaves out
 
 
 def drawn_targets(problem: Problem, outputs: Tensor, batch: Batch, seed: int, draw: int) -> Tensor:
@@ -29,7 +29,11 @@ def drawn_targets(problem: Problem, outputs: Tensor, batch: Batch, seed: int, dr
         generators = [torch.Generator(outputs.device).manual_seed(key) for key in keys]
         targets = torch.cat([sample(outputs[j : j + 1], generator) for j, generator in enumerate(generators)])
     given = batch.targets
-    if isinstance(given, Tensor) and given.shape == targets.shape and not given.is_floating_point():
+    if not isinstance(given, Tensor) or given.is_floating_point():
+        return targets
+    if given.dim() == targets.dim() == 2 and given.shape[1] < targets.shape[1]:  # virtual tokens before the sequence
+        given = F.pad(given, (targets.shape[1] - given.shape[1], 0), value=IGNORED)
+    if given.shape == targets.shape:
         targets = torch.where(given == IGNORED, IGNORED, targets)
     return targets
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from wherefrom.data.sources import Data as RawData
 from wherefrom.data.sources import PatchedSource, PlacedBatches, Source, TensorSource, source_of
@@ -27,7 +29,7 @@ class Examples:
 
     @classmethod
     def of(cls, data: "Data", ids: Ids | None = None) -> "Examples":
-        """From a tuple or dictionary of tensors, a map-style dataset, or batches that can be iterated again and again."""
+        """From a tuple or dictionary of tensors, a list of samples, a map-style dataset, or batches that can be iterated again and again."""
         if isinstance(data, cls):
             if ids is not None:
                 raise UsageError("These examples carry ids already; leave ids out.")
@@ -155,3 +157,19 @@ def split_batch(batch: Tree) -> tuple[Tree, Tree]:
     if isinstance(batch, (tuple, list)) and len(batch) == 2:
         return batch[0], batch[1]
     raise UsageError(f"A batch of type {type(batch).__name__} is no (inputs, targets) pair; pass split=, a function batch -> (inputs, targets).")
+
+
+def split_for_decoder(batch: Tree, decoder_inputs: Callable[..., Tensor] | None) -> tuple[Tree, Tree]:
+    """The same for an encoder-decoder, whose decoder is given the labels as in training; where it makes its inputs inside, labels stay inputs."""
+    inputs, targets = split_batch(batch)
+    sequences = isinstance(targets, Tensor) and targets.dim() == 2 and not targets.is_floating_point()
+    if not sequences or not isinstance(inputs, dict) or inputs.keys() & {"decoder_input_ids", "decoder_inputs_embeds"}:
+        return inputs, targets
+    return {**inputs, **({"labels": targets} if decoder_inputs is None else {"decoder_input_ids": decoder_inputs(labels=targets)})}, targets
+
+
+def split_of(model: object) -> Split:
+    """How a batch is split for a model: an encoder-decoder of transformers is given what its decoder was given in training."""
+    if not getattr(getattr(model, "config", None), "is_encoder_decoder", False):
+        return split_batch
+    return partial(split_for_decoder, decoder_inputs=getattr(model, "prepare_decoder_input_ids_from_labels", None))

@@ -3,14 +3,14 @@
 import hashlib
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
+from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
 from wherefrom.data.trees import leaves, tree_map
 from wherefrom.errors import UsageError
@@ -74,13 +74,7 @@ class DatasetSource(Source):
     def read(self, rows: np.ndarray, size: int) -> PlacedBatches:
         for start in range(0, len(rows), size):
             chosen = rows[start : start + size].tolist()
-            try:
-                batch = default_collate([self.dataset[row] for row in chosen])
-            except (RuntimeError, TypeError) as error:
-                raise UsageError(
-                    f"Rows {chosen[0]} to {chosen[-1]} of the dataset do not form a batch ({error}); pass a DataLoader with your collate_fn."
-                ) from error
-            yield np.arange(start, start + len(chosen)), batch
+            yield np.arange(start, start + len(chosen)), collated([self.dataset[row] for row in chosen], chosen)
 
     def digest(self) -> str:
         return f"{type(self.dataset).__name__}[{len(self)}]"
@@ -145,8 +139,20 @@ class PatchedSource(Source):
         return hashlib.sha256(f"{self.base.digest()} {self.patch.digest()} {self.patched.tolist()}".encode()).hexdigest()
 
 
+def collated(samples: Sequence[object], rows: Sequence[int]) -> Tree:
+    """Samples as one batch; a list of numbers under a name is a tensor. Raises :class:`UsageError` where they differ in shape."""
+    try:
+        return default_collate([_with_tensors(sample) for sample in samples])
+    except (RuntimeError, TypeError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise UsageError(
+            f"Rows {rows[0]} to {rows[-1]} of the dataset do not form a batch ({said}); pass a DataLoader with your collate_fn."
+        ) from error
+
+
 def source_of(data: Data) -> Source:
-    """A tuple or dictionary of tensors, a map-style dataset, or batches that can be iterated again and again."""
+    """A tuple or dictionary of tensors, a list of samples, a map-style dataset, or batches that can be iterated again and again."""
+    _refuse_streams(data)
     if _is_tree(data):
         _check_dense(data)
         tree = tree_map(lambda leaf: leaf, cast("Tree", data))
@@ -157,6 +163,8 @@ def source_of(data: Data) -> Source:
         if len(set(lengths)) > 1:
             raise UsageError(f"The tensors have {' and '.join(map(str, lengths))} rows; give each as many rows as there are examples.")
         return TensorSource(tree)
+    if isinstance(data, list) and data and _is_sample(data[0]):
+        return TensorSource(collated(data, range(len(data))))
     if isinstance(data, (list, DataLoader)) or not hasattr(data, "__getitem__"):
         if not isinstance(data, Iterable):
             raise UsageError(f"{type(data).__name__} is no data; give a tuple of tensors, a dataset or batches.")
@@ -180,8 +188,54 @@ def _is_tree(data: object) -> bool:
     return isinstance(data, (tuple, Mapping)) or (is_dataclass(data) and not isinstance(data, type) and not hasattr(data, "__getitem__"))
 
 
+def _refuse_streams(data: object) -> None:
+    """Raises :class:`UsageError` for data that are read in order alone, and for several splits at once."""
+    if isinstance(data, Mapping) and data and all(hasattr(split, "column_names") for split in data.values()):
+        names = ", ".join(map(repr, data))
+        raise UsageError(f"A {type(data).__name__} holds the splits {names}; give one of them, such as data[{next(iter(data))!r}].")
+    if isinstance(data, IterableDataset) or (hasattr(data, "column_names") and not hasattr(data, "__len__")):
+        fix = "give list(data), or DataLoader(data, batch_size=32) where it can be read again"
+        raise UsageError(f"{type(data).__name__}: samples come in order alone; {fix}.")
+
+
+def _is_sample(element: object) -> bool:
+    """Whether an element of a list is one example: it holds a number or a list of numbers, and a batch holds tensors with a row for each example."""
+    found: list[object] = []
+
+    def look(part: object) -> None:
+        if isinstance(part, Mapping):
+            for value in part.values():
+                look(value)
+        elif isinstance(part, (tuple, list)) and not _is_numbers(part):
+            for value in part:
+                look(value)
+        else:
+            found.append(part)
+
+    look(element)
+    return any(_is_number(part) or _is_numbers(part) or (isinstance(part, (Tensor, np.ndarray)) and part.ndim == 0) for part in found)
+
+
+def _is_number(part: object) -> bool:
+    return isinstance(part, (int, float, np.number)) and not isinstance(part, bool)
+
+
+def _is_numbers(part: object) -> bool:
+    """A list of numbers, or of such lists, which says one tensor."""
+    return isinstance(part, list) and len(part) > 0 and all(_is_number(one) or _is_numbers(one) for one in part)
+
+
+def _with_tensors(sample: object) -> object:
+    """A sample with a tensor for each list of numbers under a name: default_collate would take such a list for as many columns."""
+    if not isinstance(sample, Mapping):
+        return sample
+    return {key: torch.as_tensor(value) if _is_numbers(value) else _with_tensors(value) for key, value in sample.items()}
+
+
 def _rows_of(batch: Tree) -> int:
-    sizes = {len(leaf) for leaf in leaves(batch) if leaf.dim() > 0}
+    if any(leaf.dim() == 0 for leaf in leaves(batch)):
+        raise UsageError("A batch holds a tensor without rows; give batches with a row for each example, or a list of examples.")
+    sizes = {len(leaf) for leaf in leaves(batch)}
     if len(sizes) != 1:
         raise UsageError(
             f"A batch has tensors of {' and '.join(map(str, sorted(sizes))) or 'no'} rows; give each as many rows as there are examples."

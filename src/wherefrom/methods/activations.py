@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from wherefrom.data.batches import Batch
+from wherefrom.data.trees import leaves
 from wherefrom.errors import UsageError, nearest
 from wherefrom.methods.last_layer import LastLayer
 from wherefrom.problem import Problem
@@ -29,7 +30,8 @@ def activations(problem: Problem, layer: str | None) -> Callable[[Batch], Tensor
         found: list[Tensor] = []
 
         def seen(_: nn.Module, __: Any, outputs: Any) -> None:
-            found.append(outputs[0] if isinstance(outputs, tuple) else outputs)
+            tensors = [outputs] if isinstance(outputs, Tensor) else leaves(outputs)  # of several outputs the first, as a model's last hidden states
+            found.append(tensors[0] if tensors else outputs)
 
         hook = modules[layer].register_forward_hook(seen)
         try:

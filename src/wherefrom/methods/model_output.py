@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from wherefrom.errors import UsageError
-from wherefrom.objective import Objective, PerExample, binary_cross_entropy, cross_entropy, squared_error
+from wherefrom.objective import IGNORED, Objective, PerExample, binary_cross_entropy, cross_entropy, next_token, shifted, squared_error
 
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """f(outputs, targets) of each example (B,), of which its loss is a function; ``pull`` is -∂loss/∂f (B,).
+    """f(outputs, targets) of each example (B,), of which its loss is a function; ``pull`` is -∂loss/∂f (B,),
+    for a sum over positions its mean over them.
 
     ``odds``: f is a log-odds, so the loss falls as f rises and a query asks about f; otherwise it asks about its loss.
     """
@@ -26,15 +27,38 @@ class ModelOutput:
 def margin(outputs: Tensor, targets: Tensor) -> Tensor:
     """log p/(1 - p) of the target's class: its logit less the logsumexp of the others; outputs (B, C), targets (B,).
 
+    With positions, outputs (B, T, C) and targets (B, T), the sum over those that are not left out (Park et al. 2023, for language models).
     Never by way of p, which rounds to 1 where the model is sure.
     """
-    if outputs.dim() != 2 or outputs.shape[1] < 2 or targets.shape != outputs.shape[:1]:
+    return _margins(outputs, targets).reshape(len(outputs), -1).sum(1)
+
+
+def following_margin(outputs: Tensor, targets: Tensor) -> Tensor:
+    """The same of a sequence's tokens, each said at the position before it."""
+    return margin(*shifted(outputs, targets))
+
+
+def _margins(outputs: Tensor, targets: Tensor) -> Tensor:
+    """log p/(1 - p) at each position, 0 where the target is left out."""
+    if outputs.dim() < 2 or outputs.shape[-1] < 2 or targets.shape != outputs.shape[:-1]:
         raise UsageError(
-            f"A margin needs outputs (B, C) of two classes or more and a class for each, not {tuple(outputs.shape)} and {tuple(targets.shape)}; "
-            "give output=, a log-odds of each example."
+            f"A margin needs outputs (B, C) or (B, T, C) of two classes or more and a class for each, not {tuple(outputs.shape)} and "
+            f"{tuple(targets.shape)}; give output=, a log-odds of each example."
         )
-    own = targets[:, None]
-    return outputs.gather(1, own)[:, 0] - outputs.scatter(1, own, float("-inf")).logsumexp(1)
+    own = targets.clamp_min(0)[..., None]
+    odds = outputs.gather(-1, own)[..., 0] - outputs.scatter(-1, own, float("-inf")).logsumexp(-1)
+    return torch.where(targets == IGNORED, torch.zeros_like(odds), odds)
+
+
+def _missing(outputs: Tensor, targets: Tensor) -> Tensor:
+    """1 - p of the target's class (B,); with positions, the mean over those that are not left out."""
+    counted = (targets != IGNORED).to(outputs.dtype)
+    missing = torch.sigmoid(-_margins(outputs, targets)) * counted
+    return missing.reshape(len(outputs), -1).sum(1) / counted.reshape(len(outputs), -1).sum(1).clamp_min(1)
+
+
+def _missing_following(outputs: Tensor, targets: Tensor) -> Tensor:
+    return _missing(*shifted(outputs, targets))
 
 
 def signed_logit(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -53,12 +77,13 @@ def prediction(outputs: Tensor, targets: Tensor) -> Tensor:
 def model_output(objective: Objective, output: PerExample | None = None) -> ModelOutput:
     """What suits an objective: ``output`` where given, else by its loss.
 
-    Raises :class:`UsageError` for a loss that is none of cross entropy, binary cross entropy and squared error.
+    Raises :class:`UsageError` for a loss that is none of cross entropy, next token, binary cross entropy and squared error.
     """
     if output is not None:
         return _odds(output)
     known = {
-        cross_entropy: _odds(margin),
+        cross_entropy: ModelOutput(margin, _missing, odds=True),
+        next_token: ModelOutput(following_margin, _missing_following, odds=True),
         binary_cross_entropy: ModelOutput(signed_logit, _missing_probability, odds=True),
         squared_error: ModelOutput(prediction, _residual, odds=False),
     }

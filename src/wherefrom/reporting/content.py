@@ -28,6 +28,7 @@ class ExampleRow:
     near: frozenset[str] = frozenset()
     far: frozenset[str] = frozenset()
     ranks: str = ""
+    text: str = ""  # of a text; as markup where its tokens are coloured
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ class QueryCard:
     right: bool | None = None
     values: Mapping[str, str] = field(default_factory=dict)
     image: np.ndarray | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,7 +32,8 @@ class TRAK(Method):
     training examples, W their weights, so that an example of weight 2 scores as two copies of it do. ``checkpoints``: independently trained
     models, or moments of one training (default: the problem's own weights alone); more of them help more than anything else.
 
-    f is the target's logit less the logsumexp of the others, or the signed logit of a binary target. For squared error it is the
+    f is the target's logit less the logsumexp of the others, summed over the tokens of a sequence (1 - p is then their mean), or the signed logit
+    of a binary target. For squared error it is the
     prediction, 1 - p is -∂loss/∂f, and a query asks how far its loss falls. Where the objective has a measurement, that is what a query asks.
     ``output``: another log-odds (outputs, targets) -> (B,), for any other loss. ``ridge=None``: 3 × the mean squared length
     of φ over the training examples, near the best for any number of them and any dimension that was tried (docs/decisions.md), so that fewer

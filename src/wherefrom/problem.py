@@ -70,7 +70,6 @@ class Problem:
         data that are not finite, duplicate ids, and whatever else cannot be answered.
         """
         examples = Examples.of(train, ids)
-        check_grad_mode()
         model = bare_model(model)
         names = chosen_names(model, parameters)
         state = {name: usable(value.detach()) for name, value in model.named_parameters()}
@@ -159,8 +158,8 @@ class Problem:
         kept = positions_of(ids, self.ids, "training")
         if len(kept) == 0 or len(set(kept.tolist())) < len(kept):
             raise UsageError("A subset needs at least one id, and each id once.")
-        weights = self.weights[torch.from_numpy(kept)]
-        return replace(self, train=self.train.take(kept), weights=weights, normaliser=float(weights.sum()))
+        chosen = replace(self, train=self.train.take(kept), weights=self.weights[torch.from_numpy(kept)])
+        return chosen.renormalised()
 
     def renormalised(self) -> "Problem":
         """The same examples with N = the sum of their own weights."""

@@ -117,7 +117,7 @@ def test_measured_eigenvalues_are_no_further_from_the_fisher_than_products(seed:
 
 
 def test_exact_where_the_gradient_has_one_row_or_one_output() -> None:
-    for name in ("layer norm, no bias", "rms norm", "prelu per channel", "lstm"):
+    for name in ("layer norm, no bias", "rms norm", "prelu per channel"):
         p = layer_problem(name)
         torch.testing.assert_close(fitted(wf.EKFAC(samples=None), p).dense(), reference.gauss_newton(p), atol=1e-9, rtol=1e-6)
     for name in ("ridge", "ridge with weights"):
@@ -211,3 +211,18 @@ def test_padding_is_left_out_of_sequences() -> None:
 
 def test_groups_of_a_convolution_have_bases_of_their_own() -> None:
     assert any(len(eigen.values) == 2 for eigen in fitted(wf.EKFAC(), layer_problem("conv2d, two groups")).blocks)
+
+
+@pytest.mark.parametrize("curvature", [wf.KFAC, wf.EKFAC])
+def test_long_sides_keep_their_diagonal_and_say_so(curvature: type[wf.KFAC] | type[wf.EKFAC]) -> None:
+    """Of the other side nothing changes, and the eigenvalues are those of the rows in that basis."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 9)).double().eval()
+    p = wf.Problem.of(model, wf.cross_entropy(), (torch.randn(40, 4).double(), torch.arange(40) % 9))
+    with pytest.warns(UserWarning, match="'2.weight' has a side of 9: .*diagonal alone.*longest="):
+        found = fitted(curvature(longest=8), p)
+    whole = fitted(curvature(), p)
+    blocks, others = found.blocks, whole.blocks  # type: ignore[attr-defined]
+    assert blocks[1].rows is None and torch.equal(blocks[1].columns, others[1].columns)
+    assert torch.equal(blocks[0].values, others[0].values)
+    torch.testing.assert_close(blocks[1].values.sum(), others[1].values.sum())

@@ -13,6 +13,7 @@ from wherefrom.gradients.blocks import Block, Factored, Indexed
 from wherefrom.gradients.grouped import Grouped, Stack
 from wherefrom.progress import track
 
+LONGEST = 16_384  # entries of a side beyond which only its diagonal is kept: a vocabulary's eigenvectors would take gigabytes
 WIDEST = 4096  # columns of a layer without factors beyond which only the diagonal of its curvature is kept
 DOUBLE = 2048  # sides up to which eigenvectors are found in float64
 TOGETHER = 1024  # rows of one position that are summed by one product
@@ -38,13 +39,19 @@ class SecondMoments:
 
 
 class Grams:
-    """Products Σ ssᵀ of the sides of a batch's layers, once for all that were given the same: query, key and value."""
+    """Products Σ ssᵀ of the sides of a batch's layers, once for all that were given the same: query, key and value.
 
-    def __init__(self) -> None:
+    Of sides longer than ``longest`` the diagonal alone.
+    """
+
+    def __init__(self, longest: int = LONGEST) -> None:
+        self.longest = longest
         self.found: dict[Any, list[tuple[Tensor, Tensor]]] = {}
 
     def of(self, side: Tensor, weights: Tensor) -> Tensor:
-        """Σ w ssᵀ over examples and positions (g, s, s), of (k, g, T, s) with weights (k, g, T); not to be written to."""
+        """Σ w ssᵀ over examples and positions (g, s, s), of (k, g, T, s) with weights (k, g, T), or Σ w s² (g, s); not to be written to."""
+        if side.shape[3] > self.longest:
+            return (side.square() * weights[..., None]).sum((0, 2))
         known = self.found.setdefault((side.data_ptr(), side.shape, side.stride()), [])
         for own, gram in known:
             if torch.equal(own, weights):
@@ -56,8 +63,8 @@ class Grams:
 class MomentSum:
     """The moments of one layer, summed as batches come; rows of one position wait until there are enough for a product that pays."""
 
-    def __init__(self, total: SecondMoments | None = None) -> None:
-        self.total = total
+    def __init__(self, total: SecondMoments | None = None, longest: int = LONGEST) -> None:
+        self.total, self.longest = total, longest
         self.waiting: list[tuple[Factored, Tensor]] = []
 
     def add(self, block: Block, weights: Tensor, grams: Grams) -> None:
@@ -79,7 +86,7 @@ class MomentSum:
         if self.waiting:
             inputs, outputs, weights = zip(*((block.inputs, block.outputs, weights) for block, weights in self.waiting), strict=True)
             self.waiting = []
-            self._take(moments(Factored(torch.cat(inputs), torch.cat(outputs)), torch.cat(weights), Grams()))
+            self._take(moments(Factored(torch.cat(inputs), torch.cat(outputs)), torch.cat(weights), Grams(self.longest)))
 
     def _take(self, found: SecondMoments) -> None:
         if self.total is None:  # what others may share is not written to
@@ -108,6 +115,9 @@ def moments(block: Block, weights: Tensor, grams: Grams) -> SecondMoments:
     weighed = matrices * weights[:, None, None]
     columns = (weighed.flatten(0, 1).T @ matrices.flatten(0, 1) if matrices.shape[2] <= WIDEST else (weighed * matrices).sum((0, 1)))[None]
     flat = matrices.transpose(0, 1).flatten(1)
+    if len(flat) > grams.longest:
+        rows = (weighed * matrices).sum((0, 2))[None]
+        return SecondMoments(rows, columns, float(rows.sum()))
     rows = (weighed.transpose(0, 1).flatten(1) @ flat.T)[None]
     return SecondMoments(rows, columns, float(rows.diagonal(dim1=1, dim2=2).sum()))
 

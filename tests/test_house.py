@@ -20,6 +20,9 @@ HEAVY = ("torch", "numpy", "scipy", "pandas", "sklearn", "altair", "zarr", "rich
 TESTED_ELSEWHERE = {
     "__main__.py": "cli/test_app.py",
     "data/batches.py": "test_problem.py",
+    "checkpoints/callbacks.py": "checkpoints/test_lightning_file.py",
+    "checkpoints/files.py": "checkpoints/test_checkpoint.py",
+    "checkpoints/recorder.py": "checkpoints/test_checkpoint.py",
     "cli/query_rows.py": "cli/test_app.py",
     "cli/case.py": "cli/test_app.py",
     "cli/comparison.py": "cli/test_compare.py",

@@ -47,6 +47,7 @@ TESTED_ELSEWHERE = {
     "gradients/operations/norms.py": "gradients/operations/test_rule.py",
     "gradients/origins.py": "gradients/test_owners.py",
     "gradients/owner_algebra.py": "gradients/test_owners.py",
+    "retraining/train/shares.py": "retraining/train/test_trainer_callbacks.py",
     "select.py": "selection/test_divine.py",
     "gradients/passes.py": "gradients/test_recorder.py",
     "gradients/uses.py": "gradients/operations/test_rule.py",

@@ -2,12 +2,16 @@
 
 import importlib
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from torch.optim import Optimizer
 
 from wherefrom.errors import UsageError, nearest
 from wherefrom.step_scales import bare_optimizer
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
+    from transformers import TrainerCallback
 
 On = Literal["epoch", "save", "step"]
 Record = Callable[[float | None, Optimizer | None, list[float] | None], None]
@@ -16,7 +20,7 @@ _EVENTS = {"epoch": "on_epoch_end", "save": "on_save", "step": "on_step_end"}
 _LIGHTNING = {"epoch": "on_train_epoch_end", "save": "on_save_checkpoint", "step": "on_train_batch_end"}
 
 
-def trainer_callback(record: Record, on: On, optimizer: Optimizer | None) -> Any:
+def trainer_callback(record: Record, on: On, optimizer: Optimizer | None) -> "TrainerCallback":
     """Return a ``transformers.TrainerCallback`` that records at a moment; ``optimizer`` where the Trainer tells none."""
     checked(on)
     base = base_class("transformers", "TrainerCallback")
@@ -29,10 +33,10 @@ def trainer_callback(record: Record, on: On, optimizer: Optimizer | None) -> Any
     def hook(_self: Any, _args: Any, _state: Any, _control: Any, **kwargs: Any) -> None:
         record(None, bare_optimizer(kwargs.get("optimizer")) or optimizer, taken[0] if taken else None)
 
-    return type("RecordCheckpoints", (base,), {"on_optimizer_step": stepped, _EVENTS[on]: hook})()
+    return type("RecordCheckpoints", (base,), {"on_optimizer_step": stepped, _EVENTS[on]: hook})()  # type: ignore[return-value]
 
 
-def lightning_callback(record: Record, on: On) -> Any:
+def lightning_callback(record: Record, on: On) -> "Callback":
     """Return a callback of Lightning that records at a moment."""
     checked(on)
     base = base_class("lightning.pytorch", "Callback")
@@ -50,7 +54,7 @@ def lightning_callback(record: Record, on: On) -> Any:
             raise UsageError(f"The module has {len(trainer.optimizers)} optimisers; record by hand, with one recorder for each.")
         record(None, bare_optimizer(trainer.optimizers[0]), taken[0] if taken else None)
 
-    return type("RecordCheckpoints", (base,), {"on_before_optimizer_step": before, _LIGHTNING[on]: hook})()
+    return type("RecordCheckpoints", (base,), {"on_before_optimizer_step": before, _LIGHTNING[on]: hook})()  # type: ignore[return-value]
 
 
 def checked(on: str) -> None:

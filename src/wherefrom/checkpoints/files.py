@@ -13,12 +13,13 @@ from torch import Tensor
 
 from wherefrom.errors import UsageError
 
+Content = dict[str, Any]  # what a file holds by name
 WHOLE = ("model.safetensors", "pytorch_model.bin")
 ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
 WRAPPED = ("state_dict", "model_state_dict", "model", "net", "network", "module")  # entries that hold the weights, the likeliest first
 
 
-def read_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
+def read_file(path: Path) -> tuple[Content, dict[str, str]]:
     """Return the content of a safetensors or torch file, and the metadata of the former; tensors stay on disk where possible."""
     try:
         if path.suffix == ".safetensors":
@@ -31,7 +32,7 @@ def read_file(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
         raise UsageError(f"The checkpoint {path} cannot be read, it is broken or cut short; write it again.") from error
 
 
-def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+def read_folder(folder: Path) -> tuple[Content, dict[str, str]]:
     """Return the weights of a Hugging Face folder: one file, several that an index lists, or a file of adapters."""
     for name in (*WHOLE, *ADAPTERS):
         if (folder / name).exists():

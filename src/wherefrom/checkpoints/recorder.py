@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -11,6 +11,10 @@ from wherefrom.checkpoints.callbacks import On, lightning_callback, trainer_call
 from wherefrom.checkpoints.checkpoint import Checkpoint
 from wherefrom.errors import UsageError
 from wherefrom.step_scales import bare_optimizer, learning_rate_of, step_scales
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
+    from transformers import TrainerCallback
 
 
 class CheckpointRecorder:
@@ -69,14 +73,14 @@ class CheckpointRecorder:
         """
         self._record(learning_rate, self.optimizer)
 
-    def callback(self, on: On = "epoch") -> Any:
+    def callback(self, on: On = "epoch") -> "TrainerCallback":
         """Return a ``transformers.TrainerCallback`` that records at each epoch's end, each save, or after each step, with the Trainer's optimiser.
 
         Rates and scales are those of the last step taken, which the Trainer's schedule has moved on from by then.
         """
         return trainer_callback(self._record, on, self.optimizer)
 
-    def lightning_callback(self, on: On = "epoch") -> Any:
+    def lightning_callback(self, on: On = "epoch") -> "Callback":
         """Return the same for Lightning's Trainer. Raises ``UsageError`` where a module has several optimisers."""
         return lightning_callback(self._record, on)
 
@@ -95,10 +99,10 @@ class CheckpointRecorder:
         self._rates.append(rate)
 
 
-def rate_of(value: Any) -> float:
+def rate_of(value: object) -> float:
     """Return a learning rate as a number of 0 or more."""
     try:
-        rate = float(value)
+        rate = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         raise UsageError(f"The learning rate {value!r} is no number; give one such as 0.1.") from error
     if not math.isfinite(rate) or rate < 0:

@@ -17,7 +17,7 @@ from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.retraining.train.recording import batch_of, step_gradient
 
-CLOSE = {torch.float32: 1e-3, torch.float64: 1e-9}  # of a gradient's length
+CLOSE = {torch.float32: 1e-3, torch.float64: 1e-6}  # of a gradient's length; some models take their loss in float32
 IGNORED = -100  # the label of what is no target
 
 
@@ -74,8 +74,8 @@ def form_of(problem: Problem, probes: Sequence[Probe], positions: Sequence[np.nd
         nearest = min(known.values())
         if not passed:
             raise UsageError(
-                f"The gradient of step {probe.step} is no mean of the problem's loss over its examples (the nearest is {nearest:.2g} "
-                "of its length away); train without dropout, augmentation, label smoothing, clipping and mixed precision, on the data and the loss of the problem."
+                f"The gradient of step {probe.step} is no mean of the problem's loss over its examples (the nearest is {nearest:.2g} of its length "
+                "away); train without dropout, augmentation, label smoothing, clipping and mixed precision, on the problem's own data and loss."
             )
         fitting = passed
     return fitting[0]

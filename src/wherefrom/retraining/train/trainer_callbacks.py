@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from wherefrom.checkpoints.callbacks import base_class
 from wherefrom.errors import UsageError
@@ -45,7 +45,7 @@ class Drawn:
         """Note what a loader draws from now on. Raises :class:`UsageError` for a stream, whose examples have no place."""
         loader = getattr(loader, "base_dataloader", loader)
         sampler = getattr(loader, "batch_sampler", None)
-        if not isinstance(loader, DataLoader) or sampler is None:
+        if not isinstance(loader, DataLoader) or sampler is None or isinstance(loader.dataset, IterableDataset):
             raise UsageError("The training data are a stream or several loaders, whose examples cannot be named; train on one map-style data set.")
         kind, waiting = type(sampler), self.waiting
 
@@ -106,11 +106,18 @@ def lightning_callback(recorder: StepRecorder, ids: Ids | None) -> "Callback":
     drawn, parts, steps = Drawn(ids), [0], [0]
 
     class RecordRun(base_class("lightning.pytorch", "Callback")):  # type: ignore[misc]
+        def on_fit_start(self, trainer, pl_module) -> None:
+            # the loader begins to draw before on_train_start; one that the module makes is made here, once
+            source = trainer.fit_loop._data_source
+            loader = source.dataloader()
+            if source.is_module():
+                source.instance, source.name = loader, ""
+            drawn.watch(loader)
+
         def on_train_start(self, trainer, pl_module) -> None:
             if trainer.world_size > 1 or trainer.global_step or len(trainer.optimizers) != 1:
                 raise UsageError("A run is recorded from its first step, of one optimiser, in one process on one device; start it anew there.")
             recorder.begin(bare_optimizer(trainer.optimizers[0]) or trainer.optimizers[0])
-            drawn.watch(trainer.train_dataloader)
 
         def on_train_epoch_start(self, trainer, pl_module) -> None:
             parts[0] = 0

@@ -20,6 +20,9 @@ HEAVY = ("torch", "numpy", "scipy", "pandas", "sklearn", "altair", "zarr", "rich
 TESTED_ELSEWHERE = {
     "__main__.py": "cli/test_app.py",
     "data/batches.py": "test_problem.py",
+    "checkpoints/callbacks.py": "checkpoints/test_lightning_file.py",
+    "checkpoints/files.py": "checkpoints/test_checkpoint.py",
+    "checkpoints/recorder.py": "checkpoints/test_checkpoint.py",
     "cli/query_rows.py": "cli/test_app.py",
     "cli/case.py": "cli/test_app.py",
     "cli/comparison.py": "cli/test_compare.py",
@@ -44,6 +47,7 @@ TESTED_ELSEWHERE = {
     "gradients/operations/norms.py": "gradients/operations/test_rule.py",
     "gradients/origins.py": "gradients/test_owners.py",
     "gradients/owner_algebra.py": "gradients/test_owners.py",
+    "retraining/train/shares.py": "retraining/train/test_trainer_callbacks.py",
     "select.py": "selection/test_divine.py",
     "gradients/passes.py": "gradients/test_recorder.py",
     "gradients/uses.py": "gradients/operations/test_rule.py",

@@ -1,7 +1,9 @@
 """The error whose message is one sentence that names the fix."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 
 class UsageError(ValueError):
@@ -10,6 +12,29 @@ class UsageError(ValueError):
 
 class NotPositiveDefinite(UsageError):
     """A curvature, with its damping, that is 0 or below along some direction, so that no minimum lies in that direction."""
+
+
+class ScoreWarning(UserWarning):
+    """What went less than well in computing scores; it is warned of once they are there, and stands in their notes."""
+
+
+_remarks: ContextVar[list[str] | None] = ContextVar("remarks", default=None)
+
+
+def remark(text: str) -> None:
+    """Put a sentence among the notes of the scores that are being computed, without a warning; nothing where none are."""
+    if (notes := _remarks.get()) is not None and text not in notes:
+        notes.append(text)
+
+
+@contextmanager
+def remarks_to(notes: list[str]) -> Iterator[None]:
+    """Gather what is remarked meanwhile in a list."""
+    token = _remarks.set(notes)
+    try:
+        yield
+    finally:
+        _remarks.reset(token)
 
 
 def nearest(name: object, known: Iterable[object]) -> str:

@@ -17,16 +17,18 @@ from wherefrom.types import Tree
 HALVES = (torch.bfloat16, torch.float16)
 
 
-def bare_model(model: nn.Module) -> nn.Module:
-    """Return the model without the wrappers of compilation and data parallelism, which hide its operations.
-
-    Raises :class:`UsageError` for TorchScript, whose operations nobody sees.
-    """
+def unwrapped_model(model: nn.Module) -> nn.Module:
+    """Return the model without the wrappers of compilation and data parallelism."""
     while True:
         inner = getattr(model, "_orig_mod", model.module if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)) else None)
         if not isinstance(inner, nn.Module):
-            break
+            return model
         model = inner
+
+
+def bare_model(model: nn.Module) -> nn.Module:
+    """Return the model without wrappers, which hide its operations. Raises :class:`UsageError` for TorchScript, whose operations nobody sees."""
+    model = unwrapped_model(model)
     if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         raise UsageError("The model is a TorchScript module, whose operations cannot be followed; give the plain module that was scripted or traced.")
     return model

@@ -8,6 +8,7 @@ from .baselines.embedding_similarity import EmbeddingSimilarity
 from .baselines.gradient_dot import GradientCosine, GradientDot
 from .baselines.loss_scores import GradientNorm, LossScores, MarginScores
 from .baselines.random_scores import RandomScores
+from .baselines.text_similarity import bm25, tf_idf
 from .influence.cooks_distance import cooks_distance
 from .influence.group_influence import group_influence
 from .influence.influence_function import InfluenceFunction
@@ -31,6 +32,6 @@ __all__ = [
     "TRAK", "Arm", "Attack", "Attacked", "CheckpointWarning", "DataValues", "Datamodels", "EmbeddingSimilarity", "FittedMethod", "GradientCosine",
     "GradientDot", "GradientNorm", "InfluenceFunction", "InnerProduct", "LossScores", "MarginScores", "Method", "ParameterChange",
     "PerturbationInfluence", "ProjectedInfluence", "RandomScores", "RelatIF", "RenormalisedInfluence", "RepresenterL2", "RepresenterLJE",
-    "SGDInfluence", "TracIn", "UnrolledInfluence", "attack", "cooks_distance", "datamodels", "group_influence", "knn_shapley", "loo_values",
-    "parameter_change", "perturbation_influence", "replacement_influence", "sample_boundary", "tmc_shapley", "weights_boundary",
+    "SGDInfluence", "TracIn", "UnrolledInfluence", "attack", "bm25", "cooks_distance", "datamodels", "group_influence", "knn_shapley", "loo_values",
+    "parameter_change", "perturbation_influence", "replacement_influence", "sample_boundary", "tf_idf", "tmc_shapley", "weights_boundary",
 ]  # fmt: skip

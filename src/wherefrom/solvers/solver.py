@@ -7,10 +7,11 @@ from torch import Tensor
 
 from wherefrom.curvature import Operator
 from wherefrom.curvature.inverse import Inverse
+from wherefrom.errors import ScoreWarning
 from wherefrom.problem import Problem
 
 
-class SolverWarning(UserWarning):
+class SolverWarning(ScoreWarning):
     """A solve that did not reach its tolerance; the message says by how much and what to try."""
 
 

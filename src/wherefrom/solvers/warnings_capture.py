@@ -1,28 +1,30 @@
-"""What solvers warn of while scores are computed, kept to stand beside them."""
+"""What solvers and checkpoints warn of while scores are computed, kept to stand beside them."""
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from wherefrom.solvers.solver import SolverWarning
+from wherefrom.errors import ScoreWarning, remarks_to
 
 
 @contextmanager
 def listening() -> Iterator[list[str]]:
-    """What solvers warn of meanwhile; on leaving it is warned of all the same, at the caller of the function that listened."""
-    told: list[str] = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", SolverWarning)
+    """What is warned of or remarked meanwhile; on leaving, warnings are given all the same, at the caller of the function that listened."""
+    notes: list[str] = []
+    heard: list[tuple[str, type[Warning]]] = []
+    with warnings.catch_warnings(), remarks_to(notes):
+        warnings.simplefilter("always", ScoreWarning)
         show = warnings.showwarning
 
         def noted(message: Warning | str, category: type[Warning], *rest: Any) -> None:
-            if issubclass(category, SolverWarning):
-                told.append(str(message))
+            if issubclass(category, ScoreWarning):
+                notes.append(str(message))
+                heard.append((str(message), category))
             else:
                 show(message, category, *rest)
 
         warnings.showwarning = noted
-        yield told
-    for text in told:
-        warnings.warn(text, SolverWarning, stacklevel=4)
+        yield notes
+    for text, kind in heard:
+        warnings.warn(text, kind, stacklevel=4)

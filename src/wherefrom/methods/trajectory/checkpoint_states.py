@@ -1,7 +1,6 @@
 """A model's weights at checkpoints of training or of several trainings, checked: what TracIn sums over and TRAK averages over."""
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,16 +8,17 @@ import torch
 from torch import Tensor
 
 from wherefrom.checkpoints import Checkpoint
+from wherefrom.checkpoints.names import named_for
 from wherefrom.data.batches import joined
 from wherefrom.data.trees import all_finite
-from wherefrom.errors import UsageError
+from wherefrom.errors import ScoreWarning, UsageError
 from wherefrom.problem import Problem
 
 PROBED, FEWEST = 256, 16  # training examples, and the fewest with another target, by which weights are told from untrained ones
 
 
-class CheckpointWarning(UserWarning):
-    """Checkpoints that add nothing, or nothing true, to a sum over checkpoints."""
+class CheckpointWarning(ScoreWarning):
+    """Checkpoints that add nothing, or nothing true, to a sum over checkpoints, or whose rates are not known for sure."""
 
 
 def states_at(problem: Problem, checkpoints: tuple[Checkpoint, ...]) -> list[dict[str, Tensor]]:
@@ -32,27 +32,34 @@ def states_at(problem: Problem, checkpoints: tuple[Checkpoint, ...]) -> list[dic
     return states
 
 
+def warn_notes(checkpoints: tuple[Checkpoint, ...]) -> None:
+    """Warn of what the checkpoints do not know for sure of their rates."""
+    for note in dict.fromkeys(note for checkpoint in checkpoints for note in checkpoint.notes):
+        warnings.warn(f"{note[0].upper()}{note[1:]}.", CheckpointWarning, stacklevel=4)
+
+
 def _state(problem: Problem, checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The checkpoint's weights for the model: a wrapped model's prefix taken off, tied names and extra buffers left to their twins."""
-    state: Mapping[str, Tensor] = checkpoint.state
-    if not set(problem.state) & set(state):
-        state = {name.removeprefix("module.").removeprefix("_orig_mod.").removeprefix("model."): value for name, value in state.items()}
-    twins = {id(value): [] for _, value in problem.model.named_parameters()}  # type: dict[int, list[str]]
-    for name, value in problem.model.named_parameters(remove_duplicate=False):
-        twins[id(value)].append(name)
-    found: dict[str, Tensor] = {}
-    for name, value in problem.model.named_parameters():
-        given = next((state[twin] for twin in twins[id(value)] if twin in state), None)
-        if given is None:
-            raise UsageError(f"{checkpoint!r} has no parameter {name!r}; give checkpoints of this model.")
-        found[name] = given
-    found |= {name: state[name] for name in problem.state if name in state and name not in found}
+    """The checkpoint's weights by the model's names; a file of adapters alone leaves the rest as it is."""
+    found = named_for(problem.model, checkpoint.state, checkpoint.adapters)
+    for name, _ in problem.model.named_parameters():
+        if name in found:
+            continue
+        if checkpoint.adapters and name not in problem.names:  # frozen: as the model has it
+            continue
+        if checkpoint.adapters:
+            raise UsageError(f"{checkpoint!r} holds adapters alone, without {name!r}; choose the adapters' parameters through parameters=.")
+        raise UsageError(f"{checkpoint!r} has no parameter {name!r}{_instead(checkpoint)}; give checkpoints of this model.")
     for name, value in found.items():
-        if value.shape != problem.state[name].shape:
+        if name in problem.state and value.shape != problem.state[name].shape:
             raise UsageError(f"In {checkpoint!r} parameter {name!r} is {tuple(value.shape)}, in the model {tuple(problem.state[name].shape)}.")
         if not all_finite(value):
             raise UsageError(f"In {checkpoint!r} parameter {name!r} is not finite; leave out checkpoints of a training that diverged.")
     return found
+
+
+def _instead(checkpoint: Checkpoint) -> str:
+    """A name that the checkpoint has."""
+    return f", its names are such as {next(iter(checkpoint.state))!r}" if checkpoint.state else ""
 
 
 def _warn_repeated(problem: Problem, checkpoints: tuple[Checkpoint, ...], states: list[dict[str, Tensor]]) -> None:

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from wherefrom.checkpoints import Checkpoint, as_checkpoints
+from wherefrom.checkpoints.sequence import counted, number_of
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Projection, Projector, Rows
 from wherefrom.gradients.rows import cat, summed
 from wherefrom.gradients.signed import normalise, reciprocal, signed_measurements
 from wherefrom.methods.base import FittedMethod, Method, Score, Work
-from wherefrom.methods.trajectory.checkpoint_states import CheckpointWarning, states_at
+from wherefrom.methods.trajectory.checkpoint_states import CheckpointWarning, states_at, warn_notes
 from wherefrom.problem import Problem
 
 
@@ -26,8 +27,9 @@ from wherefrom.problem import Problem
 class TracIn(Method):
     """Σ_c η_c ∇m_q(θ_c) · ∇lossᵢ(θ_c), no 1/N; ``unit="arbitrary"``, positive = proponent.
 
-    ``checkpoints``: state dicts, paths, :class:`wherefrom.checkpoints.Checkpoint` or a :class:`wherefrom.CheckpointRecorder`. ``learning_rates``:
-    one for all or one for each (default: the recorded ones, else 1). ``parameters``: name patterns; a last linear layer alone
+    ``checkpoints``: state dicts, paths, :class:`wherefrom.checkpoints.Checkpoint` or a :class:`wherefrom.CheckpointRecorder`; or the place that a
+    training wrote them to, such as ``"out/checkpoint-*"``. ``learning_rates``: one for all or one for each (default: those of the steps taken
+    there, or 1 for each where none is known, which the scores' notes say). ``parameters``: name patterns; a last linear layer alone
     needs no backward pass through the model. ``normalise="cosine"`` divides by both lengths at each checkpoint, so that large
     gradients do not win by size; ``"checkpoint"`` divides each checkpoint's term by the mean squared length of the queries'
     gradients there, so that early checkpoints do not win by size.
@@ -56,15 +58,15 @@ class TracIn(Method):
             raise UsageError("The recorded update carries the learning rates and its own scale; leave out learning_rates= and normalise=.")
 
     def __repr__(self) -> str:
-        count = len(self.checkpoints) if hasattr(self.checkpoints, "__len__") else "?"
         chosen = {"parameters": self.parameters, "normalise": self.normalise, "update": self.update, "projection": self.projection}
         said = "".join(f", {key}={value!r}" for key, value in chosen.items() if value not in (None, "gradient"))
         rates = "" if self.learning_rates is None else f", learning_rates={_short(self.learning_rates)}"
-        return f"TracIn({count} checkpoints{rates}{said})"
+        return f"TracIn({counted(self.checkpoints)}{rates}{said})"
 
     def fit(self, problem: Problem) -> FittedMethod:
         """Load each checkpoint once and find the layer rules of the model."""
         problem, checkpoints = problem.restricted(self.parameters), as_checkpoints(self.checkpoints, self.learning_rates)
+        warn_notes(checkpoints)
         states = states_at(problem, checkpoints)
         _warn_idle(checkpoints)
         coverage = Gradients(problem.at(states[0])).coverage
@@ -76,7 +78,7 @@ class TracIn(Method):
 
     def work(self, problem: Problem) -> Work:
         """A gradient pass for each checkpoint."""
-        count = len(as_checkpoints(self.checkpoints, self.learning_rates))
+        count = number_of(self.checkpoints)
         return Work(problem.restricted(self.parameters), count, self.update == "recorded", self._projection)
 
     @property
@@ -91,7 +93,7 @@ class TracIn(Method):
         """The recorded step per unit of gradient, flat (d,)."""
         if self.update == "gradient":
             return None
-        scales = checkpoint.scales
+        scales = checkpoint.scales_of(problem.model)
         missing = [name for name in problem.names if scales is None or name not in scales]
         if scales is None or missing:
             raise UsageError(f"{checkpoint!r} has no recorded update of {missing[0]!r}; give the optimiser to the recorder and record after a step.")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from wherefrom.checkpoints import as_checkpoints
+from wherefrom.checkpoints.sequence import counted, number_of
 from wherefrom.data.batches import Batch, per_example
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Projection, Projector
@@ -54,10 +55,10 @@ class TRAK(Method):
         _ = self._projection
 
     def __repr__(self) -> str:
-        count = 1 if self.checkpoints is None else len(self.checkpoints) if hasattr(self.checkpoints, "__len__") else "?"
+        number = "1 checkpoint" if self.checkpoints is None else counted(self.checkpoints)
         given = {"ridge": self.ridge, "output": getattr(self.output, "__qualname__", self.output), "parameters": self.parameters}
         said = "".join(f", {name}={value!r}" for name, value in given.items() if value is not None)
-        return f"TRAK({count} checkpoint{'' if count == 1 else 's'}, dimension={self.dimension}{said}, seed={self.seed})"
+        return f"TRAK({number}, dimension={self.dimension}{said}, seed={self.seed})"
 
     @property
     def _projection(self) -> Projection:
@@ -91,7 +92,7 @@ class TRAK(Method):
     def work(self, problem: Problem) -> Work:
         """A gradient pass for each checkpoint, after another one to fit."""
         problem = problem.restricted(self.parameters)
-        count, k = 1 if self.checkpoints is None else len(as_checkpoints(self.checkpoints, 1.0)), min(self.dimension, problem.size)
+        count, k = 1 if self.checkpoints is None else number_of(self.checkpoints), min(self.dimension, problem.size)
         fitting = f"{count} more passes over the training data and as many matrices of {k:,}² entries, factored"
         return Work(problem, count, True, self._projection, fitting, bytes_of([k] * count))
 

@@ -106,7 +106,7 @@ class Unrolled(FittedMethod):
         u = (gradients, *(torch.zeros_like(gradients) for _ in range(recording.rule.buffers)))
         for t, state in track(self.replay.backwards(), "following the run backwards", len(recording.steps)):
             u, moved = self.back(self.replay, t, state, u)
-            table[:, torch.from_numpy(self.replay.positions[t]).to(table.device)] -= moved
+            table.index_add_(1, torch.from_numpy(self.replay.positions[t]).to(table.device), moved, alpha=-1)  # a step may use an example twice
         return table
 
 

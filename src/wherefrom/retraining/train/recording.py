@@ -14,16 +14,21 @@ from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.retraining.train.rules import Rate, Rule, State
 
+SMALL = 1e-3  # a length of gradient below which its digits are not compared
 CLOSE = {torch.float32: 1e-3, torch.float64: 1e-9}  # of a state's length, within which taking the steps again must come back to it
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingStep:
-    """One step: g = (1/divisor) Σ_{i in ids} wᵢ ∇lossᵢ + penalty θ, then the rule at this rate."""
+    """One step: g = Σ_{i in ids} (wᵢ / divisor) ∇lossᵢ + penalty θ, then the rule at this rate; one divisor for all, or one for each (B,).
+
+    ``norm`` is the length of g in the run, where it was recorded.
+    """
 
     ids: np.ndarray
     rate: Rate
-    divisor: float
+    divisor: float | Tensor
+    norm: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +81,13 @@ class Replay:
             yield from ((t, states[t - start]) for t in range(end - 1, start - 1, -1))
 
     def check(self, t: int, state: State, gradient: Tensor) -> None:
-        """Step t, where it ends at a state kept, must lead there. Raises :class:`UsageError` where it does not."""
-        if t + 1 in self.recording.kept:
-            arrived = self.recording.rule.step(state, gradient, self.recording.steps[t].rate, t)[0]
-            if not _close(arrived, self.recording.kept[t + 1][0]):
+        """Step t must have the length of gradient that it had, and where it ends at a state kept lead there. Raises :class:`UsageError` otherwise."""
+        step, length = self.recording.steps[t], float(gradient.norm())
+        # where examples cancel out, rounding is of the size of what they cancel; a step so small moves nothing
+        unlike = step.norm is not None and abs(length - step.norm) > 10 * CLOSE[gradient.dtype] * max(length, step.norm, SMALL)
+        if unlike or t + 1 in self.recording.kept:
+            arrived = self.recording.rule.step(state, gradient, step.rate, t)[0]
+            if unlike or not _close(arrived, self.recording.kept[t + 1][0]):
                 raise UsageError(
                     f"Step {t}, taken again, does not lead to the recorded weights; each step's loss must be the problem's own over the examples "
                     "named, without dropout, batch norm in train mode, augmentation, clipping or mixed precision."
@@ -94,11 +102,11 @@ class Replay:
         return penalised(step_gradient(self.problem, theta, self.batch(t), self.recording.steps[t].divisor), theta, self.recording.penalty)
 
 
-def step_gradient(problem: Problem, theta: Tensor, batch: Batch, divisor: float) -> Tensor:
-    """(1/divisor) Σᵢ wᵢ ∇lossᵢ at θ (d,)."""
+def step_gradient(problem: Problem, theta: Tensor, batch: Batch, divisor: float | Tensor) -> Tensor:
+    """Σᵢ (wᵢ / divisor) ∇lossᵢ at θ (d,)."""
     with torch.enable_grad():
         parameters = {name: value.requires_grad_() for name, value in problem.unflatten(theta.detach()).items()}
-        total = problem.losses(problem.outputs(batch.inputs, parameters), batch) @ batch.weights / divisor
+        total = problem.losses(problem.outputs(batch.inputs, parameters), batch) @ (batch.weights / divisor)
         found = torch.autograd.grad(total, list(parameters.values()), materialize_grads=True)
     return problem.flatten(dict(zip(parameters, found, strict=True)))
 

@@ -67,13 +67,14 @@ class SGD(Rule):
 class Adam(Rule):
     """m ← β₁m + (1 - β₁) g, v ← β₂v + (1 - β₂) g², θ ← (1 - η decay) θ - η m̂ / (√(v̂ + eps_root) + eps), m̂ and v̂ without their bias.
 
-    ``decay`` is AdamW's. With ``eps_root`` the step has a bounded derivative where gradients come near 0 (torch has none; optax names it so).
+    ``decay`` is AdamW's, one for all or one for each entry. With ``eps_root`` the step has a bounded derivative where gradients come near 0 (torch
+    has none; optax names it so).
     """
 
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     eps_root: float = 0.0
-    decay: float = 0.0
+    decay: Rate = 0.0
 
     buffers = 2
 
@@ -93,7 +94,11 @@ class Adam(Rule):
         by_second = torch.addcmul(by_second, by_theta, bend)
         b, c = self.betas
         by_gradient = torch.addcmul((1 - b) * by_first, by_second, 2 * (1 - c) * gradient)
-        return (by_theta * (1 - rate * self.decay) if self.decay else by_theta, b * by_first, c * by_second), by_gradient
+        return (
+            by_theta * (1 - rate * self.decay) if isinstance(self.decay, Tensor) or self.decay else by_theta,
+            b * by_first,
+            c * by_second,
+        ), by_gradient
 
     def _moments(self, state: State, gradient: Tensor) -> State:
         b, c = self.betas

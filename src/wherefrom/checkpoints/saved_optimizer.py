@@ -1,0 +1,117 @@
+"""An optimiser's state as training writes it, by number and not by name, and the scales of steps that follow for a model."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from wherefrom.step_scales import scale_by_settings
+
+# transformers' Trainer decays what lies in no LayerNorm and is named like no bias or norm; older versions knew biases alone
+_UNDECAYED = (r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)", r"bias")
+
+
+@dataclass(frozen=True, eq=False)
+class SavedOptimizer:
+    """What ``optimizer.state_dict()`` holds, with each group's rate of the last step taken (None where unknown)."""
+
+    groups: tuple[Mapping[str, Any], ...]
+    moments: Mapping[int, Mapping[str, Any]] = field(repr=False)
+    rates: tuple[float, ...] | None = None
+
+    @classmethod
+    def of(cls, state: object, rates: Sequence[float] | None = None) -> "SavedOptimizer | None":
+        """Return the optimiser of a state dict; None where it is none."""
+        if not isinstance(state, Mapping) or not isinstance(state.get("param_groups"), (list, tuple)) or not state["param_groups"]:
+            return None
+        return cls(tuple(state["param_groups"]), state.get("state", {}), None if rates is None else tuple(rates))
+
+    @property
+    def next_rates(self) -> tuple[float, ...]:
+        """The rates of the step to be taken next."""
+        return tuple(float(group["lr"]) for group in self.groups)
+
+    @property
+    def bases(self) -> tuple[float, ...]:
+        """The rates that a schedule started from."""
+        return tuple(float(group.get("initial_lr", group["lr"])) for group in self.groups)
+
+    def scales(self, model: nn.Module) -> dict[str, Tensor] | None:
+        """−Δθ / gradient to first order by the model's parameter names, as :func:`wherefrom.step_scales.step_scales` gives of a live optimiser.
+
+        None where the rate is unknown, the optimiser is none of those known, or its numbers cannot be told which parameter they stand for: the
+        orders looked at are the model's own, and that of the Trainer's groups with and without weight decay; shapes must agree.
+        """
+        names = self._names(model)
+        if names is None or self.rates is None:
+            return None
+        values, found = dict(model.named_parameters(remove_duplicate=False)), dict[str, Tensor]()
+        for group, rate in zip(self.groups, self.rates, strict=True):
+            for number in group["params"]:
+                scale = scale_by_settings(values[names[number]], {**group, "lr": rate}, self.moments.get(number, {}))
+                if scale is not None:
+                    found[names[number]] = scale.detach().cpu()
+        by_value = {id(values[name]): scale for name, scale in found.items()}  # a tied weight goes by each of its names
+        found = {name: by_value[id(value)] for name, value in values.items() if id(value) in by_value}
+        return found or None
+
+    def _names(self, model: nn.Module) -> dict[int, str] | None:
+        """Each number's parameter; None where no order fits, or several do."""
+        sizes = [len(group["params"]) for group in self.groups]
+        if all("param_names" in group for group in self.groups):
+            named = [name for group in self.groups for name in group["param_names"]]
+            orders = [named] if set(named) <= dict(model.named_parameters()).keys() else []
+        else:
+            orders = list(_orders(model, sizes))
+        numbers = [number for group in self.groups for number in group["params"]]
+        values, fitting = dict(model.named_parameters()), list[dict[int, str]]()
+        for order in orders:
+            names = dict(zip(numbers, order, strict=False))
+            if len(order) == len(numbers) and names not in fitting and all(_fits(self.moments.get(n, {}), values[name]) for n, name in names.items()):
+                fitting.append(names)
+        return fitting[0] if len(fitting) == 1 else None
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """What a training left beside the weights."""
+
+    learning_rate: float | None = None
+    optimizer: SavedOptimizer | None = None
+    step: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, optimizer: SavedOptimizer | None, step: int | None, notes: Sequence[str] = ()) -> "TrainingFacts":
+        """Take the rate of the first group, and note where others differ from it."""
+        rates = None if optimizer is None else optimizer.rates
+        if rates and max(rates) - min(rates) > 1e-12 * max(rates):
+            notes = [
+                *notes,
+                f"its groups have learning rates {min(rates):g} to {max(rates):g}, and {rates[0]:g} stands for all; take update='recorded'",
+            ]
+        return cls(rates[0] if rates else None, optimizer, step, tuple(notes))
+
+
+def _orders(model: nn.Module, sizes: list[int]) -> Iterator[list[str]]:
+    """The orders in which an optimiser may number a model's parameters, of those that require grad and of all."""
+    named = list(model.named_parameters())
+    every = [name for name, _ in named]
+    trained = [name for name, value in named if value.requires_grad]
+    norms = {f"{place}.{name}" for place, part in model.named_modules() if isinstance(part, nn.LayerNorm) for name, _ in part.named_parameters()}
+    for chosen in (trained, every):
+        split = []
+        if len(sizes) == 2:
+            for pattern in _UNDECAYED:
+                plain = [name for name in chosen if name not in norms and not re.search(pattern, name.lower())]
+                if len(plain) == sizes[0]:
+                    split.append(plain + [name for name in chosen if name not in set(plain)])
+        yield from split or [chosen]
+
+
+def _fits(moments: Mapping[str, Any], value: Tensor) -> bool:
+    """Whether the moments of a parameter are of its shape."""
+    kept = [moment for moment in moments.values() if isinstance(moment, Tensor) and moment.dim()]
+    return all(moment.shape == value.shape for moment in kept)

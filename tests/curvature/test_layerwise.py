@@ -5,6 +5,7 @@ import torch
 from helpers.problems import problem
 
 import wherefrom as wf
+from wherefrom.gradients import Gradients
 
 
 def test_the_penalty_is_part_of_the_matrix() -> None:
@@ -32,3 +33,13 @@ def test_factors_in_blocks_leave_out_what_is_between_them(curvature: type[wf.KFA
 def test_no_blocks_are_refused() -> None:
     with pytest.raises(wf.UsageError, match="blocks=0 is no number"):
         wf.KFAC(blocks=0).fit(problem("mlp").problem)
+
+
+def test_batches_stay_as_they_are_while_free_memory_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the first pass kept is of its batches, so the second must cut the data in the same places."""
+    p, sizes = problem("mlp").problem, iter([5, 3, 3, 3, 3])
+    whole = wf.EKFAC().fit(p)
+    monkeypatch.setattr(Gradients, "size", property(lambda _: next(sizes)))
+    rows = torch.randn(2, p.size, generator=torch.Generator().manual_seed(0)).to(p.dtype)
+    halved = wf.EKFAC().fit(p)
+    torch.testing.assert_close(halved.apply(rows.T), whole.apply(rows.T))

@@ -106,12 +106,13 @@ class Passes:
     def __init__(self, problem: Problem, gradients: Gradients, of: OutputCurvature, *, again: bool) -> None:
         self.problem, self.gradients, self.of = problem, gradients, of
         self.room = problem.budget // 2 if again else 0
+        self.size = gradients.size  # once, since it goes by the memory that is free, and what is kept goes by the batch's number
         self.kept: dict[int, list[Recorded]] = {}
 
     def batches(self, what: str, done: int = 0) -> Iterator[tuple[int, Tensor, Iterable[Recorded]]]:
         """(number, wᵢ/N, what gives the rows for each half) of each batch after the first ``done``."""
-        size = self.gradients.size
-        for number, batch in enumerate(track(self.problem.batches(size=size), what, -(-len(self.problem) // size), True)):
+        count = -(-len(self.problem) // self.size)
+        for number, batch in enumerate(track(self.problem.batches(size=self.size), what, count, True)):
             if number >= done:
                 yield number, batch.weights / self.problem.normaliser, self.kept.get(number) or self._taken(number, batch)
 

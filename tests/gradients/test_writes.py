@@ -54,7 +54,22 @@ def test_each_entry_belongs_to_the_example_it_came_from(name: str) -> None:
     whose, live = owners.expand(result.shape), result != 0
     value = result / 2 if name in ("twice to the same rows", "a residual over what is left") else result
     exact = (value == whose + 1) | (result == whose + 1)
-    assert bool(exact[live].all()) and bool((recorder.owners(result) is None) == bool((owners == NOBODY).any()))
+    known = recorder.owners(result)
+    assert bool(exact[live].all()) and (known is None or not bool((known == NOBODY).any()))
+
+
+def test_constants_left_in_a_row_of_an_example_are_its_own() -> None:
+    """As the first token of a sequence that is shifted by one."""
+    tokens = torch.randint(1, 9, (B, T))
+    recorder = Recorder({"p": torch.zeros(1)}, tokens, B, RULES, take_any)
+    with recorder:
+        shifted = tokens.new_zeros(tokens.shape)
+        shifted[:, 1:] = tokens[:, :-1].clone()
+        shifted[:, 0] = 7
+        shifted.masked_fill_(shifted == 3, 0)
+        some = torch.zeros(B, H).index_add(0, ORDER[:2], torch.zeros(2, H) + tokens[:2, :1])
+    assert torch.equal(recorder.owners(shifted), torch.arange(B)[:, None])  # type: ignore[arg-type]
+    assert recorder.owners(some) is None
 
 
 def test_rows_of_two_examples_in_one_place_belong_to_none() -> None:

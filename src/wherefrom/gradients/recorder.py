@@ -105,9 +105,12 @@ class Recorder(TorchFunctionMode):
         return origin
 
     def owners(self, tensor: Tensor) -> Tensor | None:
-        """Return the owners of data; None for others, where they are not known, and where some rows are nobody's."""
+        """Return the owners of data; None for others, and where they are not known or are nobody but in a tensor with a row for each example."""
         owners = self._owners(tensor)
-        return None if owners is not None and self.written and bool((owners == NOBODY).any()) else owners
+        if owners is None or not self.written or not bool((owners == NOBODY).any()):
+            return owners
+        rows = first_owner(self.size, tensor.dim(), tensor.device)
+        return rows if len(tensor) == self.size and bool(((owners == NOBODY) | (owners == rows)).all()) else None
 
     def _owners(self, tensor: Tensor) -> Tensor | None:
         origin = self.origin(tensor)

@@ -84,6 +84,14 @@ def test_adapters_alone_are_parameters_trained_or_frozen(config: "peft.PeftConfi
     assert adapter_names(model) == names
 
 
+def test_prompts_open_too_and_nothing_of_the_base_is_chosen(folder: Path) -> None:
+    model = peft.get_peft_model(open_model(folder, dtype=torch.float32), peft.PromptTuningConfig(num_virtual_tokens=3, task_type="CAUSAL_LM"))
+    model.save_pretrained(folder.parent / "prompts")
+    p = wf.lm.problem(folder.parent / "prompts", ["the cat sat", "a dog ran"], dtype=torch.float32)
+    assert p.names == ("prompt_encoder.default.embedding.weight",)
+    assert wf.attribute(wf.GradientDot(), p, ["the cat"], progress=False).values.abs().min() > 0  # type: ignore[arg-type]
+
+
 def test_merged_adapters_are_refused() -> None:
     model = peft.get_peft_model(language.llama(), peft.LoraConfig(**LORA)).eval()
     model.merge_adapter()

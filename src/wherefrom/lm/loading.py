@@ -31,7 +31,7 @@ def open_model(source: str | Path | nn.Module, base: str | Path | nn.Module | No
         model = named if isinstance(named, nn.Module) else _whole_model(named, dtype)
     except UsageError as error:
         raise UsageError(f"The adapters of {source} stand on {named}, which cannot be opened; give base=. ({error})") from error
-    return peft.PeftModel.from_pretrained(model, str(source), is_trainable=True).eval()
+    return peft.PeftModel.from_pretrained(model, str(source)).eval()
 
 
 def open_tokenizer(tokenizer: TextTokenizer | str | Path | None, source: str | Path | nn.Module) -> TextTokenizer | None:

@@ -19,7 +19,7 @@ METHOD = wf.InfluenceFunction(wf.IHVP(wf.GaussNewton(), wf.Exact()))
 
 
 def sized(p: wf.Problem, size: int) -> wf.Problem:
-    return type(p)(**{**vars(p), "batch_size": size})
+    return replace(p, batch_size=size)
 
 
 @pytest.mark.parametrize("by", ["proponents", "opponents", "magnitude"])

@@ -8,6 +8,7 @@ from helpers.problems import problem
 from torch import nn
 
 import wherefrom as wf
+from wherefrom.gradients import Gradients
 from wherefrom.gradients.functional import Unmappable, forward_products, looped_gradients, mapped_gradients, outputs_each, total_gradient
 
 
@@ -68,3 +69,20 @@ def test_outputs_of_each_example_at_parameters_of_its_own(p: wf.Problem) -> None
     found = outputs_each(p, own, batch)
     for row, one in enumerate(batch.parts(1)):
         torch.testing.assert_close(found[row], p.outputs(one.inputs, {name: value[row] for name, value in own.items()})[0])
+
+
+def test_a_model_that_spoils_its_own_gradient_is_refused() -> None:
+    class Spoils(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out = torch.exp(self.head(x))
+            result = out * 2
+            out += 1
+            return result
+
+    problem = wf.Problem.of(Spoils().eval(), wf.cross_entropy(), (torch.randn(8, 4), torch.arange(8) % 3))
+    with pytest.raises(wf.UsageError, match="writes in place.*use_cache = False"):
+        Gradients(problem)

@@ -101,7 +101,15 @@ def total_gradient(
     with torch.enable_grad():
         total = (per_example(function, "loss", problem.outputs(batch.inputs, parameters), batch) * weights).sum()
         leaves = list(parameters.values())
-        found = torch.autograd.grad(total, leaves, allow_unused=True) if total.requires_grad else (None,) * len(leaves)
+        try:
+            found = torch.autograd.grad(total, leaves, allow_unused=True) if total.requires_grad else (None,) * len(leaves)
+        except RuntimeError as error:
+            if "modified by an inplace operation" not in str(error):
+                raise
+            raise UsageError(
+                "The model writes in place to what its own gradient needs, so torch cannot take gradients through it as it stands; let it copy first "
+                "(a model of transformers that keeps a cache: model.config.use_cache = False)."
+            ) from error
     return {
         name: torch.zeros_like(value, dtype=problem.dtype) if gradient is None else _plain(gradient).to(problem.dtype)
         for (name, value), gradient in zip(parameters.items(), found, strict=True)

@@ -1,6 +1,6 @@
 """How far an optimiser moves each weight per unit of its gradient."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,11 +20,10 @@ def bare_optimizer(optimizer: Optimizer | None) -> Optimizer | None:
     return optimizer
 
 
-def step_scales(model: nn.Module, optimizer: Optimizer, rates: Sequence[float] | None = None) -> dict[str, Tensor] | None:
+def step_scales(model: nn.Module, optimizer: Optimizer) -> dict[str, Tensor] | None:
     """−Δθ / gradient to first order, by parameter name, on CPU: of shape () for SGD, of the parameter's shape for adaptive optimisers.
 
-    η, μ, τ, ε are those of the parameter's own group, moments as they stand now; the effect of the gradient on v is left out. ``rates``: η of
-    each group where it is not the optimiser's present one, as after a step of a schedule.
+    η, μ, τ, ε are those of the parameter's own group, moments as they stand now; the effect of the gradient on v is left out.
 
     - SGD: η (1 − τ) / (1 − μ), summed over this and the later steps that a gradient moves.
     - Adam, AdamW: η / (√v̂ + ε); v̂ = v / (1 − β₂ᵗ), with amsgrad its running maximum.
@@ -33,8 +32,7 @@ def step_scales(model: nn.Module, optimizer: Optimizer, rates: Sequence[float] |
     None for any other optimiser, and before an adaptive one's first step; a parameter that has no moments yet, or is not held, is absent.
     Raises ``UsageError`` for an optimiser that maximises, and for one that holds none of the model's parameters.
     """
-    chosen = _with_rates(optimizer, rates)
-    groups = {parameter: group for group in chosen for parameter in group["params"]}
+    groups = {parameter: group for group in optimizer.param_groups for parameter in group["params"]}
     if any(group.get("maximize") for group in optimizer.param_groups):
         raise UsageError("The optimizer maximises, which turns every score's sign round; negate the objective and set maximize=False.")
     held = {name: value for name, value in model.named_parameters(remove_duplicate=False) if value in groups}
@@ -63,21 +61,14 @@ def scale_by_settings(parameter: Tensor, group: Group, moments: Moments) -> Tens
     return _adagrad(parameter, group, moments) if "lr_decay" in group else None
 
 
-def learning_rate_of(optimizer: Optimizer, rates: Sequence[float] | None = None) -> float:
+def learning_rate_of(optimizer: Optimizer) -> float:
     """The learning rate of the first group; refused where the groups differ and no scales can express it."""
-    rates = [float(group["lr"]) for group in _with_rates(optimizer, rates)]
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
     if type(optimizer) not in _RULES and (other := next((rate for rate in rates if rate != rates[0]), None)) is not None:
         raise UsageError(
             f"The groups of {type(optimizer).__name__} have learning rates {rates[0]:g} and {other:g}; pass one to record(learning_rate=...)."
         )
     return rates[0]
-
-
-def _with_rates(optimizer: Optimizer, rates: Sequence[float] | None) -> list[Group]:
-    """The optimiser's groups, with other rates where they are given."""
-    if rates is None:
-        return optimizer.param_groups
-    return [{**group, "lr": rate} for group, rate in zip(optimizer.param_groups, rates, strict=True)]
 
 
 def _sgd(parameter: Tensor, group: Group, _moments: Moments) -> Tensor | None:

@@ -22,7 +22,7 @@ def stepped(kind: Any, groups: Any, model: nn.Module, **settings: Any) -> optim.
 def saved(optimizer: optim.Optimizer) -> SavedOptimizer:
     found = SavedOptimizer.of(optimizer.state_dict())
     assert found is not None
-    return SavedOptimizer(found.groups, found.moments, found.next_rates)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -68,5 +68,5 @@ def test_tied_weights_go_by_each_name() -> None:
 
 def test_rates_that_differ_are_noted() -> None:
     groups = ({"lr": 0.1, "params": [0]}, {"lr": 0.01, "params": [1]})
-    facts = TrainingFacts.of(SavedOptimizer(groups, {}, (0.1, 0.01)), 3)
+    facts = TrainingFacts.of(SavedOptimizer(groups, {}), 3)
     assert facts.learning_rate == 0.1 and "learning rates 0.01 to 0.1, and 0.1 stands for all; take update='recorded'" in facts.notes[0]

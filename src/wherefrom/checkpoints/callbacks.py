@@ -1,4 +1,4 @@
-"""Callbacks of trainers that call a recorder with the rates of the step just taken, before a schedule moves on from them."""
+"""Callbacks of trainers that call a recorder."""
 
 import importlib
 from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from transformers import TrainerCallback
 
 On = Literal["epoch", "save", "step"]
-Record = Callable[[float | None, Optimizer | None, list[float] | None], None]
+Record = Callable[[float | None, Optimizer | None], None]
 
 _EVENTS = {"epoch": "on_epoch_end", "save": "on_save", "step": "on_step_end"}
 _LIGHTNING = {"epoch": "on_train_epoch_end", "save": "on_save_checkpoint", "step": "on_train_batch_end"}
@@ -24,27 +24,18 @@ def trainer_callback(record: Record, on: On, optimizer: Optimizer | None) -> "Tr
     """Return a ``transformers.TrainerCallback`` that records at a moment; ``optimizer`` where the Trainer tells none."""
     checked(on)
     base = base_class("transformers", "TrainerCallback")
-    taken: list[list[float]] = []
-
-    def stepped(_self: Any, _args: Any, _state: Any, _control: Any, **kwargs: Any) -> None:
-        if (used := bare_optimizer(kwargs.get("optimizer"))) is not None:
-            taken[:] = [rates_of(used)]
 
     def hook(_self: Any, _args: Any, _state: Any, _control: Any, **kwargs: Any) -> None:
-        record(None, bare_optimizer(kwargs.get("optimizer")) or optimizer, taken[0] if taken else None)
+        record(None, bare_optimizer(kwargs.get("optimizer")) or optimizer)
 
-    return type("RecordCheckpoints", (base,), {"on_optimizer_step": stepped, _EVENTS[on]: hook})()  # type: ignore[return-value]
+    return type("RecordCheckpoints", (base,), {_EVENTS[on]: hook})()  # type: ignore[return-value]
 
 
 def lightning_callback(record: Record, on: On) -> "Callback":
     """Return a callback of Lightning that records at a moment."""
     checked(on)
     base = base_class("lightning.pytorch", "Callback")
-    taken: list[list[float]] = []
     steps: list[int] = [0]
-
-    def before(_self: Any, _trainer: Any, _module: Any, optimizer: Any) -> None:
-        taken[:] = [rates_of(bare_optimizer(optimizer) or optimizer)]
 
     def hook(_self: Any, trainer: Any, _module: Any, *_rest: Any) -> None:
         if on == "step" and trainer.global_step == steps[0]:  # gradients are being added up
@@ -52,9 +43,9 @@ def lightning_callback(record: Record, on: On) -> "Callback":
         steps[0] = trainer.global_step
         if len(trainer.optimizers) != 1:
             raise UsageError(f"The module has {len(trainer.optimizers)} optimisers; record by hand, with one recorder for each.")
-        record(None, bare_optimizer(trainer.optimizers[0]), taken[0] if taken else None)
+        record(None, bare_optimizer(trainer.optimizers[0]))
 
-    return type("RecordCheckpoints", (base,), {"on_before_optimizer_step": before, _LIGHTNING[on]: hook})()  # type: ignore[return-value]
+    return type("RecordCheckpoints", (base,), {_LIGHTNING[on]: hook})()  # type: ignore[return-value]
 
 
 def checked(on: str) -> None:
@@ -70,8 +61,3 @@ def base_class(package: str, name: str) -> type:
     except ImportError as error:
         extra = "transformers" if package == "transformers" else "lightning"
         raise UsageError(f"The callback needs the package {extra}; run pip install {extra}.") from error
-
-
-def rates_of(optimizer: Optimizer) -> list[float]:
-    """Return each group's learning rate."""
-    return [float(group["lr"]) for group in optimizer.param_groups]

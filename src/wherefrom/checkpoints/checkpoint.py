@@ -48,8 +48,7 @@ class Checkpoint:
         """Read a ``.safetensors`` file, a file of ``torch.save``, a ``.ckpt`` of Lightning, or a folder of Hugging Face's Trainer or PEFT.
 
         Tensors stay on disk until used where possible. What :meth:`save` wrote comes back with its learning rate and scales. Of a training's
-        checkpoint the rate is that of the last step taken before it, which a schedule has moved on from since: it follows from the rates logged,
-        the schedule's own settings, or the schedule's form through the rates of the checkpoints beside it; ``notes`` say where that fails. Of a
+        checkpoint the rate is that of the step to be taken from it, which its optimiser holds; ``notes`` say where it is missing, 0 or several. Of a
         torch file, the entries that commonly hold the weights are opened (``"state_dict"``, ``"model"``). The name is the recorded one, else
         the file's stem. Raises ``UsageError`` for a path that does not exist, a file that cannot be read, and a file without tensors.
         """

@@ -77,7 +77,7 @@ class CheckpointRecorder:
     def callback(self, on: On = "epoch") -> "TrainerCallback":
         """Return a ``transformers.TrainerCallback`` that records at each epoch's end, each save, or after each step, with the Trainer's optimiser.
 
-        Rates and scales are those of the last step taken, which the Trainer's schedule has moved on from by then.
+        Rates and scales are those of the step to be taken next, to which the Trainer's schedule has moved on by then.
         """
         return trainer_callback(self._record, on, self.optimizer)
 
@@ -85,13 +85,12 @@ class CheckpointRecorder:
         """Return the same for Lightning's Trainer. Raises ``UsageError`` where a module has several optimisers."""
         return lightning_callback(self._record, on)
 
-    def _record(self, learning_rate: float | None, optimizer: Optimizer | None, rates: list[float] | None = None) -> None:
-        """Keep the weights; ``rates`` are each group's of the last step taken, where the optimiser's own are the next step's."""
+    def _record(self, learning_rate: float | None, optimizer: Optimizer | None) -> None:
         turn, self._calls = self._calls % self.every == 0, self._calls + 1
         if not turn:
             return
-        scales = None if optimizer is None else step_scales(self.model, optimizer, rates)
-        rate = rate_of(learning_rate) if learning_rate is not None else None if optimizer is None else learning_rate_of(optimizer, rates)
+        scales = None if optimizer is None else step_scales(self.model, optimizer)
+        rate = rate_of(learning_rate) if learning_rate is not None else None if optimizer is None else learning_rate_of(optimizer)
         number = len(self._kept)
         kept: Checkpoint | Path = Checkpoint(_copies(self.model), rate, scales, f"checkpoint {number}")
         if self.folder is not None:

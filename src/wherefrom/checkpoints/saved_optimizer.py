@@ -1,7 +1,7 @@
 """An optimiser's state as training writes it, by number and not by name, and the scales of steps that follow for a model."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,42 +15,36 @@ _UNDECAYED = (r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)", r"bi
 
 @dataclass(frozen=True, eq=False)
 class SavedOptimizer:
-    """What ``optimizer.state_dict()`` holds, with each group's rate of the last step taken (None where unknown)."""
+    """What ``optimizer.state_dict()`` holds."""
 
     groups: tuple[Mapping[str, Any], ...]
     moments: Mapping[int, Mapping[str, Any]] = field(repr=False)
-    rates: tuple[float, ...] | None = None
 
     @classmethod
-    def of(cls, state: object, rates: Sequence[float] | None = None) -> "SavedOptimizer | None":
+    def of(cls, state: object) -> "SavedOptimizer | None":
         """Return the optimiser of a state dict; None where it is none."""
         if not isinstance(state, Mapping) or not isinstance(state.get("param_groups"), (list, tuple)) or not state["param_groups"]:
             return None
-        return cls(tuple(state["param_groups"]), state.get("state", {}), None if rates is None else tuple(rates))
+        return cls(tuple(state["param_groups"]), state.get("state", {}))
 
     @property
-    def next_rates(self) -> tuple[float, ...]:
-        """The rates of the step to be taken next."""
+    def rates(self) -> tuple[float, ...]:
+        """Each group's rate of the step to be taken next."""
         return tuple(float(group["lr"]) for group in self.groups)
-
-    @property
-    def bases(self) -> tuple[float, ...]:
-        """The rates that a schedule started from."""
-        return tuple(float(group.get("initial_lr", group["lr"])) for group in self.groups)
 
     def scales(self, model: nn.Module) -> dict[str, Tensor] | None:
         """−Δθ / gradient to first order by the model's parameter names, as :func:`wherefrom.step_scales.step_scales` gives of a live optimiser.
 
-        None where the rate is unknown, the optimiser is none of those known, or its numbers cannot be told which parameter they stand for: the
+        None where the optimiser is none of those known, or its numbers cannot be told which parameter they stand for: the
         orders looked at are the model's own, and that of the Trainer's groups with and without weight decay; shapes must agree.
         """
         names = self._names(model)
-        if names is None or self.rates is None:
+        if names is None:
             return None
         values, found = dict(model.named_parameters(remove_duplicate=False)), dict[str, Tensor]()
-        for group, rate in zip(self.groups, self.rates, strict=True):
+        for group in self.groups:
             for number in group["params"]:
-                scale = scale_by_settings(values[names[number]], {**group, "lr": rate}, self.moments.get(number, {}))
+                scale = scale_by_settings(values[names[number]], dict(group), self.moments.get(number, {}))
                 if scale is not None:
                     found[names[number]] = scale.detach().cpu()
         by_value = {id(values[name]): scale for name, scale in found.items()}  # a tied weight goes by each of its names
@@ -84,15 +78,15 @@ class TrainingFacts:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, optimizer: SavedOptimizer | None, step: int | None, notes: Sequence[str] = ()) -> "TrainingFacts":
-        """Take the rate of the first group, and note where others differ from it."""
-        rates = None if optimizer is None else optimizer.rates
-        if rates and max(rates) - min(rates) > 1e-12 * max(rates):
-            notes = [
-                *notes,
-                f"its groups have learning rates {min(rates):g} to {max(rates):g}, and {rates[0]:g} stands for all; take update='recorded'",
-            ]
-        return cls(rates[0] if rates else None, optimizer, step, tuple(notes))
+    def of(cls, optimizer: SavedOptimizer, step: int | None) -> "TrainingFacts":
+        """Take the rate of the first group, and note where others differ from it, or where it is 0."""
+        rates, notes = optimizer.rates, list[str]()
+        if max(rates) - min(rates) > 1e-12 * max(rates):
+            said = f"its groups have learning rates {min(rates):g} to {max(rates):g}, and {rates[0]:g} stands for all; take update='recorded'"
+            notes.append(said)
+        if max(rates) == 0:
+            notes.append("its learning rate is 0, since its schedule had ended: no step was taken from it, so it counts nothing")
+        return cls(rates[0], optimizer, step, tuple(notes))
 
 
 def _orders(model: nn.Module, sizes: list[int]) -> Iterator[list[str]]:

@@ -109,6 +109,8 @@ def _rates(given: list[Checkpoint], learning_rates: Any) -> list[float]:
         if 0 < len(unknown) < len(given):
             why = "".join(f" ({note})" for note in given[unknown[0]].notes[:1])
             raise UsageError(f"Checkpoint {unknown[0]} has no learning rate while others have{why}; give learning_rates.")
+        if all(item.learning_rate == 0 for item in given):
+            raise UsageError("No step was taken from these checkpoints (their learning rate is 0); take earlier ones too, or give learning_rates.")
         return [1.0 if item.learning_rate is None else rate_of(item.learning_rate) for item in given]
     listed = learning_rates.tolist() if hasattr(learning_rates, "tolist") else learning_rates
     if isinstance(listed, str) or not isinstance(listed, Iterable):

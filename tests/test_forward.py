@@ -71,6 +71,30 @@ def test_halves_have_scores_in_float32_near_those_of_float64(kind: torch.dtype) 
     torch.testing.assert_close(found.double(), true, rtol=0, atol=0.03 * float(true.abs().max()))
 
 
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "Conv1d", "Embedding", "MultiheadAttention"])
+def test_every_kind_of_use_in_bfloat16(kind: str) -> None:
+    """Each keeps tensors of its own, which are summed in float32."""
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(2)
+            shapes: dict[str, tuple[int, ...]] = {"Conv1d": (4, 4, 2), "MultiheadAttention": (4, 2), "Embedding": (4, 4)}
+            settings = {} if kind in ("Conv1d", "Embedding") else {"batch_first": True}
+            self.inner, self.head = getattr(nn, kind)(*shapes.get(kind, (4, 4)), **settings), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            rows = torch.stack([x, x.flip(1), 2 * x, x * x], 1)
+            given = [(rows[..., 0] > 0).long()] if kind == "Embedding" else [rows] * (3 if kind == "MultiheadAttention" else 1)
+            out = self.inner(*given)
+            return self.head((out[0] if isinstance(out, tuple) else out).mean(-1 if kind == "Conv1d" else 1))
+
+    model = Model().bfloat16()
+    assert "example" not in str(Gradients(wf.Problem.of(model.eval(), wf.cross_entropy(), (X, Y))).coverage.served())
+    found, true = scores(model), scores(model.double())
+    torch.testing.assert_close(found.double(), true, rtol=0, atol=0.05 * float(true.abs().max()))
+
+
 def test_adapters_in_float32_on_a_base_in_bfloat16() -> None:
     class Adapted(nn.Module):
         def __init__(self) -> None:

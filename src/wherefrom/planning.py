@@ -88,8 +88,8 @@ def plan(
 ) -> Plan:
     """Passes, seconds, memory, disk and the contraction of each layer for ``attribute`` called with the same arguments.
 
-    One batch of training examples and the first queries are taken for a probe, whose seconds are multiplied up: 0.9 to 1.0
-    of what runs of seconds then took, 0.7 to 0.8 of runs under half a second (benchmarks/tracin.py). Nothing is fitted or written.
+    One batch of training examples, of a slow model a few, and the first queries are taken for a probe, whose seconds are multiplied up;
+    those of comparing the rules with autograd are added. Nothing is fitted or written.
     """
     asked, scored = problem.examples(queries), problem.train if ids is None else problem.train.select(ids)
     work, rows = method.work(problem), 1 if aggregate else len(asked)
@@ -121,7 +121,6 @@ class _Probe:
 
 def _probe(work: Work, scored: Examples, asked: Examples, aggregate: bool) -> _Probe:
     gradients = Gradients(work.problem, surveyed(work.problem))
-    gradients.coverage.proofs.apart = True
     projector = None if work.projection is None else work.projection.of(gradients.layout, work.problem.device)
 
     def finished(rows: Rows) -> Rows:

@@ -53,6 +53,51 @@ def looked_up(m: Written, x: Tensor) -> Tensor:
     return m.two[index] + torch.index_select(m.two, 0, index[:, 0])[:, None]
 
 
+def copied_into_a_view(m: Written, x: Tensor) -> Tensor:
+    out = torch.zeros_like(x)
+    out[:, 1:].copy_(x[:, :-1])
+    return out @ m.square
+
+
+def added_into_a_view(m: Written, x: Tensor) -> Tensor:
+    rows = (x @ m.square).reshape(-1, H)
+    out = torch.zeros(len(x), T, H, dtype=x.dtype)
+    out.view(-1, H).index_add_(0, torch.arange(len(rows)), rows)
+    return out * m.row
+
+
+def written_in_another_order(m: Written, x: Tensor) -> Tensor:
+    rows = (x @ m.square).reshape(-1, H)
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(3))
+    out = torch.zeros(len(rows), H, dtype=x.dtype)
+    out.view(len(x), T, H).view(-1, H)[order] = rows[order]
+    return (out * m.row).view(len(x), T, H)
+
+
+def one_example_after_the_other(m: Written, x: Tensor) -> Tensor:
+    out = torch.zeros(len(x), T, H, dtype=x.dtype)
+    for i in reversed(range(len(x))):
+        out[i].copy_(x[i] @ m.square)
+    return out * m.row
+
+
+def sorted_and_back(m: Written, x: Tensor) -> Tensor:
+    order = x[:, 0, 0].argsort()
+    rows = x[order] @ m.square
+    out = torch.empty_like(rows)
+    out[order] = rows
+    return out * m.row
+
+
+def gated_by_a_scatter(m: Written, x: Tensor) -> Tensor:
+    rows = x.reshape(-1, H)
+    gates = torch.zeros(len(rows), 2, dtype=x.dtype).scatter_(1, (rows[:, :1] > 0).long(), 1.0)
+    return ((rows @ m.square) * gates[:, :1] + (rows * m.row) * gates[:, 1:]).view_as(x)
+
+
+BOTH: dict[str, tuple[int, ...]] = {"square": (H, H), "row": (H,)}
+
+
 @dataclass(frozen=True)
 class Case:
     function: Callable[[Written, Tensor], Tensor]
@@ -80,6 +125,12 @@ CASES = {
     "addmm with beta": Case(lambda m, x: torch.addmm(m.row, x[:, 0], m.square, beta=2), {"row": (H,), "square": (H, H)}),
     "looked up": Case(looked_up, {"two": (2, H)}),
     "norm of weights": Case(lambda m, x: x @ (m.weight / m.weight.norm(dim=0)), {"weight": (H, 3)}),
+    "copied into a view": Case(copied_into_a_view, {"square": (H, H)}),
+    "added into a view": Case(added_into_a_view, BOTH),
+    "written in another order": Case(written_in_another_order, BOTH),
+    "one example after the other": Case(one_example_after_the_other, BOTH),
+    "sorted and back": Case(sorted_and_back, BOTH),
+    "gated by a scatter": Case(gated_by_a_scatter, BOTH),
     "repeated": Case(lambda m, x: x + m.place.repeat(len(x), 1, 1), {"place": (1, T, H)}),
 }
 

@@ -14,14 +14,10 @@ def lightning_facts(content: object, path: Path) -> TrainingFacts:
         return TrainingFacts()
     if "pytorch-lightning_version" not in content:
         optimizer = next((state for key in _OPTIMIZERS if (state := SavedOptimizer.of(content.get(key))) is not None), None)
-        if optimizer is None:
-            return TrainingFacts()
-        return TrainingFacts.of(optimizer, None)
+        return TrainingFacts() if optimizer is None else TrainingFacts.of(optimizer, None)
     step, states = int(content.get("global_step", 0)), content.get("optimizer_states") or []
     if len(states) != 1:
         said = "it was saved without its optimiser" if not states else f"it holds {len(states)} optimisers, of which one alone can tell a rate"
         return TrainingFacts(None, None, step, (f"checkpoint {path.name}: {said}",))
     optimizer = SavedOptimizer.of(states[0])
-    if optimizer is None:
-        return TrainingFacts(None, None, step)
-    return TrainingFacts.of(optimizer, step)
+    return TrainingFacts(None, None, step) if optimizer is None else TrainingFacts.of(optimizer, step)

@@ -14,13 +14,13 @@ def trainer_facts(folder: Path) -> TrainingFacts:
     if not (folder / "trainer_state.json").exists():
         return TrainingFacts()
     state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
-    step, total = int(state["global_step"]), int(state.get("max_steps", 0))
-    logged = {int(entry["step"]): float(entry["learning_rate"]) for entry in _log(folder, total) or state["log_history"] if "learning_rate" in entry}
-    optimizer = SavedOptimizer.of(_content(folder / "optimizer.pt"))
-    if optimizer is None or step < 1:
-        rate, alone = logged.get(step), "it was saved without its optimiser"
-        return TrainingFacts(rate, None, step, (f"{alone}, and its rate is {'the last in the log' if rate is not None else 'not in the log'}",))
-    return TrainingFacts.of(optimizer, step)
+    step, optimizer = int(state["global_step"]), SavedOptimizer.of(_content(folder / "optimizer.pt"))
+    if optimizer is not None and step:
+        return TrainingFacts.of(optimizer, step)
+    log = _longest_log(folder, int(state.get("max_steps", 0))) or state["log_history"]
+    rate = next((float(entry["learning_rate"]) for entry in log if entry["step"] == step and "learning_rate" in entry), None)
+    said = "the last in the log" if rate is not None else "not in the log"
+    return TrainingFacts(rate, None, step, (f"it was saved without its optimiser, and its rate is {said}",))
 
 
 def _content(path: Path) -> Any:
@@ -31,17 +31,7 @@ def _content(path: Path) -> Any:
         return None
 
 
-def _siblings(folder: Path, total: int) -> list[tuple[Path, dict[str, Any]]]:
-    """The checkpoints of the same training beside this one, with their states."""
-    found = []
-    for other in folder.absolute().parent.glob("checkpoint-*"):
-        if (other / "trainer_state.json").exists():
-            state = json.loads((other / "trainer_state.json").read_text(encoding="utf-8"))
-            if int(state.get("max_steps", 0)) == total:
-                found.append((other, state))
-    return found
-
-
-def _log(folder: Path, total: int) -> list[dict[str, Any]]:
-    """The longest log of the training; a later checkpoint's goes on from an earlier one's."""
-    return max((state["log_history"] for _, state in _siblings(folder, total)), key=len, default=[])
+def _longest_log(folder: Path, total: int) -> list[dict[str, Any]]:
+    """The longest log of a training of so many steps beside this checkpoint; a later checkpoint's goes on from an earlier one's."""
+    states = [json.loads(path.read_text(encoding="utf-8")) for path in folder.absolute().parent.glob("checkpoint-*/trainer_state.json")]
+    return max((state["log_history"] for state in states if int(state.get("max_steps", 0)) == total), key=len, default=[])

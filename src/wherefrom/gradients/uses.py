@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any
+from copy import copy
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -94,11 +96,13 @@ class Part:
 
 
 class Use(ABC):
-    """One call: ``pures`` are the things made of parameters that it met, ``operation`` its name, ``kind`` how it takes them."""
+    """One call, as a dataclass: its fields hold the things made of parameters that it met, the tensors kept, and the ``owners`` of their rows.
+
+    ``operation`` is its name, ``kind`` how it takes parameters.
+    """
 
     operation: str
     kind: str
-    pures: tuple[Pure, ...]
 
     @property
     def title(self) -> str:
@@ -106,25 +110,40 @@ class Use(ABC):
         return TITLES.get(self.operation, self.operation)
 
     @property
-    @abstractmethod
+    def pures(self) -> tuple[Pure, ...]:
+        """The things made of parameters that it met, in the order of its fields."""
+        return tuple(value for value in self._held.values() if isinstance(value, Pure))
+
+    @property
     def saved(self) -> tuple[Tensor, ...]:
         """The tensors held until the backward pass."""
+        return tuple(value for name, value in self._held.items() if name != "owners" and isinstance(value, Tensor))
+
+    @property
+    def _held(self) -> dict[str, Any]:
+        return {name: getattr(self, name, None) for name in _names(type(self))}
 
     @abstractmethod
     def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
         """Yield the blocks of each of ``pures`` from the gradient at what the use watches."""
 
-    def widened(self, shared: Pass) -> "Use":
+    def widened(self, shared: Pass) -> Self:
         """Return the use with what it holds in the type of the rows."""
-        assert is_dataclass(self)
-        held = {part.name: getattr(self, part.name) for part in fields(self)}
-        wide = {name: shared.wide(value) for name, value in held.items() if isinstance(value, Tensor)}
-        changed = {name: value for name, value in wide.items() if value is not held[name]}
-        return replace(self, **changed) if changed else self
+        wide = copy(self)
+        for name, value in self._held.items():
+            if isinstance(value, Tensor):
+                setattr(wide, name, shared.wide(value))
+        return wide
 
     def paired(self, gradient: Tensor, shared: Pass) -> Block | None:
         """Return weight and bias as one block (k, o, i + 1); None where the use is not of both."""
         return None
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields."""
+    return tuple(part.name for part in fields(kind))
 
 
 def natural_shape(shape: torch.Size) -> tuple[int, int]:

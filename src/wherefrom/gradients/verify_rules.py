@@ -39,7 +39,7 @@ def surveyed(problem: Differentiable) -> Coverage:
     if record.unknown:
         return proved(problem)  # which finds out how what no rule serves can be taken
     coverage = coverage_of(problem, record.uses, ())
-    return replace(coverage, proofs=Assumed(), bytes_each=2 * (record.nbytes + recorder.watched_bytes) // len(batch))
+    return replace(coverage, proofs=Assumed(apart=True), bytes_each=2 * (record.nbytes + recorder.watched_bytes) // len(batch))
 
 
 def proved(problem: Differentiable) -> Coverage:
@@ -52,12 +52,13 @@ def proved(problem: Differentiable) -> Coverage:
     coverage = coverage_of(problem, record.uses, record.unknown)
     coverage.proofs.apart = len(batch) > 1
     bytes_each = max(2 * (record.nbytes + recorder.watched_bytes), _activations(problem, batch)) // len(batch)
-    moved, exact = moved_problem(problem), exact_batch(problem, batch)
-    found = _compared(moved, coverage, exact, loss)
-    _check_apart(moved, exact, found.losses, loss, found.precision)
+    moved = moved_problem(exact_problem(problem))
+    batch = batch_for(moved, batch)
+    found = _compared(moved, coverage, batch, loss)
+    _check_apart(moved, batch, found.losses, loss, found.precision)
     if found.failed:
         coverage = coverage_of(problem, record.uses, record.unknown, tuple(name for name in problem.names if name in found.failed))
-        coverage = _without_rules(moved, coverage, exact, found.weights, found.true)
+        coverage = _without_rules(moved, coverage, batch, found.weights, found.true)
     coverage.proofs.add(_with_unused(problem, record), len(batch), right=True)
     return replace(coverage, bytes_each=bytes_each)
 
@@ -92,18 +93,20 @@ def newly_failed(problem: Differentiable, coverage: Coverage, record: Record, ba
 
 def _wrong(problem: Differentiable, coverage: Coverage, batch: Batch, function: PerExample, new: Mapping[str, Signature]) -> set[str]:
     """Return those of the new uses that are unlike autograd's at moved parameters, or at θ where those take another way through the model."""
-    exact = exact_batch(problem, batch)
-    found = _compared(moved_problem(problem), coverage, exact, function)
+    exact = exact_problem(problem)
+    batch = batch_for(exact, batch)
+    found = _compared(moved_problem(exact), coverage, batch, function)
     if all(found.used[name] == kinds for name, kinds in new.items()):
         return found.failed & set(new)
-    return (found.failed | _compared(exact_problem(problem), coverage, exact, function).failed) & set(new)
+    return (found.failed | _compared(exact, coverage, batch, function).failed) & set(new)
 
 
 def _check_again(problem: Differentiable, coverage: Coverage, batch: Batch, function: PerExample) -> None:
     """Compare a few examples of a batch; refuse what was found right and is wrong here, since earlier rows may be as wrong."""
-    places = np.random.default_rng(len(batch) + int(batch.positions[0])).choice(len(batch), min(PROBE, len(batch)), replace=False)
-    few = exact_batch(problem, batch.take(np.sort(places)))
-    found = _compared(exact_problem(problem), coverage, few, function)
+    count, exact = min(probe_size(problem), len(batch)), exact_problem(problem)
+    places = np.random.default_rng(len(batch) + int(batch.positions[0])).choice(len(batch), count, replace=False)
+    few = batch_for(exact, batch.take(np.sort(places)))
+    found = _compared(exact, coverage, few, function)
     wrong = [name for name in problem.names if name in found.failed and coverage.proofs.verdict(name, found.used[name], len(few))]
     if wrong:
         raise UsageError(
@@ -124,15 +127,15 @@ def exact_problem(problem: Differentiable) -> Differentiable:
     return problem.to(problem.dtype) if halves and copies < problem.budget // 2 else problem
 
 
-def exact_batch(problem: Differentiable, batch: Batch) -> Batch:
-    """Return a batch as :func:`exact_problem` is given it."""
-    kind = exact_problem(problem).input_type
+def batch_for(problem: Differentiable, batch: Batch) -> Batch:
+    """Return a batch with inputs in the type that a problem gives its model."""
+    kind = problem.input_type
     return replace(batch, inputs=tree_map(lambda leaf: leaf.to(kind) if leaf.is_floating_point() else leaf, batch.inputs))
 
 
 def moved_problem(problem: Differentiable) -> Differentiable:
-    """Return the problem at θ plus noise of each parameter's own size, the same each time, in float32 or more."""
-    problem, generator, moved = exact_problem(problem), torch.Generator().manual_seed(0), {}
+    """Return the problem at θ plus noise of each parameter's own size, the same each time."""
+    generator, moved = torch.Generator().manual_seed(0), {}
     for name, value in ((name, problem.state[name]) for name in problem.names):
         size = float(value.detach().float().square().mean().sqrt()) if value.numel() else 0.0
         noise = torch.randn(value.shape, generator=generator).to(value)

@@ -29,14 +29,6 @@ class AffineUse(Use):
     def kind(self) -> str:  # type: ignore[override]
         return "matrix transposed" if self.transposed else "matrix"
 
-    @property
-    def pures(self) -> tuple[Pure, ...]:  # type: ignore[override]
-        return tuple(pure for pure in (self.weight, self.bias) if pure is not None)
-
-    @property
-    def saved(self) -> tuple[Tensor, ...]:
-        return (self.inputs,)
-
     def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
         inputs, outputs = self._sides(gradient, shared)
         if self.weight is not None:

@@ -62,14 +62,6 @@ class ConvolutionUse(Use):
     kernel: Kernel
     kind: str = "kernel"
 
-    @property
-    def pures(self) -> tuple[Pure, ...]:  # type: ignore[override]
-        return tuple(pure for pure in (self.weight, self.bias) if pure is not None)
-
-    @property
-    def saved(self) -> tuple[Tensor, ...]:
-        return (self.inputs,)
-
     def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
         if self.weight is not None:
             yield Part(self.weight, self._block(gradient, shared, ones=False))
@@ -135,14 +127,6 @@ class TransposedConvolutionUse(Use):
     owners: Tensor
     kernel: Kernel
     kind: str = "transposed kernel"
-
-    @property
-    def pures(self) -> tuple[Pure, ...]:  # type: ignore[override]
-        return tuple(pure for pure in (self.weight, self.bias) if pure is not None)
-
-    @property
-    def saved(self) -> tuple[Tensor, ...]:
-        return (self.inputs,)
 
     def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
         x, packing = self.inputs, shared.packing(self.owners)

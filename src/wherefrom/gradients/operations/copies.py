@@ -35,14 +35,6 @@ class CopiesUse(Use):
     axes: tuple[int, ...]
     kind: str = "copies"
 
-    @property
-    def pures(self) -> tuple[Pure, ...]:  # type: ignore[override]
-        return (self.pure,)
-
-    @property
-    def saved(self) -> tuple[Tensor, ...]:
-        return (self.copies,)
-
     def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
         count = len(self.axes)
         rows = gradient.movedim(self.axes, tuple(range(count))).flatten(0, count - 1) if count else gradient[None]
@@ -60,14 +52,6 @@ class AlignedUse(Use):
     owners: Tensor
     axis: int
     kind: str = "copies"
-
-    @property
-    def pures(self) -> tuple[Pure, ...]:  # type: ignore[override]
-        return (self.pure,)
-
-    @property
-    def saved(self) -> tuple[Tensor, ...]:
-        return (self.copies,)
 
     def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
         rows, numbers = gradient.movedim(self.axis, 0), torch.arange(len(self.owners), device=gradient.device)

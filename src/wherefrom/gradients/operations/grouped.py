@@ -24,14 +24,6 @@ class StackUse(Use):
     transposed: bool = True
     kind: str = "stack"
 
-    @property
-    def pures(self) -> tuple[Pure, ...]:  # type: ignore[override]
-        return (self.weight,)
-
-    @property
-    def saved(self) -> tuple[Tensor, ...]:
-        return (self.inputs,)
-
     def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
         groups = self.count
         owners = self.owners.reshape(-1) * groups + (_numbers(self.owners) % groups).reshape(-1)
@@ -60,14 +52,6 @@ class SortedStackUse(Use):
     @property
     def title(self) -> str:
         return "Linear"
-
-    @property
-    def pures(self) -> tuple[Pure, ...]:  # type: ignore[override]
-        return (self.weight,)
-
-    @property
-    def saved(self) -> tuple[Tensor, ...]:
-        return (self.inputs,)
 
     def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
         members, start = {}, 0

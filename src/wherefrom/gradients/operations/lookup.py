@@ -30,14 +30,6 @@ class LookupUse(Use):
     repeats: int = 1
     kind: str = "table"
 
-    @property
-    def pures(self) -> tuple[Pure, ...]:  # type: ignore[override]
-        return (self.table,)
-
-    @property
-    def saved(self) -> tuple[Tensor, ...]:
-        return (self.tokens,) if self.weights is None else (self.tokens, self.weights)
-
     def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
         shape = self.table.tensor.shape
         values = gradient.reshape(-1, shape[1:].numel())

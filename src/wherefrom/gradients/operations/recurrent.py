@@ -36,12 +36,8 @@ class RecurrentUse(Use):
         return self.operation.partition("_")[0].upper()
 
     @property
-    def pures(self) -> tuple[Pure, ...]:  # type: ignore[override]
+    def pures(self) -> tuple[Pure, ...]:
         return tuple(pure for pure in self.weights if pure is not None)
-
-    @property
-    def saved(self) -> tuple[Tensor, ...]:
-        return (self.inputs, self.states) if self.gate is None else (self.inputs, self.states, self.gate)
 
     def parts(self, gradient: Tensor, shared: Pass) -> Iterator[Part]:
         mine = by_example(gradient)

@@ -17,7 +17,7 @@ def curves(
     domain: tuple[float, float] | None = None, width: int = 340, height: int = 240,
 ) -> alt.TopLevelMixin:  # fmt: skip
     """A line with intervals (columns ``low``, ``high``) for each ``series``, told apart by colour, dash and shape; a panel for each of ``panels``."""
-    closed = {edge: frame[edge].fillna(frame[y]) if edge in frame else frame[y] for edge in ("low", "high")}
+    closed = {edge: frame[edge].astype(float).fillna(frame[y]) if edge in frame else frame[y] for edge in ("low", "high")}
     frame, names = frame.assign(**closed), list(dict.fromkeys(frame[series]))
     low, high = domain or (float(closed["low"].min()), float(closed["high"].max()))
     scale = alt.Scale(domain=[low, high], nice=domain is None, zero=False)

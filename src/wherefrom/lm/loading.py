@@ -42,7 +42,7 @@ def open_tokenizer(tokenizer: TextTokenizer | str | Path | None, source: str | P
     for place in places:
         try:
             return package("transformers").AutoTokenizer.from_pretrained(str(place))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ImportError, OSError, ValueError, KeyError, TypeError) as error:  # without files some versions ask for other packages
             if tokenizer is not None:
                 raise UsageError(f"No tokenizer opens from {place} ({_first_line(error)}); give a tokenizer or its folder.") from error
     return None

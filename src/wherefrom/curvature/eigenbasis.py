@@ -56,7 +56,10 @@ class EigenBlock:
         if isinstance(block, Indexed) and self.rows is None:
             examples, tokens, entries = self._looked_up(block)
             return torch.zeros_like(self.values).index_add_(1, tokens, (entries.square() * weights[examples, None])[None])
-        return torch.stack([torch.tensordot(w, turned.square(), 1) for w, turned in self._written(block, weights)]).sum(0)
+        found = torch.zeros_like(self.values)
+        for some, turned in self._written(block, weights):
+            found += torch.tensordot(some, turned.square(), 1)
+        return found
 
     def quadratic(self, block: Block, weights: Tensor) -> Tensor:
         """Σ G̃ⱼ² weights (g, o, i) for each row j of a block (k,)."""

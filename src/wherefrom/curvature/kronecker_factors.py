@@ -39,10 +39,12 @@ class SecondMoments:
 
 
 class Grams:
-    """Products Σ ssᵀ of the sides of a batch's layers, once for all that were given the same: query, key and value.
+    """Products Σ ssᵀ of the sides of a batch's layers, once for neighbours that were given the same: query, key and value.
 
     Of sides longer than ``longest`` the diagonal alone.
     """
+
+    MOST = 8  # sides whose products are held
 
     def __init__(self, longest: int = LONGEST) -> None:
         self.longest = longest
@@ -57,6 +59,8 @@ class Grams:
             if torch.equal(own, weights):
                 return gram
         known.append((weights, _gram(side, weights)))
+        if len(self.found) > self.MOST:
+            del self.found[next(iter(self.found))]
         return known[-1][1]
 
 
@@ -111,15 +115,24 @@ def moments(block: Block, weights: Tensor, grams: Grams) -> SecondMoments:
         counts = weights.new_zeros(block.rows).index_add_(0, block.tokens.flatten(), live.flatten())
         values = block.values.flatten(0, 1)
         return SecondMoments(counts[None], (values.T @ (values * weights.repeat_interleave(block.values.shape[1])[:, None]))[None], float(live.sum()))
+    if block.shape[0] > grams.longest:
+        return _long(block, weights)
     matrices = block.dense()
     weighed = matrices * weights[:, None, None]
     columns = (weighed.flatten(0, 1).T @ matrices.flatten(0, 1) if matrices.shape[2] <= WIDEST else (weighed * matrices).sum((0, 1)))[None]
-    flat = matrices.transpose(0, 1).flatten(1)
-    if len(flat) > grams.longest:
-        rows = (weighed * matrices).sum((0, 2))[None]
-        return SecondMoments(rows, columns, float(rows.sum()))
-    rows = (weighed.transpose(0, 1).flatten(1) @ flat.T)[None]
+    rows = (weighed.transpose(0, 1).flatten(1) @ matrices.transpose(0, 1).flatten(1).T)[None]
     return SecondMoments(rows, columns, float(rows.diagonal(dim1=1, dim2=2).sum()))
+
+
+def _long(block: Block, weights: Tensor) -> SecondMoments:
+    """Of rows too long for more than their diagonal, written out for one example at a time."""
+    o, i = block.shape
+    rows, columns = weights.new_zeros(o), weights.new_zeros((i, i) if i <= WIDEST else i)
+    for place, weight in enumerate(weights):
+        (matrix,) = block.select(slice(place, place + 1)).dense()
+        rows += weight * torch.einsum("oi,oi->o", matrix, matrix)
+        columns += weight * (matrix.T @ matrix if i <= WIDEST else torch.einsum("oi,oi->i", matrix, matrix))
+    return SecondMoments(rows[None], columns[None], float(rows.sum()))
 
 
 def _factored(inputs: Tensor, outputs: Tensor, weights: Tensor, grams: Grams) -> SecondMoments:

@@ -41,7 +41,10 @@ def products(left: Block, right: Block) -> Tensor:
         return right.along(left.dense())
     if way == "forward left" and isinstance(left, Deferred):
         return left.along(right.dense()).T
-    return left.dense().flatten(1) @ right.dense().flatten(1).T
+    flat, step = left.dense().flatten(1), max(1, GRAM_ENTRIES // (right.shape[0] * right.shape[1]))
+    if isinstance(right, Dense) or len(right) <= step:
+        return flat @ right.dense().flatten(1).T
+    return torch.cat([flat @ right.select(slice(start, start + step)).dense().flatten(1).T for start in range(0, len(right), step)], 1)
 
 
 def contraction(left: Block, right: Block) -> tuple[tuple[str, ...], int]:

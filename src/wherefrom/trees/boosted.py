@@ -17,7 +17,8 @@ Route = Callable[[Any], np.ndarray]  # a table -> (rows, rounds, trees of a roun
 class Rule:
     """How leaf values were made: rate × Σ over ``steps`` inner steps of -(Σwh + l2)⁻¹ Σwg over a leaf's rows.
 
-    ``rates`` (rounds,). ``single``: the library read targets and weights as float32. ``l2`` is one number or one for each entry of ``Boosted.values``; ``by_mean_weight``: times the mean weight of the rows.
+    ``rates`` (rounds,). ``single``: the library read targets and weights as float32. ``l2`` is one number or one for each entry of
+    ``Boosted.values``; ``by_mean_weight``: times the mean weight of the rows.
     """
 
     loss: Loss
@@ -38,7 +39,8 @@ class Boosted:
     """``leaves`` (n, rounds, trees of a round): one tree for each output, or one whose leaves hold a value for each (``rule.loss.full``).
 
     ``sizes`` (rounds, trees of a round) counts leaves; ``values`` holds rate × leaf value, round by round, tree by tree, leaf by leaf, output by
-    output; ``tolerance`` is what replayed values may differ by, in units of the largest.
+    output; ``tolerance`` is what replayed values may differ by, in units of the largest. ``flaw``: why the rows of a leaf are not known, though
+    predictions are; ``suspect``: what to name where the values differ.
     """
 
     library: str
@@ -49,6 +51,8 @@ class Boosted:
     rule: Rule
     route: Route
     tolerance: float
+    flaw: str = ""
+    suspect: str = ""
 
     @property
     def rounds(self) -> int:

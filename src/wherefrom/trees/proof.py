@@ -38,6 +38,8 @@ class Proof:
                     "largest; give the very table, targets and weights of its training, or train it again on these."
                 )
             return cls(problem, worst, None)
+        if structure.flaw:
+            raise UsageError(structure.flaw)
         found = replay(structure, leaves, structure.rule.seen(problem.targets), structure.rule.seen(weights))
         return cls(problem, proved(structure, found, held, start), found)
 

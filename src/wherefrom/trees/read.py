@@ -9,6 +9,7 @@ from wherefrom.errors import UsageError
 from wherefrom.memory import memory_budget
 from wherefrom.objective import Objective, PerExample
 from wherefrom.parameters import checked_weights
+from wherefrom.trees.forest import Forest
 from wherefrom.trees.proof import Proof
 from wherefrom.trees.readers.catboost_models import CatBoostReader
 from wherefrom.trees.readers.forests import ForestReader
@@ -56,10 +57,11 @@ def read(
     chosen = checked_weights(weights, len(numbers), torch.float64, torch.device("cpu"))
     memory_budget(memory, chosen.device)
     origin = Origin(model, bits, numbers, form, targets, chosen.numpy(), reader.structure)
-    asked = origin.structure.rule.loss.objective if hasattr(origin.structure, "rule") else origin.structure.objective
+    structure = origin.structure
+    asked = structure.objective if isinstance(structure, Forest) else structure.rule.loss.objective
     objective = asked if measurement is None else Objective(asked.loss, measurement, lower_is_better, convex=asked.convex)
     examples = encoded(bits, np.arange(len(numbers)), numbers, targets.classes is not None, ids)
-    module = TreeModel(origin.structure).eval()
+    module = TreeModel(structure).eval()
     state = {name: value.detach() for name, value in module.named_parameters()}
     problem = TreeProblem(
         module, objective, examples, state, ("values",), chosen, float(chosen.sum()), batch_size=batch_size, memory=memory,

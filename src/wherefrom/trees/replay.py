@@ -81,7 +81,8 @@ def proved(trees: Boosted, found: Replay, values: np.ndarray, start: np.ndarray)
     worst = max(worst, float(np.abs(found.start - start).max()) / max(scale, float(np.abs(start).max())))
     if not worst <= trees.tolerance:
         raise UsageError(
-            f"The leaf values of this {trees.library} model are not those that these rows, targets and weights give: they differ by {worst:.1e} of the "
-            f"largest, not {trees.tolerance:.0e}; give the very table, targets and weights of its training, or train it again on these."
+            trees.suspect
+            or f"The leaf values of this {trees.library} model are not those that these rows, targets and weights give: they differ by {worst:.1e} "
+            f"of the largest, not {trees.tolerance:.0e}; give the very table, targets and weights of its training, or train it again on these."
         )
     return worst

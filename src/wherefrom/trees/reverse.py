@@ -4,12 +4,16 @@ Boosting is F₀ = start, θ_l = -(Σ w h + λ)⁻¹ Σ w g over the rows of lea
 outputs, C those of a round's leaf values. Back from the last round: C = η(queries in the leaf + Σ_{i in leaf} A_i), E = H⁻¹C,
 s_i -= E·(g_i + h_i θ), A_i -= w_i Eᵀ∂(g_i + h_i θ)/∂F, and at the start s_i += (∂start/∂w_i)·(queries + ΣA). A round with inner steps
 does so for each, where C also loses what reaches the steps before by way of the rows. This takes O(rounds × (rows + leaves)) for each query.
+
+Memory, not arithmetic, is what that costs. So A is read and written once for several rounds: what those owe to one another goes by couplings of their
+leaves, Σᵢ w_i ∂(g_i + h_i θ)/∂F over the rows that two leaves share, which no query changes.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -19,8 +23,9 @@ from wherefrom.trees.boosted import Boosted
 from wherefrom.trees.losses import SquaredLoss
 from wherefrom.trees.replay import Replay
 
-WIDTH = 16  # queries whose adjoints pass through the cache together
-GATHERED = 1 << 26  # bytes of the rows' own factors that are gathered before they meet the leaves' adjoints
+WIDTH = 32  # queries whose adjoints go back together, in one thread
+TOGETHER = 8  # stages for which the rows' adjoints are read and written once
+DENSE = 1 << 16  # entries of a coupling that are held whatever the number of rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,16 +79,25 @@ class Reverse:
 
     def derivatives(self, leaves: np.ndarray, cotangents: np.ndarray) -> np.ndarray:
         """Return Σ_k cotangent_k ∂F_k/∂log wᵢ (or ∂yᵢ) of each query: leaves (q, rounds, trees), cotangents (q, K) -> (n, q)."""
-        parts = [slice(first, first + WIDTH) for first in range(0, len(leaves), WIDTH)]
-        n, outputs = len(self.rows.y), self.trees.outputs
-        passes = [_Pass(self.trees, leaves[part], cotangents[part], n) for part in parts]
-        with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
-            for round_stages in stages(self.trees, self.found, self.rows, self.targets):
-                matrices = [_Matrices.of(stage, outputs) for stage in round_stages]
-                ridges = self._ridge_slopes()
-                list(pool.map(lambda one, m=matrices, r=ridges, s=round_stages: one.round(s, m, r), passes))
+        cores = os.cpu_count() or 1
+        width = max(1, min(WIDTH, -(-len(leaves) // cores)))
+        parts = [slice(first, first + width) for first in range(0, len(leaves), width)]
+        passes = [_Pass(self.trees, leaves[part], cotangents[part], len(self.rows.y)) for part in parts]
+        ridges = self._ridge_slopes()
+        with ThreadPoolExecutor(min(len(parts), cores)) as pool:
+            for block in self._blocks():
+                list(pool.map(lambda one, b=block: one.back_through(b, ridges), passes))
             start = self._start()
             return np.concatenate(list(pool.map(lambda one: one.finished(start), passes)), 1)
+
+    def _blocks(self) -> Iterator["Block"]:
+        """Yield the stages from the last to the first, some at a time."""
+        waiting: list[Stage] = []
+        for here in stages(self.trees, self.found, self.rows, self.targets):
+            waiting.extend(reversed(here))
+            if len(waiting) >= TOGETHER or here[0].number == 0:
+                yield Block.of(waiting, self.trees.outputs)
+                waiting = []
 
     def _start(self) -> np.ndarray:
         """The derivative of the start (n, K)."""
@@ -102,25 +116,49 @@ class Reverse:
 
 
 @dataclass(frozen=True, eq=False)
-class _Matrices:
-    """A stage as sparse matrices over the round's entries: ``own`` (n, entries), ``back`` and ``members`` (n K, entries)."""
+class Block:
+    """Some stages from the last to the first, as sparse matrices over the entries of them all: ``own`` (n, entries), ``back`` and ``members``
+    (n K, entries), and ``couplings`` by (a later place, an earlier one).
+    """
 
+    stages: tuple[Stage, ...]
+    bounds: np.ndarray
     own: csr_array
     back: csr_array
     members: csr_array
+    couplings: Mapping[tuple[int, int], Any]
 
     @classmethod
-    def of(cls, stage: Stage, outputs: int) -> "_Matrices":
-        n, size = len(stage.slots), len(stage.values)
-        slots = stage.slots.astype(np.int32)
-        own = csr_array((stage.own.ravel(), slots.ravel(), np.arange(n + 1, dtype=np.int32) * outputs), shape=(n, size))
-        if outputs == 1:
-            back = csr_array((stage.back.ravel(), slots.ravel(), own.indptr), shape=(n, size))
-            return cls(own, back, csr_array((np.ones(n), slots.ravel(), own.indptr), shape=(n, size)))
-        each = np.arange(n * outputs + 1, dtype=np.int64)
-        data = stage.back.transpose(0, 2, 1).ravel()  # a row for each (example, raw output), in it the entries of all outputs
-        back = csr_array((data, np.repeat(slots, outputs, 0).ravel(), each * outputs), shape=(n * outputs, size))
-        return cls(own, back, csr_array((np.ones(n * outputs), slots.ravel(), each), shape=(n * outputs, size)))
+    def of(cls, here: list[Stage], outputs: int) -> "Block":
+        bounds = np.concatenate([[0], np.cumsum([len(stage.values) for stage in here])])
+        n, count = len(here[0].slots), len(here)
+        kind = np.int32 if n * count * outputs * outputs < np.iinfo(np.int32).max else np.int64
+        slots = np.stack([stage.slots + first for stage, first in zip(here, bounds[:-1], strict=True)], 1).astype(kind)  # (n, stages, K)
+        own = np.stack([stage.own for stage in here], 1)
+        back = np.stack([stage.back for stage in here], 1)  # (n, stages, K, K)
+        apart = slots.transpose(0, 2, 1)  # a row for each (example, raw output)
+        rows, size = np.arange(n * outputs + 1, dtype=kind), int(bounds[-1])
+        matrix = csr_array((own.ravel(), slots.ravel(), rows[: n + 1] * (count * outputs)), shape=(n, size))
+        each = slots.ravel() if outputs == 1 else np.repeat(slots.reshape(n, 1, -1), outputs, 1).ravel()
+        return cls(
+            tuple(here), bounds, matrix,
+            csr_array((back.transpose(0, 3, 1, 2).ravel(), each, rows * (count * outputs)), shape=(n * outputs, size)),
+            csr_array((np.ones(apart.size), apart.ravel(), rows * count), shape=(n * outputs, size)),
+            {(later, place): coupling(here[later], here[place]) for later in range(count) for place in range(later)},
+        )  # fmt: skip
+
+    def part(self, place: int) -> slice:
+        """The entries of one stage among those of all."""
+        return slice(int(self.bounds[place]), int(self.bounds[place + 1]))
+
+
+def coupling(one: Stage, other: Stage) -> Any:
+    """Return what the adjoints of a stage's entries lose by those of another that comes after it in training: (entries, entries)."""
+    shape = len(one.values), len(other.values)
+    index = one.slots[:, None, :] * shape[1] + other.slots[:, :, None]  # (n, entry of the other, raw output)
+    if shape[0] * shape[1] <= max(DENSE, index.size):
+        return np.bincount(index.ravel(), other.back.ravel(), shape[0] * shape[1]).reshape(shape)
+    return csr_array((other.back.ravel(), (index.ravel() // shape[1], index.ravel() % shape[1])), shape=shape)
 
 
 class _Pass:
@@ -130,48 +168,37 @@ class _Pass:
         self.trees, self.leaves, self.cotangents = trees, leaves, cotangents
         self.rows = np.zeros((n * trees.outputs, len(leaves)))  # A
         self.scores = np.zeros((n, len(leaves)))
-        self.waiting: list[tuple[csr_array, np.ndarray]] = []
 
-    def round(self, here: list[Stage], matrices: list[_Matrices], ridges: np.ndarray | None) -> None:
-        """Go back through the inner steps of one round."""
-        number, q = here[0].number, len(self.leaves)
-        adjoint = matrices[0].members.T @ self.rows  # C
-        np.add.at(adjoint, (self.trees.slots(self.leaves, number), np.arange(q)[:, None]), self.cotangents)
-        adjoint *= self.trees.rule.rates[number]
-        changes = None
-        for stage, matrix in zip(reversed(here), reversed(matrices), strict=True):
-            solved = solve(stage.hessians, adjoint)  # E
-            self._gather(matrix.own, solved)
+    def back_through(self, block: Block, ridges: np.ndarray | None) -> None:
+        """Go back through some stages."""
+        reached = block.members.T @ self.rows
+        solved = np.zeros_like(reached)  # E
+        adjoint = reached[:0]
+        for place, stage in enumerate(block.stages):
+            same = place > 0 and block.stages[place - 1].number == stage.number
+            if same:
+                adjoint = adjoint - block.couplings[place, place - 1] @ solved[block.part(place - 1)]
+            else:
+                adjoint = self._entering(block, place, reached, solved)
+            solved[block.part(place)] = solve(stage.hessians, adjoint)
             if ridges is not None:
-                self.scores -= ridges[:, None] * (stage.values @ solved)
-            change = matrix.back @ solved
-            if stage.step:
-                adjoint = adjoint - matrix.members.T @ change
-            changes = change if changes is None else changes + change
-        self.rows -= changes
+                self.scores -= ridges[:, None] * (stage.values @ solved[block.part(place)])
+        self.scores -= block.own @ solved
+        self.rows -= block.back @ solved
 
-    def _gather(self, own: csr_array, solved: np.ndarray) -> None:
-        """Let some rounds' factors meet their leaves' adjoints together, so that the scores are written seldom."""
-        self.waiting.append((own, solved))
-        if sum(matrix.data.nbytes for matrix, _ in self.waiting) >= GATHERED:
-            self._scatter()
-
-    def _scatter(self) -> None:
-        if not self.waiting:
-            return
-        n, width = self.scores.shape[0], [matrix.shape[1] for matrix, _ in self.waiting]
-        per_row = len(self.waiting[0][0].data) // n
-        base = np.concatenate([[0], np.cumsum(width)[:-1]])
-        data = np.concatenate([matrix.data.reshape(n, per_row) for matrix, _ in self.waiting], 1)
-        indices = np.concatenate([matrix.indices.reshape(n, per_row) + first for (matrix, _), first in zip(self.waiting, base, strict=True)], 1)
-        pointers = np.arange(n + 1, dtype=np.int64) * data.shape[1]
-        joined = csr_array((data.ravel(), indices.ravel(), pointers), shape=(n, int(sum(width))))
-        self.scores -= joined @ np.concatenate([solved for _, solved in self.waiting])
-        self.waiting.clear()
+    def _entering(self, block: Block, place: int, reached: np.ndarray, solved: np.ndarray) -> np.ndarray:
+        """Return C of the last step of a round: rate × (queries in each leaf + ΣA of its rows)."""
+        number = block.stages[place].number
+        adjoint = reached[block.part(place)]
+        for before in range(place):
+            adjoint = adjoint - block.couplings[place, before] @ solved[block.part(before)]
+        slots, asked = self.trees.slots(self.leaves, number), np.arange(len(self.leaves))[:, None]
+        adjoint = adjoint.copy()
+        np.add.at(adjoint, (slots, asked), self.cotangents)
+        return adjoint * self.trees.rule.rates[number]
 
     def finished(self, start: np.ndarray) -> np.ndarray:
         """Return the derivatives (n, queries)."""
-        self._scatter()
         reached = self.rows.reshape(-1, self.trees.outputs, len(self.leaves)).sum(0) + self.cotangents.T
         return self.scores + start @ reached
 
@@ -182,6 +209,3 @@ def solve(hessians: np.ndarray, right: np.ndarray) -> np.ndarray:
         return np.divide(right, hessians[:, None], out=np.zeros_like(right), where=hessians[:, None] > 0)
     cells, outputs, _ = hessians.shape
     return np.linalg.solve(hessians, right.reshape(cells, outputs, -1)).reshape(right.shape)
-
-
-Derivatives = Callable[[np.ndarray, np.ndarray], np.ndarray]

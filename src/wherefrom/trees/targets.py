@@ -15,12 +15,14 @@ class TargetForm:
     classes: np.ndarray | None
 
     def encode(self, y: Any) -> np.ndarray:
-        """Return targets as float64 (n,). Raises :class:`UsageError` for a class that the model does not know, and for numbers that are not finite."""
+        """Return targets as float64 (n,). Raises :class:`UsageError` for classes that the model does not know and numbers that are not finite."""
         given = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
         if given.ndim == 2 and given.shape[1] == 1:
             given = given[:, 0]
         if given.ndim != 1:
-            raise UsageError(f"Targets of shape {given.shape} are not one for each row; several targets at once are not supported, read one model for each.")
+            raise UsageError(
+                f"Targets of shape {given.shape} are not one for each row; several targets at once are not supported, read one model for each."
+            )
         if self.classes is None:
             try:
                 found = given.astype(np.float64)

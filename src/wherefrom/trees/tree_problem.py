@@ -21,7 +21,7 @@ from wherefrom.trees.targets import TargetForm
 from wherefrom.types import Ids, Tree
 
 Structure = Boosted | Forest
-ESTIMATOR = "estimator"
+ESTIMATOR, WEIGHTS = "estimator", "row weights"
 
 
 class TreeModel(nn.Module):
@@ -91,7 +91,7 @@ class TreeProblem(Problem):
         """The same problem at other leaf values, or with another estimator (as :func:`wherefrom.trees.retrain` packs it)."""
         if ESTIMATOR not in parameters:
             return super().at(parameters)  # type: ignore[return-value]
-        origin = replace(self.origin, estimator=unpacked(parameters[ESTIMATOR]), weights=self.row_weights)
+        origin = replace(self.origin, estimator=unpacked(parameters[ESTIMATOR]), weights=parameters[WEIGHTS].numpy())
         model = TreeModel(origin.structure)
         state = {name: value.detach() for name, value in model.named_parameters()}
         return replace(self, origin=origin, model=model.eval(), state=state)
@@ -155,9 +155,9 @@ class TreeProblem(Problem):
         )
 
 
-def packed(estimator: Any) -> dict[str, Tensor]:
-    """Return an estimator as a parameter, which travels where parameters do."""
-    return {ESTIMATOR: torch.frombuffer(bytearray(pickle.dumps(estimator)), dtype=torch.uint8)}
+def packed(estimator: Any, weights: np.ndarray) -> dict[str, Tensor]:
+    """Return an estimator and the weights of all rows in its training as parameters, which travel where parameters do."""
+    return {ESTIMATOR: torch.frombuffer(bytearray(pickle.dumps(estimator)), dtype=torch.uint8), WEIGHTS: torch.from_numpy(weights)}
 
 
 def unpacked(parameter: Tensor) -> Any:
@@ -174,10 +174,11 @@ def encoded(table: Tensor, rows: np.ndarray, y: np.ndarray, classes: bool, ids: 
 def queries_of(data: Data, *, form: TableForm, targets: TargetForm, ids: Ids | None = None) -> Examples:
     """Return queries, given as (table, targets) or as examples of them."""
     if isinstance(data, Examples):
-        whole = joined(Batch(places, data.ids[places], *batch, torch.ones(len(places))) for places, batch in data.read(1 << 16))
-        if isinstance(whole.inputs, dict) and whole.inputs.keys() == {"row", "table"}:
+        parts: list[Any] = [batch for _, batch in data.read(1 << 16)]
+        if isinstance(parts[0], (tuple, list)) and isinstance(parts[0][0], dict) and parts[0][0].keys() == {"row", "table"}:
             return data
-        return queries_of((whole.inputs.numpy(), whole.targets.numpy()), form=form, targets=targets, ids=data.ids)
+        given, wanted = (torch.cat([part[place] for part in parts]).numpy() for place in (0, 1))
+        return queries_of((given, wanted), form=form, targets=targets, ids=data.ids)
     if not isinstance(data, tuple) or len(data) != 2:
         raise UsageError(f"Queries of trees are (X, y), a table and its targets, not a {type(data).__name__}.")
     table, y = form.encode(_plain(data[0])), targets.encode(data[1])

@@ -1,22 +1,17 @@
 """LeafInfluence (Sharchilev et al. 2018), all points at once: the exact derivative of boosting in every row's weight, structure held."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
-from wherefrom.methods.base import FittedMethod, Method, Score, Work
+from wherefrom.methods.base import FittedMethod, Method, Work
 from wherefrom.problem import Problem
 from wherefrom.trees.forest import one_hot
+from wherefrom.trees.methods.table_method import TableMethod
 from wherefrom.trees.proof import Proof
 from wherefrom.trees.reverse import Reverse
-
-TOGETHER = 64  # queries of one pass back
-BLOCK = 1 << 16  # training rows handed out at a time
 
 
 @dataclass(frozen=True)
@@ -29,9 +24,9 @@ class LeafInfluence(Method):
     """
 
     def fit(self, problem: Problem) -> FittedMethod:
-        """Replay the leaves."""
+        """Replay the leaves. Raises :class:`wherefrom.UsageError` for a forest of pure leaves alone, whose means no weight moves."""
         proof = Proof.of(problem)
-        return _FittedForest(proof) if proof.replay is None else _FittedBoosted(proof)
+        return _FittedForest.of(proof) if proof.replay is None else _FittedBoosted(proof)
 
     def work(self, problem: Problem) -> Work:
         """No gradient passes."""
@@ -39,43 +34,7 @@ class LeafInfluence(Method):
 
 
 @dataclass(frozen=True, eq=False)
-class Table(FittedMethod):
-    """A method that knows all training rows' scores once it has seen the queries: (q, n)."""
-
-    proof: Proof
-
-    @property
-    def unit(self) -> str:  # type: ignore[override]
-        return self.proof.problem.objective.unit
-
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        return BLOCK
-
-    def table(self, batch: Batch) -> np.ndarray:
-        """Return the scores of some queries (q, n)."""
-        raise NotImplementedError
-
-    def prepare(self, queries: Iterable[Batch]) -> Score:
-        rows = torch.from_numpy(np.concatenate([self._checked(part) for batch in queries for part in batch.parts(TOGETHER)]))
-        return lambda batch: rows[:, self.columns(batch)]
-
-    def own(self, batch: Batch) -> Tensor:
-        return torch.cat([torch.from_numpy(self._checked(part))[torch.arange(len(part)), self.columns(part)] for part in batch.parts(TOGETHER)])
-
-    def columns(self, batch: Batch) -> Tensor:
-        """Return the places of some training examples among all."""
-        return torch.from_numpy(self.proof.problem.places[batch.inputs["row"].numpy()])
-
-    def _checked(self, batch: Batch) -> np.ndarray:
-        problem = self.proof.problem
-        if 8 * len(batch) * len(problem) > problem.budget:
-            raise UsageError(f"Scores of {len(batch)} queries and {len(problem):,} rows are more than memory holds; ask fewer queries at a time.")
-        return self.table(batch)
-
-
-@dataclass(frozen=True, eq=False)
-class _FittedBoosted(Table):
+class _FittedBoosted(TableMethod):
     def table(self, batch: Batch) -> np.ndarray:
         trees, found = self.proof.boosted
         cotangents = self.proof.problem.cotangents(batch)
@@ -83,8 +42,20 @@ class _FittedBoosted(Table):
 
 
 @dataclass(frozen=True, eq=False)
-class _FittedForest(Table):
+class _FittedForest(TableMethod):
     """∂f/∂log wᵢ = mean over trees of share_i (y_i - θ)/Σ shares in the query's leaf, where weights count; of draws, the same in the counts."""
+
+    @classmethod
+    def of(cls, proof: Proof) -> "_FittedForest":
+        forest, rows = proof.forest, proof.rows
+        held = forest.per_tree(rows.leaves, proof.problem.state["values"].numpy())
+        shares = forest.shares(proof.problem.train.rows, rows.weights)
+        apart = np.abs(one_hot(rows.y, forest.classes)[:, None] - held).max(2)
+        if apart[shares > 0].max(initial=0) <= forest.tolerance:
+            raise UsageError(
+                "Every leaf of this forest holds one target alone, so no weight moves its mean; use ForestKernel(), RFGAP() or TreesWithout()."
+            )
+        return cls(proof)
 
     def table(self, batch: Batch) -> np.ndarray:
         problem, forest, rows = self.proof.problem, self.proof.forest, self.proof.rows

@@ -8,7 +8,6 @@ import numpy as np
 from wherefrom.trees.boosted import Boosted, Rule, compact
 from wherefrom.trees.losses import FullSoftmaxLoss, LogisticLoss, Loss, SquaredLoss
 from wherefrom.trees.readers.reader import Reader, check_settings, fitted, is_of, package, refuse
-from wherefrom.trees.replay import proved, replay
 from wherefrom.trees.starts import Constant, LogOddsStart, MeanStart, Start, matching_start
 
 TOLERANCE, SEEN = 1e-6, 1e-6
@@ -54,23 +53,20 @@ class CatBoostReader(Reader):
         rates = np.full(rounds, _shortest(rate))
         start = _start(loss, seen, y, weights)
         rule = Rule(loss, rates, start, _shortest(l2), int(steps), by_mean_weight=True, single=True)
-        trees = Boosted("CatBoost", route(table), sizes, np.asarray(model.get_leaf_values()), seen, rule, route, TOLERANCE)
-        if model.get_cat_feature_indices():
-            _check_categories(model, trees, rule.seen(y), rule.seen(weights))
-        return trees
+        values = np.asarray(model.get_leaf_values())
+        return Boosted("CatBoost", route(table), sizes, values, seen, rule, route, TOLERANCE, suspect=_suspect(model))
 
 
-def _check_categories(model: Any, trees: Boosted, y: np.ndarray, weights: np.ndarray) -> None:
-    """Refuse trees on statistics of categories, which in training were taken of the rows before and afterwards of all: leaves then differ."""
-    from wherefrom.errors import UsageError
-
-    try:
-        proved(trees, replay(trees, trees.leaves, y, weights), trees.values, trees.start)
-    except UsageError as error:
-        raise refuse(
+def _suspect(model: Any) -> str:
+    """Name statistics of categories, which in training were taken of the rows before and afterwards of all, so that leaves differ."""
+    if not model.get_cat_feature_indices():
+        return ""
+    return str(
+        refuse(
             model, "cat_features", "whose ordered statistics put rows into other leaves in training than in prediction",
             "columns encoded before the fit, or one_hot_max_size above the number of categories",
-        ) from error  # fmt: skip
+        )
+    )  # fmt: skip
 
 
 def _loss(settings: dict[str, Any], classes: np.ndarray | None) -> Loss:

@@ -41,9 +41,7 @@ class ForestReader(Reader):
         if model.bootstrap:
             drawn = model.estimators_samples_
             counts = np.stack([np.bincount(one, minlength=n) for one in drawn], 1).astype(np.uint16)
-        values = np.concatenate(
-            [tree.tree_.value[known, 0, :].reshape(-1) for tree, known in zip(model.estimators_, route.known, strict=True)]
-        )
+        values = np.concatenate([tree.tree_.value[known, 0, :].reshape(-1) for tree, known in zip(model.estimators_, route.known, strict=True)])
         sizes = np.array([[len(known)] for known in route.known])
         count = 0 if classes is None else len(classes)
         found = [

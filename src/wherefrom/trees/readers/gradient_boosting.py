@@ -37,9 +37,7 @@ class GradientBoostingReader(Reader):
         leaves = route(table)
         rounds, outputs = model.estimators_.shape
         rate = model.learning_rate * ((outputs - 1) / outputs if outputs > 1 else 1)
-        values = [
-            model.learning_rate * tree.tree_.value[known, 0, 0] for tree, known in zip(model.estimators_.ravel(), route.known, strict=True)
-        ]
+        values = [model.learning_rate * tree.tree_.value[known, 0, 0] for tree, known in zip(model.estimators_.ravel(), route.known, strict=True)]
         sizes = np.array([len(known) for known in route.known]).reshape(rounds, outputs)
         classes = self.classes(model)
         loss = SquaredLoss() if classes is None else LogisticLoss() if len(classes) == PAIRS else SoftmaxLoss(outputs, 1.0)

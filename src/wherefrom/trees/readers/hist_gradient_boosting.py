@@ -53,9 +53,8 @@ class HistGradientBoostingReader(Reader):
         leaves = route.places(gains)
         loss = SquaredLoss() if classes is None else LogisticLoss() if outputs == 1 else SoftmaxLoss(outputs, 1.0)
         sizes = np.array([len(known) for known in route.known]).reshape(-1, outputs)
-        _check_counts(model, sizes)
         rule = Rule(loss, np.full(len(sizes), float(model.learning_rate)), start, float(model.l2_regularization))
-        return Boosted("scikit-learn", leaves, sizes, np.concatenate(route.known), first, rule, route, TOLERANCE)
+        return Boosted("scikit-learn", leaves, sizes, np.concatenate(route.known), first, rule, route, TOLERANCE, _flaw(model, sizes))
 
 
 def _start(classes: np.ndarray | None) -> Start:
@@ -105,14 +104,17 @@ class GainRoute:
         return compact(found.reshape(gains.shape))
 
 
-def _check_counts(model: Any, sizes: np.ndarray) -> None:
-    """Refuse trees of which two leaves have one value, as many gains then as leaves less one.
+def _flaw(model: Any, sizes: np.ndarray) -> str:
+    """Say of which trees two leaves have one value, as many gains then as leaves less one; "" of none.
 
     Nothing public counts the leaves. This look at the model's own nodes takes nothing from them but that number.
     """
     own = [[int(tree.nodes["is_leaf"].sum()) for tree in trees] for trees in getattr(model, "_predictors", [])]
-    if own != sizes.tolist():
-        raise refuse(
+    if own == sizes.tolist():
+        return ""
+    return str(
+        refuse(
             model, "alike sample weights", "and two leaves of a tree have the same value, by which alone they can be told apart",
             "sample_weight that differ a little, such as numpy.random.default_rng(0).uniform(0.999, 1.001, n), given here as weights=",
-        )  # fmt: skip
+        )
+    )  # fmt: skip

@@ -46,7 +46,7 @@ class LightGBMReader(Reader):
         if hasattr(model, "classes_"):
             return np.asarray(model.classes_)
         settings = settings_of(booster)
-        return None if settings["objective"] == "regression" else np.arange(max(int(settings["num_class"]), 2))
+        return np.arange(max(int(settings["num_class"]), 2)) if settings["objective"] in LOSSES[1:] else None
 
     def structure(self, model: Any, table: Any, y: np.ndarray, weights: np.ndarray) -> Boosted:
         booster = _booster(model)

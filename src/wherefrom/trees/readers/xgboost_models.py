@@ -83,7 +83,12 @@ def _with_rates(trees: Boosted, y: np.ndarray, weights: np.ndarray) -> Boosted:
             raw += held[slots]
         (l2, rate), *_ = np.linalg.lstsq(np.concatenate(columns), np.concatenate(right))
         l2, rate = float(f"{abs(l2):.4g}") if abs(l2) > 1e-3 else 0.0, float(f"{rate:.4g}")
-        return replace(trees, rule=replace(trees.rule, l2=l2, rates=np.full(trees.rounds, rate)))
+        found = replace(trees, rule=replace(trees.rule, l2=l2, rates=np.full(trees.rounds, rate)))
+    try:
+        proved(found, replay(found, found.leaves, y, weights), found.values, found.start)
+    except UsageError:
+        return trees
+    return found
 
 
 def _booster(model: Any) -> Any:

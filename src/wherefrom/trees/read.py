@@ -1,7 +1,5 @@
 """A fitted tree ensemble and the data of its training, to a problem whose leaf values are proved to come from these data."""
 
-from typing import Any
-
 import numpy as np
 import torch
 
@@ -10,6 +8,7 @@ from wherefrom.memory import memory_budget
 from wherefrom.objective import Objective, PerExample
 from wherefrom.parameters import checked_weights
 from wherefrom.trees.forest import Forest
+from wherefrom.trees.forms import Estimator, Table
 from wherefrom.trees.proof import Proof
 from wherefrom.trees.readers.catboost_models import CatBoostReader
 from wherefrom.trees.readers.forests import ForestReader
@@ -29,9 +28,9 @@ READERS: tuple[Reader, ...] = (
 
 
 def read(
-    model: Any,
-    X: Any,
-    y: Any,
+    model: Estimator,
+    X: Table,
+    y: Table,
     weights: Numbers | None = None,
     *,
     ids: Ids | None = None,
@@ -62,16 +61,15 @@ def read(
     objective = asked if measurement is None else Objective(asked.loss, measurement, lower_is_better, convex=asked.convex)
     examples = encoded(bits, np.arange(len(numbers)), numbers, targets.classes is not None, ids)
     module = TreeModel(structure).eval()
-    state = {name: value.detach() for name, value in module.named_parameters()}
     problem = TreeProblem(
-        module, objective, examples, state, ("values",), chosen, float(chosen.sum()), batch_size=batch_size, memory=memory,
+        module, objective, examples, module.held(), ("values",), chosen, float(chosen.sum()), batch_size=batch_size, memory=memory,
         reader=reader_of(origin), origin=origin,
     )  # fmt: skip
     Proof.of(problem)
     return problem
 
 
-def reader_for(model: Any) -> Reader:
+def reader_for(model: Estimator) -> Reader:
     """Return the reader of a model. Raises :class:`UsageError` for a model that none reads."""
     for reader in READERS:
         if reader.reads(model):

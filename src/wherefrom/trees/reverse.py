@@ -152,7 +152,7 @@ class Block:
         return slice(int(self.bounds[place]), int(self.bounds[place + 1]))
 
 
-def coupling(one: Stage, other: Stage) -> Any:
+def coupling(one: Stage, other: Stage) -> np.ndarray | csr_array:
     """Return what the adjoints of a stage's entries lose by those of another that comes after it in training: (entries, entries)."""
     shape = len(one.values), len(other.values)
     index = one.slots[:, None, :] * shape[1] + other.slots[:, :, None]  # (n, entry of the other, raw output)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from wherefrom.errors import UsageError, nearest
+from wherefrom.trees.forms import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class TableForm:
     categories: tuple[Any, ...] = ()
 
     @classmethod
-    def of(cls, table: Any) -> "TableForm":
+    def of(cls, table: Table) -> "TableForm":
         """The form of a training table. Raises :class:`UsageError` for one that is sparse or is no table."""
         if hasattr(table, "toarray"):
             raise UsageError(f"The table is sparse ({type(table).__name__}); give it dense: X.toarray().")
@@ -38,7 +39,7 @@ class TableForm:
             raise UsageError(f"A table has rows and columns of numbers, not shape {array.shape} of {array.dtype}; give a frame or a numeric array.")
         return cls(array.shape[1], None, array.dtype)
 
-    def encode(self, table: Any) -> Tensor:
+    def encode(self, table: Table) -> Tensor:
         """Return the bits (rows, columns) of a table of this form. Raises :class:`UsageError` for other columns and unknown categories."""
         if self.names is None:
             array = np.asarray(table)
@@ -63,7 +64,7 @@ class TableForm:
             raise UsageError(f"Column {column.name!r} holds {column[bad].iloc[0]!r}, which training had not; leave these rows out.")
         return np.where(missing, np.nan, codes)
 
-    def decode(self, bits: Tensor) -> Any:
+    def decode(self, bits: Tensor) -> Table:
         """Return the table that was encoded."""
         numbers = bits.cpu().numpy().view(np.float64)
         if self.names is None:

@@ -1,11 +1,11 @@
 """Targets in one form: numbers, or classes counted from 0."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from wherefrom.errors import UsageError
+from wherefrom.trees.forms import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,7 +14,7 @@ class TargetForm:
 
     classes: np.ndarray | None
 
-    def encode(self, y: Any) -> np.ndarray:
+    def encode(self, y: Table) -> np.ndarray:
         """Return targets as float64 (n,). Raises :class:`UsageError` for classes that the model does not know and numbers that are not finite."""
         given = np.asarray(y.detach().cpu() if hasattr(y, "detach") else y)
         if given.ndim == 2 and given.shape[1] == 1:

@@ -1,7 +1,7 @@
 """Training ensembles again: the estimator from the table, structure and all, or the leaf values alone."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.retraining.run import Run
 from wherefrom.trees.forest import Forest
+from wherefrom.trees.forms import Estimator
 from wherefrom.trees.proof import tree_problem
 from wherefrom.trees.read import reader_for
 from wherefrom.trees.replay import replay
@@ -20,7 +21,7 @@ from wherefrom.trees.tree_problem import packed
 class Retrain:
     """Fits a clone of ``estimator`` (default: the problem's own) on a problem's rows, targets and weights, its seed the run's."""
 
-    estimator: Any = None
+    estimator: Estimator = None
     seeded: ClassVar[bool] = True
 
     def __call__(self, problem: Problem, seed: int = 0) -> Run:
@@ -32,7 +33,7 @@ class Retrain:
         if not hasattr(own, "fit"):
             raise UsageError(f"A {type(own).__name__} cannot be trained again; give its estimator: wf.trees.retrain(estimator).")
         reader = reader_for(own)
-        model: Any = clone(own)
+        model: Estimator = clone(own)
         names = model.get_params()
         model.set_params(**{name: seed for name in (reader.seed, "random_state") if name in names or name == reader.seed})
         classes, y = trees.origin.targets.classes, trees.targets
@@ -63,7 +64,7 @@ class Refit:
         return Run({"values": torch.from_numpy(values), "start": torch.from_numpy(np.asarray(start, np.float64))})
 
 
-def retrain(estimator: Any = None) -> Retrain:
+def retrain(estimator: Estimator = None) -> Retrain:
     """Return a trainer that fits a clone of an estimator, with the run's seed: truth for trees, by subsets and removal curves.
 
     Default: the estimator of the problem. The clone has the estimator's settings and none of its trees.

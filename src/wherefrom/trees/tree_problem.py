@@ -16,11 +16,16 @@ from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
 from wherefrom.trees.boosted import Boosted
 from wherefrom.trees.forest import Forest
+from wherefrom.trees.forms import Estimator, Inputs, Table
 from wherefrom.trees.table import TableForm
 from wherefrom.trees.targets import TargetForm
 from wherefrom.types import Ids, Tree
 
 Structure = Boosted | Forest
+NO_GRADIENTS = (
+    "Boosted trees are no stationary point of one objective over their leaf values, so methods by gradient and curvature do not apply; "
+    "use those of wf.trees, such as wf.trees.LeafInfluence()."
+)
 ESTIMATOR, WEIGHTS = "estimator", "row weights"
 
 
@@ -33,19 +38,20 @@ class TreeModel(nn.Module):
         self.values = nn.Parameter(torch.from_numpy(structure.values.copy()))
         self.start = nn.Parameter(torch.from_numpy(structure.start.astype(np.float64)), requires_grad=False)
 
-    def forward(self, *_: Any, **__: Any) -> Tensor:
+    def held(self) -> dict[str, Tensor]:
+        """Return leaf values and start by name."""
+        return {name: value.detach() for name, value in self.named_parameters()}
+
+    def forward(self, *_: object, **__: object) -> Tensor:
         """Refuse: a method that runs the module wants its gradients."""
-        raise UsageError(
-            "Boosted trees are no stationary point of one objective over their leaf values, so methods by gradient and curvature do not apply; "
-            "use those of wf.trees, such as wf.trees.LeafInfluence()."
-        )
+        raise UsageError(NO_GRADIENTS)
 
 
 @dataclass(frozen=True, eq=False)
 class Origin:
     """Where a structure comes from: the estimator, and the whole table and targets that it was read with."""
 
-    estimator: Any
+    estimator: Estimator
     table: Tensor
     y: np.ndarray
     form: TableForm
@@ -75,11 +81,11 @@ class TreeProblem(Problem):
         return self.origin.structure
 
     @property
-    def estimator(self) -> Any:
+    def estimator(self) -> Estimator:
         """The fitted estimator."""
         return self.origin.estimator
 
-    def queries(self, X: Any, y: Any, ids: Ids | None = None) -> Examples:
+    def queries(self, X: Table, y: Table, ids: Ids | None = None) -> Examples:
         """Return queries of a table and its targets, with ids of their own where given."""
         return queries_of((X, y), form=self.origin.form, targets=self.origin.targets, ids=ids)
 
@@ -92,18 +98,19 @@ class TreeProblem(Problem):
         if ESTIMATOR not in parameters:
             return super().at(parameters)  # type: ignore[return-value]
         origin = replace(self.origin, estimator=unpacked(parameters[ESTIMATOR]), weights=parameters[WEIGHTS].numpy())
-        model = TreeModel(origin.structure)
-        state = {name: value.detach() for name, value in model.named_parameters()}
-        return replace(self, origin=origin, model=model.eval(), state=state)
+        model = TreeModel(origin.structure).eval()
+        return replace(self, origin=origin, model=model, state=model.held())
 
     def outputs(self, inputs: Tree, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
         """What the ensemble says: raw outputs (B,) or (B, K) of boosting, means and probabilities of a forest."""
         state = {**self.state, **(parameters or {})}
+        if any(value.requires_grad for value in state.values()):
+            raise UsageError(NO_GRADIENTS)
         values, start = (state[name].detach().cpu().double().numpy() for name in ("values", "start"))
         raw = torch.from_numpy(self.structure.predict(self.leaves_of(inputs), values, start))
         return raw[:, 0] if self.structure.outputs == 1 else raw
 
-    def leaves_of(self, inputs: Any) -> np.ndarray:
+    def leaves_of(self, inputs: Inputs) -> np.ndarray:
         """Return the leaves (B, rounds, trees) of a batch's inputs."""
         rows = inputs["row"].numpy()
         if len(rows) and (rows >= 0).all():
@@ -130,7 +137,7 @@ class TreeProblem(Problem):
         found[self.train.rows] = self.weights.double().numpy()
         return found
 
-    def table(self) -> Any:
+    def table(self) -> Table:
         """Return the training examples as a table in the form that was given."""
         parts = [batch.inputs["table"] for batch in self.batches(size=1 << 16)]
         return self.origin.form.decode(torch.cat(parts))
@@ -155,12 +162,12 @@ class TreeProblem(Problem):
         )
 
 
-def packed(estimator: Any, weights: np.ndarray) -> dict[str, Tensor]:
+def packed(estimator: Estimator, weights: np.ndarray) -> dict[str, Tensor]:
     """Return an estimator and the weights of all rows in its training as parameters, which travel where parameters do."""
     return {ESTIMATOR: torch.frombuffer(bytearray(pickle.dumps(estimator)), dtype=torch.uint8), WEIGHTS: torch.from_numpy(weights)}
 
 
-def unpacked(parameter: Tensor) -> Any:
+def unpacked(parameter: Tensor) -> Estimator:
     """Return the estimator that was packed in this or another process of the same run."""
     return pickle.loads(parameter.numpy().tobytes())
 
@@ -187,7 +194,7 @@ def queries_of(data: Data, *, form: TableForm, targets: TargetForm, ids: Ids | N
     return encoded(table, np.full(len(y), -1), y, bool(targets.classes is not None), ids)
 
 
-def _plain(table: Any) -> Any:
+def _plain(table: Table) -> Any:
     return table.detach().cpu().numpy() if isinstance(table, Tensor) else table
 
 

@@ -31,7 +31,11 @@ def test_every_leaf_is_replayed(kind: str, weighted: bool, bootstrap: bool, tree
 
 @pytest.mark.parametrize(
     ("settings", "name"),
-    [({"criterion": "absolute_error"}, "criterion='absolute_error'"), ({"monotonic_cst": [1, 0, 0, 0]}, "monotonic_cst"), ({"warm_start": True}, "warm")],
+    [
+        ({"criterion": "absolute_error"}, "criterion='absolute_error'"),
+        ({"monotonic_cst": [1, 0, 0, 0]}, "monotonic_cst"),
+        ({"warm_start": True}, "warm"),
+    ],
 )
 def test_settings_without_a_replay_are_refused_by_name(settings: dict[str, Any], name: str) -> None:
     model = RandomForestRegressor(n_estimators=3, **settings).fit(X, TARGETS["regression"])

@@ -77,7 +77,8 @@ def test_settings_without_a_replay_are_refused_by_name(settings: dict[str, Any],
 
 
 @pytest.mark.parametrize(
-    ("settings", "name"), [({"scale_pos_weight": 2.0}, "scale_pos_weight"), ({"is_unbalance": True}, "is_unbalance"), ({"class_weight": "balanced"}, "class_w")]
+    ("settings", "name"),
+    [({"scale_pos_weight": 2.0}, "scale_pos_weight"), ({"is_unbalance": True}, "is_unbalance"), ({"class_weight": "balanced"}, "class_w")],
 )
 def test_weights_of_classes_are_refused_by_name(settings: dict[str, Any], name: str) -> None:
     model = trained("binary", **settings).fit(X, TARGETS["binary"])

@@ -58,7 +58,9 @@ def test_a_saved_model_is_read_again(kind: str, tmp_path: Path) -> None:
 def test_early_stopping_reads_the_best_rounds() -> None:
     y = TARGETS["regression"]
     random = np.random.default_rng(5)
-    model = trained("regression", n_estimators=200, early_stopping_rounds=3).fit(X, y, eval_set=[(random.normal(size=(60, 4)), y[:60])], verbose=False)
+    model = trained("regression", n_estimators=200, early_stopping_rounds=3).fit(
+        X, y, eval_set=[(random.normal(size=(60, 4)), y[:60])], verbose=False
+    )
     problem = wf.trees.read(model, X, y)
     assert problem.structure.leaves.shape[1] == model.best_iteration + 1 < 200
     batch = next(problem.batches(problem.queries(X, y)))

@@ -1,11 +1,11 @@
 """CatBoost's estimators."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from wherefrom.trees.boosted import Boosted, Rule, compact
+from wherefrom.trees.forms import Estimator, Settings, Table
 from wherefrom.trees.losses import FullSoftmaxLoss, LogisticLoss, Loss, SquaredLoss
 from wherefrom.trees.readers.reader import Reader, check_settings, fitted, is_of, package, refuse
 from wherefrom.trees.starts import Constant, LogOddsStart, MeanStart, Start, matching_start
@@ -15,10 +15,10 @@ CLASSES = "which stands beside the rows' own weights", "sample_weight in fit, gi
 RULES = {
     "loss_function": (("RMSE", "Logloss", "MultiClass"), "whose leaves are not followed", "loss_function 'RMSE', 'Logloss' or 'MultiClass'"),
     "leaf_estimation_method": (("Newton", "Gradient"), "whose leaves are no Newton steps", "leaf_estimation_method='Newton'"),
+    "monotone_constraints": ((None,), "which moves leaf values away from Newton steps", "no monotone_constraints"),
     "model_shrink_rate": ((0.0,), "which shrinks the trees that are there in every round", "model_shrink_rate=0"),
     "langevin": ((None, False), "which adds noise", "langevin=False"),
     "posterior_sampling": ((None, False), "which adds noise", "posterior_sampling=False"),
-    "monotone_constraints": ((None,), "which moves leaf values away from Newton steps", "no monotone_constraints"),
     "class_weights": ((None,), *CLASSES),
     "scale_pos_weight": ((None, 1.0), *CLASSES),
     "auto_class_weights": ((None, "None"), *CLASSES),
@@ -31,15 +31,15 @@ class CatBoostReader(Reader):
 
     seed = "random_seed"
 
-    def reads(self, model: Any) -> bool:
+    def reads(self, model: Estimator) -> bool:
         return is_of(model, "catboost.CatBoost")
 
-    def classes(self, model: Any) -> np.ndarray | None:
+    def classes(self, model: Estimator) -> np.ndarray | None:
         package("catboost")
         fitted(model, "tree_count_")
         return None if model.get_all_params()["loss_function"] not in ("Logloss", "MultiClass") else np.asarray(model.classes_)
 
-    def structure(self, model: Any, table: Any, y: np.ndarray, weights: np.ndarray) -> Boosted:
+    def structure(self, model: Estimator, table: Table, y: np.ndarray, weights: np.ndarray) -> Boosted:
         classes, settings = self.classes(model), model.get_all_params()
         check_settings(model, settings, RULES)
         if model.get_text_feature_indices() or model.get_embedding_feature_indices():
@@ -57,7 +57,7 @@ class CatBoostReader(Reader):
         return Boosted("CatBoost", route(table), sizes, values, seen, rule, route, TOLERANCE, suspect=_suspect(model))
 
 
-def _suspect(model: Any) -> str:
+def _suspect(model: Estimator) -> str:
     """Name statistics of categories, which in training were taken of the rows before and afterwards of all, so that leaves differ."""
     if not model.get_cat_feature_indices():
         return ""
@@ -69,7 +69,7 @@ def _suspect(model: Any) -> str:
     )  # fmt: skip
 
 
-def _loss(settings: dict[str, Any], classes: np.ndarray | None) -> Loss:
+def _loss(settings: Settings, classes: np.ndarray | None) -> Loss:
     newton = settings["leaf_estimation_method"] == "Newton"
     if classes is None:
         return SquaredLoss()
@@ -92,8 +92,8 @@ def _shortest(number: float) -> float:
 class IndexRoute:
     """A table to leaves by ``calc_leaf_indexes``: (rows, rounds, 1)."""
 
-    model: Any
+    model: Estimator
 
-    def __call__(self, table: Any) -> np.ndarray:
+    def __call__(self, table: Table) -> np.ndarray:
         found = self.model.calc_leaf_indexes(table).astype(np.int64)
         return compact(found[:, :, None])

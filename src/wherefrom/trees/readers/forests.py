@@ -1,10 +1,9 @@
 """scikit-learn's RandomForest and ExtraTrees."""
 
-from typing import Any
-
 import numpy as np
 
 from wherefrom.trees.forest import Forest
+from wherefrom.trees.forms import Estimator, Table
 from wherefrom.trees.readers.gradient_boosting import NodeRoute
 from wherefrom.trees.readers.reader import Reader, check_settings, fitted, is_of
 
@@ -22,14 +21,14 @@ RULES = {
 class ForestReader(Reader):
     """A leaf is the mean target of the rows that its tree drew, each as often as it was drawn."""
 
-    def reads(self, model: Any) -> bool:
+    def reads(self, model: Estimator) -> bool:
         return is_of(model, *KINDS)
 
-    def classes(self, model: Any) -> np.ndarray | None:
+    def classes(self, model: Estimator) -> np.ndarray | None:
         fitted(model, "estimators_")
         return getattr(model, "classes_", None)
 
-    def structure(self, model: Any, table: Any, y: np.ndarray, weights: np.ndarray) -> Forest:
+    def structure(self, model: Estimator, table: Table, y: np.ndarray, weights: np.ndarray) -> Forest:
         fitted(model, "estimators_")
         check_settings(model, model.get_params(), RULES)
         route = NodeRoute.of(model)
@@ -66,6 +65,6 @@ class ForestRoute:
         """Keep the trees."""
         self.nodes = nodes
 
-    def __call__(self, table: Any) -> np.ndarray:
+    def __call__(self, table: Table) -> np.ndarray:
         found = self.nodes(table)
         return found.reshape(len(found), -1, 1)

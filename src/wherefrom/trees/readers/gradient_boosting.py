@@ -1,11 +1,12 @@
 """scikit-learn's GradientBoostingClassifier and GradientBoostingRegressor."""
 
+import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from wherefrom.trees.boosted import Boosted, Rule, compact
+from wherefrom.trees.forms import Estimator, Table
 from wherefrom.trees.losses import LogisticLoss, SoftmaxLoss, SquaredLoss
 from wherefrom.trees.readers.reader import PAIRS, Reader, check_settings, fitted, is_of
 from wherefrom.trees.starts import LogOddsStart, LogPriorStart, MeanStart, matching_start
@@ -23,14 +24,14 @@ RULES = {
 class GradientBoostingReader(Reader):
     """Leaf values are Newton steps of float64 numbers, so the replay is theirs to the last digits."""
 
-    def reads(self, model: Any) -> bool:
+    def reads(self, model: Estimator) -> bool:
         return is_of(model, "sklearn.GradientBoostingClassifier", "sklearn.GradientBoostingRegressor")
 
-    def classes(self, model: Any) -> np.ndarray | None:
+    def classes(self, model: Estimator) -> np.ndarray | None:
         fitted(model, "estimators_")
         return getattr(model, "classes_", None)
 
-    def structure(self, model: Any, table: Any, y: np.ndarray, weights: np.ndarray) -> Boosted:
+    def structure(self, model: Estimator, table: Table, y: np.ndarray, weights: np.ndarray) -> Boosted:
         fitted(model, "estimators_")
         check_settings(model, model.get_params(), RULES)
         route = NodeRoute.of(model)
@@ -61,16 +62,18 @@ def _priors(outputs: int) -> tuple[LogPriorStart, LogPriorStart]:
 class NodeRoute:
     """A table to leaves by ``apply``: (rows, rounds, outputs); ``known`` holds the leaf nodes of each tree, sorted."""
 
-    model: Any
+    model: Estimator
     known: tuple[np.ndarray, ...]
 
     @classmethod
-    def of(cls, model: Any) -> "NodeRoute":
+    def of(cls, model: Estimator) -> "NodeRoute":
         """The leaves are the nodes without children."""
         return cls(model, tuple(np.flatnonzero(tree.tree_.children_left == -1) for tree in np.asarray(model.estimators_).ravel()))
 
-    def __call__(self, table: Any) -> np.ndarray:
-        nodes = self.model.apply(table).astype(np.int64)
+    def __call__(self, table: Table) -> np.ndarray:
+        with warnings.catch_warnings():  # the trees of one fitted on a frame had an array, and warn of it
+            warnings.filterwarnings("ignore", "X has feature names", UserWarning)
+            nodes = self.model.apply(table).astype(np.int64)
         nodes = nodes.reshape(len(nodes), -1, nodes.shape[2] if nodes.ndim == 3 else 1)
         flat = nodes.reshape(len(nodes), -1)
         places = np.stack([np.searchsorted(known, flat[:, place]) for place, known in enumerate(self.known)], 1)

@@ -5,12 +5,12 @@ model is refused, since its replay would be right and the derivative of those le
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from wherefrom.errors import UsageError
 from wherefrom.trees.boosted import Boosted, Rule, compact
+from wherefrom.trees.forms import Estimator, Table
 from wherefrom.trees.losses import LogisticLoss, SoftmaxLoss, SquaredLoss
 from wherefrom.trees.readers.reader import PAIRS, Reader, check_settings, fitted, is_of, refuse
 from wherefrom.trees.starts import LogOddsStart, LogPriorStart, MeanStart, Start
@@ -28,14 +28,14 @@ RULES = {
 class HistGradientBoostingReader(Reader):
     """Gradients are float32 and leaf values float64, so the replay is theirs to about 1e-8."""
 
-    def reads(self, model: Any) -> bool:
+    def reads(self, model: Estimator) -> bool:
         return is_of(model, "sklearn.HistGradientBoostingClassifier", "sklearn.HistGradientBoostingRegressor")
 
-    def classes(self, model: Any) -> np.ndarray | None:
+    def classes(self, model: Estimator) -> np.ndarray | None:
         fitted(model, "n_iter_")
         return getattr(model, "classes_", None)
 
-    def structure(self, model: Any, table: Any, y: np.ndarray, weights: np.ndarray) -> Boosted:
+    def structure(self, model: Estimator, table: Table, y: np.ndarray, weights: np.ndarray) -> Boosted:
         classes = self.classes(model)
         check_settings(model, model.get_params(), RULES)
         if model.do_early_stopping_:
@@ -63,7 +63,7 @@ def _start(classes: np.ndarray | None) -> Start:
     return LogOddsStart() if len(classes) == PAIRS else LogPriorStart(len(classes), True)
 
 
-def gains_of(model: Any, table: Any, start: np.ndarray, outputs: int) -> np.ndarray:
+def gains_of(model: Estimator, table: Table, start: np.ndarray, outputs: int) -> np.ndarray:
     """Return what each round adds to each row's raw outputs (rows, rounds, K)."""
     said = model.staged_decision_function(table) if hasattr(model, "staged_decision_function") else model.staged_predict(table)
     stages = np.stack([np.asarray(stage).reshape(-1, outputs) for stage in said], 1)
@@ -81,12 +81,12 @@ def _distinct(gains: np.ndarray, room: float) -> np.ndarray:
 class GainRoute:
     """A table to leaves by what each round adds; ``known`` holds the values of each tree's leaves, sorted."""
 
-    model: Any
+    model: Estimator
     start: np.ndarray
     known: tuple[np.ndarray, ...]
     room: float
 
-    def __call__(self, table: Any) -> np.ndarray:
+    def __call__(self, table: Table) -> np.ndarray:
         return self.places(gains_of(self.model, table, self.start, len(self.start)))
 
     def places(self, gains: np.ndarray) -> np.ndarray:
@@ -104,7 +104,7 @@ class GainRoute:
         return compact(found.reshape(gains.shape))
 
 
-def _flaw(model: Any, sizes: np.ndarray) -> str:
+def _flaw(model: Estimator, sizes: np.ndarray) -> str:
     """Say of which trees two leaves have one value, as many gains then as leaves less one; "" of none.
 
     Nothing public counts the leaves. This look at the model's own nodes takes nothing from them but that number.

@@ -8,6 +8,7 @@ import numpy as np
 
 from wherefrom.errors import UsageError
 from wherefrom.trees.boosted import Boosted, Rule, compact
+from wherefrom.trees.forms import Estimator, Settings, Table
 from wherefrom.trees.losses import LogisticLoss, Loss, SoftmaxLoss, SquaredLoss
 from wherefrom.trees.readers.reader import Reader, check_settings, fitted, is_of, package, refuse
 from wherefrom.trees.replay import proved, replay
@@ -38,17 +39,17 @@ RULES = {
 class LightGBMReader(Reader):
     """Gradients are float32. The first tree holds the start; leaves right under a split of many categories have ``cat_l2`` more."""
 
-    def reads(self, model: Any) -> bool:
+    def reads(self, model: Estimator) -> bool:
         return is_of(model, "lightgbm.LGBMModel", "lightgbm.Booster")
 
-    def classes(self, model: Any) -> np.ndarray | None:
+    def classes(self, model: Estimator) -> np.ndarray | None:
         booster = _booster(model)
         if hasattr(model, "classes_"):
             return np.asarray(model.classes_)
         settings = settings_of(booster)
         return np.arange(max(int(settings["num_class"]), 2)) if settings["objective"] in LOSSES[1:] else None
 
-    def structure(self, model: Any, table: Any, y: np.ndarray, weights: np.ndarray) -> Boosted:
+    def structure(self, model: Estimator, table: Table, y: np.ndarray, weights: np.ndarray) -> Boosted:
         booster = _booster(model)
         settings = settings_of(booster)
         check_settings(model, settings, RULES)
@@ -59,12 +60,14 @@ class LightGBMReader(Reader):
             raise refuse(model, f"class_weight={model.class_weight!r}", *CLASSES)
         loss = _loss(settings)
         rounds = booster.best_iteration if booster.best_iteration > 0 else booster.current_iteration()
-        shapes = booster.dump_model()["tree_info"][: rounds * loss.outputs]
+        dumped = booster.dump_model()
+        shapes = dumped["tree_info"][: rounds * loss.outputs]
         sizes = np.array([shape["num_leaves"] for shape in shapes]).reshape(rounds, loss.outputs)
         values = np.concatenate([[booster.get_leaf_output(place, leaf) for leaf in range(shape["num_leaves"])] for place, shape in enumerate(shapes)])
         l2: float | np.ndarray = settings["lambda_l2"]
         if any(shape["num_cat"] for shape in shapes):
-            l2 = np.concatenate([_ridges(shape, settings) for shape in shapes])
+            counts = [len(dumped["feature_infos"].get(name, {"values": []})["values"]) for name in dumped["feature_names"]]
+            l2 = np.concatenate([_ridges(shape, settings, counts) for shape in shapes])
         route = LeafRoute(booster, rounds, loss.outputs)
         rule = Rule(loss, np.full(rounds, settings["learning_rate"]), Constant((0.0,) * loss.outputs), l2, single=True)
         trees = Boosted("LightGBM", route(table), sizes, values, np.zeros(loss.outputs), rule, route, TOLERANCE)
@@ -88,7 +91,7 @@ def _started(trees: Boosted, y: np.ndarray, weights: np.ndarray) -> Boosted:
     return trees
 
 
-def _ridges(shape: dict[str, Any], settings: dict[str, Any]) -> np.ndarray:
+def _ridges(shape: dict[str, Any], settings: Settings, categories: list[int]) -> np.ndarray:
     """The l2 of each leaf of a tree: more where the split above is one of many categories."""
     found = np.full(shape["num_leaves"], settings["lambda_l2"])
 
@@ -96,7 +99,7 @@ def _ridges(shape: dict[str, Any], settings: dict[str, Any]) -> np.ndarray:
         if "leaf_index" in node:
             found[node["leaf_index"]] += settings["cat_l2"] * more
             return
-        many = node.get("decision_type") == "==" and "||" in str(node["threshold"])
+        many = node.get("decision_type") == "==" and categories[node["split_feature"]] > settings["max_cat_to_onehot"]
         for child in ("left_child", "right_child"):
             if child in node:
                 descend(node[child], many)
@@ -105,7 +108,7 @@ def _ridges(shape: dict[str, Any], settings: dict[str, Any]) -> np.ndarray:
     return found
 
 
-def _booster(model: Any) -> Any:
+def _booster(model: Estimator) -> Any:
     package("lightgbm")
     if not hasattr(model, "booster_"):
         if hasattr(model, "get_params"):
@@ -114,14 +117,14 @@ def _booster(model: Any) -> Any:
     return model.booster_
 
 
-def settings_of(booster: Any) -> dict[str, Any]:
+def settings_of(booster: Estimator) -> Settings:
     """Return the settings that a model keeps in its text, numbers as numbers; lists and the like as text."""
     text = booster.model_to_string()
     found: dict[str, Any] = dict(re.findall(r"^\[(\w+): ?(.*)\]$", text, re.MULTILINE))
     return {name: float(value) if re.fullmatch(r"-?[\d.]+(e[+-]?\d+)?", value) else value for name, value in found.items()}
 
 
-def _loss(settings: dict[str, Any]) -> Loss:
+def _loss(settings: Settings) -> Loss:
     if settings["objective"] == "regression":
         return SquaredLoss()
     if settings["objective"] == "binary":
@@ -134,10 +137,10 @@ def _loss(settings: dict[str, Any]) -> Loss:
 class LeafRoute:
     """A table to leaves by ``pred_leaf``: (rows, rounds, outputs)."""
 
-    booster: Any
+    booster: Estimator
     rounds: int
     outputs: int
 
-    def __call__(self, table: Any) -> np.ndarray:
+    def __call__(self, table: Table) -> np.ndarray:
         found = np.asarray(self.booster.predict(table, pred_leaf=True, num_iteration=self.rounds))
         return compact(found.reshape(-1, self.rounds, self.outputs).astype(np.int64))

@@ -2,15 +2,14 @@
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
 from wherefrom.errors import UsageError
 from wherefrom.trees.boosted import Boosted
 from wherefrom.trees.forest import Forest
+from wherefrom.trees.forms import Estimator, Rules, Settings, Table
 
 PAIRS = 2  # classes whose two-class models have one raw output
 
@@ -21,19 +20,19 @@ class Reader(ABC):
     seed: str = "random_state"  # what the estimator calls its seed
 
     @abstractmethod
-    def reads(self, model: Any) -> bool:
+    def reads(self, model: Estimator) -> bool:
         """Return whether a model is of this kind, without importing its library."""
 
     @abstractmethod
-    def classes(self, model: Any) -> np.ndarray | None:
+    def classes(self, model: Estimator) -> np.ndarray | None:
         """Return the classes in the model's order, None for regression."""
 
     @abstractmethod
-    def structure(self, model: Any, table: Any, y: np.ndarray, weights: np.ndarray) -> Boosted | Forest:
+    def structure(self, model: Estimator, table: Table, y: np.ndarray, weights: np.ndarray) -> Boosted | Forest:
         """Return the trees. Raises :class:`UsageError` naming the setting that leaves a model's values without a replay, and what to retrain with."""
 
 
-def is_of(model: Any, *names: str) -> bool:
+def is_of(model: Estimator, *names: str) -> bool:
     """Return whether a class of this model is called so: ``package.ClassName``."""
     return any(f"{kind.__module__.split('.')[0]}.{kind.__qualname__}" in names for kind in type(model).__mro__)
 
@@ -46,7 +45,7 @@ def package(name: str) -> ModuleType:
         raise UsageError(f'{name} cannot be imported ({error}); install it with pip install "wherefrom[trees]".') from error
 
 
-def fitted(model: Any, attribute: str) -> None:
+def fitted(model: Estimator, attribute: str) -> None:
     """Raises :class:`UsageError` for an estimator without this fitted attribute."""
     try:
         there = getattr(model, attribute, None) is not None
@@ -56,12 +55,12 @@ def fitted(model: Any, attribute: str) -> None:
         raise UsageError(f"This {type(model).__name__} is not fitted; call fit(X, y) first.")
 
 
-def refuse(model: Any, setting: str, why: str, instead: str) -> UsageError:
+def refuse(model: Estimator, setting: str, why: str, instead: str) -> UsageError:
     """Return the refusal of a setting."""
     return UsageError(f"{type(model).__name__} was trained with {setting}, {why}; retrain with {instead}.")
 
 
-def check_settings(model: Any, settings: Mapping[str, Any], rules: Mapping[str, tuple[tuple[Any, ...], str, str]]) -> None:
+def check_settings(model: Estimator, settings: Settings, rules: Rules) -> None:
     """Refuse each setting with another value than those of its rule: name -> (values that can be followed, why others cannot, what instead)."""
     for name, (good, why, instead) in rules.items():
         value = settings.get(name)

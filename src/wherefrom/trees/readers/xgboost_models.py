@@ -9,6 +9,7 @@ from scipy.special import logit
 
 from wherefrom.errors import UsageError
 from wherefrom.trees.boosted import Boosted, Rule, compact
+from wherefrom.trees.forms import Estimator, Settings, Table
 from wherefrom.trees.losses import LogisticLoss, Loss, SoftmaxLoss, SquaredLoss
 from wherefrom.trees.readers.reader import Reader, check_settings, fitted, is_of, local_leaves, package, refuse
 from wherefrom.trees.replay import proved, replay
@@ -35,10 +36,10 @@ RULES = {
 class XGBoostReader(Reader):
     """Values are sums of float32 numbers. A booster that was saved forgets its rate and l2, so they are found from its leaves."""
 
-    def reads(self, model: Any) -> bool:
+    def reads(self, model: Estimator) -> bool:
         return is_of(model, "xgboost.XGBModel", "xgboost.Booster")
 
-    def classes(self, model: Any) -> np.ndarray | None:
+    def classes(self, model: Estimator) -> np.ndarray | None:
         if hasattr(model, "classes_"):
             return np.asarray(model.classes_)
         booster = _booster(model)
@@ -47,7 +48,7 @@ class XGBoostReader(Reader):
             return None
         return np.arange(max(int(kind["num_class"]), 2)) if kind["objective"].startswith(("binary", "multi")) else None
 
-    def structure(self, model: Any, table: Any, y: np.ndarray, weights: np.ndarray) -> Boosted:
+    def structure(self, model: Estimator, table: Table, y: np.ndarray, weights: np.ndarray) -> Boosted:
         booster = _booster(model)
         if is_of(model, "xgboost.XGBRFRegressor", "xgboost.XGBRFClassifier"):
             raise refuse(model, "subsampled trees side by side", "and which rows each tree saw is not kept", "XGBRegressor or XGBClassifier")
@@ -91,7 +92,7 @@ def _with_rates(trees: Boosted, y: np.ndarray, weights: np.ndarray) -> Boosted:
     return found
 
 
-def _booster(model: Any) -> Any:
+def _booster(model: Estimator) -> Any:
     package("xgboost")
     if not hasattr(model, "get_booster"):
         return model
@@ -99,7 +100,7 @@ def _booster(model: Any) -> Any:
     return model.get_booster()
 
 
-def _settings(booster: Any) -> dict[str, Any]:
+def _settings(booster: Estimator) -> Settings:
     """The settings that leaves depend on, numbers as numbers."""
     learner = json.loads(booster.save_config())["learner"]
     train = learner["gradient_booster"]
@@ -118,13 +119,13 @@ def _number(value: Any) -> Any:
         return value
 
 
-def _loss(settings: dict[str, Any]) -> Loss:
+def _loss(settings: Settings) -> Loss:
     if settings["objective"] == "reg:squarederror":
         return SquaredLoss()
     return LogisticLoss() if settings["objective"] == "binary:logistic" else SoftmaxLoss(int(settings["num_class"]), 2.0)
 
 
-def _rounds(model: Any, held: int) -> int:
+def _rounds(model: Estimator, held: int) -> int:
     """After early stopping, the rounds up to the best, by which an estimator predicts."""
     try:
         return min(int(model.best_iteration) + 1, held)
@@ -132,7 +133,7 @@ def _rounds(model: Any, held: int) -> int:
         return held
 
 
-def _start(settings: dict[str, Any], loss: Loss, y: np.ndarray, weights: np.ndarray) -> tuple[Start, np.ndarray]:
+def _start(settings: Settings, loss: Loss, y: np.ndarray, weights: np.ndarray) -> tuple[Start, np.ndarray]:
     """The start and its value: a probability of two classes, else raw outputs."""
     given = settings["base_score"]
     numbers = np.atleast_1d(np.array(json.loads(given) if isinstance(given, str) else given, np.float64))
@@ -147,13 +148,13 @@ def _start(settings: dict[str, Any], loss: Loss, y: np.ndarray, weights: np.ndar
 class BoosterRoute:
     """A table to leaves by ``pred_leaf``: (rows, rounds, outputs)."""
 
-    booster: Any
+    booster: Estimator
     known: tuple[np.ndarray, ...]
     rounds: int
     outputs: int
     missing: float
 
-    def __call__(self, table: Any) -> np.ndarray:
+    def __call__(self, table: Table) -> np.ndarray:
         matrix = package("xgboost").DMatrix(table, missing=self.missing, enable_categorical=True)
         nodes = self.booster.predict(matrix, pred_leaf=True, iteration_range=(0, self.rounds)).reshape(matrix.num_row(), -1).astype(np.int64)
         places = [local_leaves(nodes[:, place], own, f"tree {place}") for place, own in enumerate(self.known)]

@@ -1,13 +1,14 @@
 """Tree ensembles: exact influence of all rows against CatBoost's own, its cost as rows grow, and what retraining says of it.
 
-Speed: CatBoost, 100 trees of depth 6, one Newton step; the exact derivative of 50 queries in the weights of all rows, beside `get_object_importance`
-with `AllPoints` (at the largest of 1,000, 2,000 and 3,000 rows that it is likely to end in two minutes, times the square of the ratio of rows: it is O(n² T))
-and with `SinglePoint`, its default, at 20,000 rows itself, two threads each. Both take the same model; reading it is apart, and the correlation with
-AllPoints, which is exact too, is told. Cost: 10,000 to 1,000,000 rows, LightGBM, 10 queries, `top=100`, each size in a process of its own.
-Truth: five tables of scikit-learn, 250 rows or fewer, XGBoost of 40 trees of depth 3; LDS over `--subsets` (100) random halves, and over as many sets of
-5 % left out, of LeafInfluence, LeafRefit, BoostIn, TreeSim and of real leave-one-out, for 30 queries. Bars: AllPoints 100 times at 20,000 rows and 25 at
-3,000, SinglePoint 2 times; below 1 GB; a million rows under 60 seconds and 2 GB; mean LDS of LeafInfluence at least that of BoostIn + 0.03.
-Writes trees.json. `--quick` takes 1,000 rows, 20 trees, two tables of 80 rows and 12 subsets.
+Speed: CatBoost, 100 trees of depth 6, one Newton step; the exact derivative of 50 queries in the weights of all rows, beside
+`get_object_importance` with `AllPoints` (at the largest of 1,000, 2,000 and 3,000 rows that it is likely to end in two minutes, times the
+square of the ratio of rows: it is O(n² T)) and with `SinglePoint`, its default, at 20,000 rows itself, two threads each. Both take the same
+model; reading it is apart, and the correlation with AllPoints, which is exact too, is told. Cost: 10,000 to 1,000,000 rows, LightGBM, 10
+queries, `top=100`, each size in a process of its own. Truth: five tables of scikit-learn, 250 rows or fewer, XGBoost of 40 trees of depth 3;
+LDS over `--subsets` (100) random halves, and over as many sets of 5 % left out, of LeafInfluence, LeafRefit, BoostIn, TreeSim and of real
+leave-one-out, for 30 queries. Bars: AllPoints 100 times at 20,000 rows and 25 at 3,000, SinglePoint 2 times; below 1 GB; a million rows under
+60 seconds and 2 GB; mean LDS of LeafInfluence at least that of BoostIn + 0.03. Writes trees.json. `--quick` takes 1,000 rows, 20 trees, two
+tables of 80 rows and 12 subsets.
 """
 
 import argparse

@@ -38,7 +38,7 @@ lint: $(STAMP)
 docs: $(STAMP)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-# The architectures run in .venv, which has transformers and peft: the peers bring a torchvision that may be built for another torch.
+# The architectures and trees run in .venv, which has transformers, peft and the libraries of trees: the peers bring a torchvision that may be built for another torch.
 bench: $(BENCH) $(STAMP)
 	.venv-bench/bin/python benchmarks/loo_mnist.py
 	.venv-bench/bin/python benchmarks/exact.py
@@ -63,6 +63,7 @@ bench: $(BENCH) $(STAMP)
 	.venv-bench/bin/python benchmarks/coverage.py
 	.venv-bench/bin/python benchmarks/shapley.py
 	.venv-bench/bin/python benchmarks/trust.py
+	$(BIN)/python benchmarks/trees.py
 
 # The language models' peer has an environment of its own, without the torchvision that it names and does not import.
 bench-lm: $(BENCH_LM)

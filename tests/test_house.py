@@ -52,6 +52,21 @@ TESTED_ELSEWHERE = {
     "gradients/passes.py": "gradients/test_recorder.py",
     "gradients/uses.py": "gradients/operations/test_rule.py",
     "types.py": "test_house.py",
+    "trees/boosted.py": "trees/test_replay.py",
+    "trees/forms.py": "test_house.py",
+    "trees/forest.py": "trees/methods/test_forest_kernel.py",
+    "trees/leaf_features.py": "trees/test_read.py",
+    "trees/methods/axil.py": "trees/methods/test_boosting_methods.py",
+    "trees/methods/boostin.py": "trees/methods/test_boosting_methods.py",
+    "trees/methods/leaf_influence.py": "trees/readers/test_gradient_boosting.py",
+    "trees/methods/leaf_refit.py": "trees/test_train.py",
+    "trees/methods/table_method.py": "trees/test_read.py",
+    "trees/methods/tree_sim.py": "trees/methods/test_boosting_methods.py",
+    "trees/methods/trees_without.py": "trees/methods/test_forest_kernel.py",
+    "trees/proof.py": "trees/test_replay.py",
+    "trees/reverse.py": "trees/test_replay.py",
+    "trees/targets.py": "trees/test_table.py",
+    "trees/tree_problem.py": "trees/test_read.py",
 }
 OWN = Path(__file__).parent.parent
 SOURCES = sorted((OWN / "src" / "wherefrom").rglob("*.py"))

@@ -16,6 +16,7 @@ from . import reporting as reporting
 from . import retraining as retraining
 from . import select as select
 from . import solvers as solvers
+from . import trees as trees
 from . import uncertainty as uncertainty
 from .attribution import attribute as attribute
 from .attribution import self_influence as self_influence

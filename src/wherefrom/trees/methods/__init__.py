@@ -1,0 +1,1 @@
+"""Methods for tree ensembles, one a file."""

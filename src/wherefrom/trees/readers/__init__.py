@@ -1,0 +1,1 @@
+"""Reading fitted ensembles, one library a file."""

@@ -1,11 +1,12 @@
 """Second moments of projected gradients, summed as they come, and their damped inverse: what TRAK and projected influence have in common."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from wherefrom.curvature.layerwise import LAYER_DAMPING
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
 from wherefrom.problem import Problem
@@ -30,6 +31,17 @@ def add_moments(matrix: Tensor, rows: Tensor, weights: Tensor) -> None:
     """Add Σⱼ wⱼ rⱼrⱼᵀ of rows (b, k) to a matrix (k, k), in float64."""
     wide = rows.double()
     matrix.addmm_((wide * weights.double()[:, None]).T, wide)
+
+
+def layer_dampings(traces: Sequence[float], sizes: Sequence[int]) -> list[float]:
+    """0.1 × the mean eigenvalue of each layer's curvature, by its trace and size; of a layer without curvature, by the mean of all.
+
+    Raises :class:`UsageError` where none has any.
+    """
+    overall = sum(traces) / sum(sizes)
+    if not overall > 0:
+        raise UsageError(f"The curvature's mean eigenvalue is {overall:.2g}, so no damping follows from it; give damping= yourself.")
+    return [LAYER_DAMPING * (trace / size or overall) for trace, size in zip(traces, sizes, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from wherefrom.curvature import EmpiricalFisher, Fisher, GaussNewton
-from wherefrom.curvature.layerwise import LAYER_DAMPING, EigenCurvature, Passes
+from wherefrom.curvature.layerwise import EigenCurvature, Passes
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Dense, Gradients, LayerProjection, LayerProjector, Layout, Projection, Rows
 from wherefrom.gradients.projection import one_block
 from wherefrom.gradients.signed import signed_measurements
 from wherefrom.methods.base import FittedMethod, InnerProduct, Method, Work
-from wherefrom.methods.influence.damped_inverse import DampedInverse, add_moments, bytes_of, zeros
+from wherefrom.methods.influence.damped_inverse import DampedInverse, add_moments, bytes_of, layer_dampings, zeros
 from wherefrom.problem import Problem
 
 Project = Callable[[Rows], Rows]
@@ -102,11 +102,7 @@ class ProjectedInfluence(Method):
         """The damping of each matrix; of one without curvature, the mean of all."""
         if self.damping is not None:
             return [float(self.damping)] * len(matrices)
-        means = [float(matrix.trace()) / len(matrix) for matrix in matrices]
-        overall = sum(float(matrix.trace()) for matrix in matrices) / sum(map(len, matrices))
-        if not overall > 0:
-            raise UsageError(f"The curvature's mean eigenvalue is {overall:.2g}, so no damping follows from it; give damping= yourself.")
-        return [LAYER_DAMPING * (mean or overall) for mean in means]
+        return layer_dampings([float(matrix.trace()) for matrix in matrices], [len(matrix) for matrix in matrices])
 
 
 def _leading(basis: Tensor | None, weights: Tensor, rank: int, stacked: bool) -> Tensor | None:

@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 BENCH := .venv-bench/.installed
+BENCH_LM := .venv-bench-lm/.installed
 LOWEST := .venv-lowest/.installed
 SUITE := -n 2 --dist worksteal
 PYTHON_CHECK = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wherefrom needs Python 3.11 or later, this is %s; run make PYTHON=python3.11" % sys.version.split()[0])'
 # Lint, types and the site are checked in .venv alone, by the versions of constraints.txt.
 WITHOUT_TOOLS := --deselect tests/test_house.py::test_lint_types_and_import_rules --deselect tests/test_docs.py::test_the_site_builds_without_warnings
 
-.PHONY: demo test test-lowest test-newest lint docs bench clean
+.PHONY: demo test test-lowest test-newest lint docs bench bench-lm clean
 
 demo: $(STAMP)
 	$(BIN)/wherefrom demo
@@ -64,8 +65,12 @@ bench: $(BENCH) $(STAMP)
 	.venv-bench/bin/python benchmarks/shapley.py
 	.venv-bench/bin/python benchmarks/trust.py
 
+# The language models' peer has an environment of its own, without the torchvision that it names and does not import.
+bench-lm: $(BENCH_LM)
+	.venv-bench-lm/bin/python benchmarks/gpt2.py
+
 clean:
-	rm -rf .venv .venv-bench .venv-lowest .venv-newest site build dist
+	rm -rf .venv .venv-bench .venv-bench-lm .venv-lowest .venv-newest site build dist
 
 $(STAMP): pyproject.toml studies/pyproject.toml constraints.txt
 	@$(PYTHON_CHECK)
@@ -81,6 +86,14 @@ $(LOWEST): pyproject.toml studies/pyproject.toml constraints-lowest.txt
 	@test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
 	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e '.[test]' -e studies
 	@.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps curvlinops-for-pytorch
+	@touch $@
+
+$(BENCH_LM): pyproject.toml constraints.txt
+	@$(PYTHON_CHECK)
+	@test -x .venv-bench-lm/bin/python || $(PYTHON) -m venv .venv-bench-lm
+	@.venv-bench-lm/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	@.venv-bench-lm/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[lm]' einconv opt_einsum
+	@.venv-bench-lm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps 'kronfluence>=1.0.1,<1.1'
 	@touch $@
 
 # The peers want an older numpy, so benchmarks have an environment of their own; one torch serves both sides.

@@ -6,18 +6,22 @@ import pytest
 import torch
 
 from wherefrom.gradients import Dense, Factored
-from wherefrom.gradients.blocks import Block
+from wherefrom.gradients.blocks import Block, Indexed, SumBlock
 from wherefrom.gradients.contraction import paired_products, products
 
 
 def block(kind: str, k: int, o: int, i: int) -> Block:
     if kind == "dense":
         return Dense(torch.randn(k, o, i).double())
+    if kind == "looked up":
+        return Indexed(torch.randint(o, (k, 3)), torch.randn(k, 3, i).double(), o)
+    if kind == "tied":  # a table that is read at both ends of a model
+        return SumBlock((block("few", k, o, i), block("looked up", k, o, i)))
     positions = {"one": 1, "few": 3, "many": 40}[kind]
     return Factored(torch.randn(k, positions, i).double(), torch.randn(k, positions, o).double())
 
 
-KINDS = ["dense", "one", "few", "many"]
+KINDS = ["dense", "one", "few", "many", "looked up", "tied"]
 
 
 @pytest.mark.parametrize(("left", "right"), list(product(KINDS, KINDS)))

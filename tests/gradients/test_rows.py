@@ -7,7 +7,8 @@ from helpers.problems import problem
 
 import wherefrom as wf
 from wherefrom.gradients import Gradients, Rows
-from wherefrom.gradients.rows import cat, summed
+from wherefrom.gradients.blocks import Factored, Indexed, SumBlock
+from wherefrom.gradients.rows import BlockShape, Layout, cat, summed
 
 
 def rows_of(name: str) -> Rows:
@@ -45,3 +46,17 @@ def test_the_sum_of_rows(name: str) -> None:
     total = rows.flat().sum(0, keepdim=True)
     torch.testing.assert_close(rows.sum().flat(), total)
     torch.testing.assert_close(summed([rows.select(slice(0, 3)), rows.select(slice(3, None))]).flat(), total)
+
+
+def test_factors_of_a_table_read_at_both_ends_stay_factors_when_joined() -> None:
+    def tied(k: int, positions: int = 4) -> Rows:
+        head = Factored(torch.randn(k, positions, 5).double(), torch.randn(k, positions, 30).double())
+        table = Indexed(torch.randint(30, (k, positions)), torch.randn(k, positions, 5).double(), 30)
+        return Rows((SumBlock((head, table)),), Layout({"table": torch.Size([30, 5])}, (BlockShape(("table",), 30, (5,)),)))
+
+    first, second, longer = tied(2), tied(3), tied(1, positions=6)
+    (joined,) = cat([first, second]).blocks
+    assert isinstance(joined, SumBlock) and [type(part) for part in joined.parts] == [Factored, Indexed]
+    torch.testing.assert_close(joined.dense(), torch.cat([first.blocks[0].dense(), second.blocks[0].dense()]))
+    (written,) = cat([first, longer]).blocks
+    torch.testing.assert_close(written.dense(), torch.cat([first.blocks[0].dense(), longer.blocks[0].dense()]))

@@ -98,11 +98,16 @@ def paired_products(left: Block, right: Block) -> Tensor:
     if isinstance(left, Stack) and isinstance(right, Stack):
         found = [paired_products(mine, theirs) for mine, theirs in _members(left, right)]
         return torch.stack(found).sum(0) if found else left.like.new_zeros(len(left))
-    if isinstance(left, SumBlock) or isinstance(right, SumBlock) or (isinstance(left, Indexed) != isinstance(right, Indexed)):
-        return (left.dense() * right.dense()).sum((1, 2))
+    if isinstance(left, SumBlock) or isinstance(right, SumBlock):
+        if not all(isinstance(part, Factors) for part in (*parts(left), *parts(right))):
+            return (left.dense() * right.dense()).sum((1, 2))
+        return torch.stack([paired_products(mine, theirs) for mine in parts(left) for theirs in parts(right)]).sum(0)
     if isinstance(left, Indexed) and isinstance(right, Indexed):
         return ((left.values @ right.values.mT) * (left.tokens[:, :, None] == right.tokens[:, None, :])).sum((1, 2))
     if isinstance(right, Factored):
+        if isinstance(left, Indexed):
+            looked_up = right.outputs.gather(2, left.tokens[:, None, :].expand(-1, right.outputs.shape[1], -1))
+            return ((right.inputs @ left.values.mT) * looked_up).sum((1, 2))
         if isinstance(left, Factored):
             return ((left.inputs @ right.inputs.mT) * (left.outputs @ right.outputs.mT)).sum((1, 2))
         return ((right.outputs @ left.dense()) * right.inputs).sum((1, 2))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wherefrom.errors import UsageError
-from wherefrom.gradients.blocks import Block, Dense, Factored, Index, Indexed
+from wherefrom.gradients.blocks import Block, Dense, Factored, Index, Indexed, SumBlock
 from wherefrom.gradients.contraction import paired_products, products
 from wherefrom.parameters import unflatten
 
@@ -131,16 +131,22 @@ def summed(rows: Iterable[Rows]) -> Rows:
 def cat(rows: Iterable[Rows]) -> Rows:
     """Rows one after the other; factors of different lengths, or larger than what they stand for, are written out."""
     rows = list(rows)
-    blocks: list[Block] = []
-    for parts in zip(*(row.blocks for row in rows), strict=True):
-        factored = [part for part in parts if isinstance(part, Factored)]
-        indexed = [part for part in parts if isinstance(part, Indexed)]
-        short = all(part.inputs.shape[1] * sum(part.shape) <= part.shape[0] * part.shape[1] for part in factored)
-        if len(factored) == len(parts) and short and len({part.inputs.shape[1] for part in factored}) == 1:
-            blocks.append(Factored(torch.cat([part.inputs for part in factored]), torch.cat([part.outputs for part in factored])))
-        elif len(indexed) == len(parts) and len({part.tokens.shape[1] for part in indexed}) == 1:
-            values = torch.cat([part.values for part in indexed])
-            blocks.append(Indexed(torch.cat([part.tokens for part in indexed]), values, indexed[0].rows))
-        else:
-            blocks.append(Dense(torch.cat([part.dense() for part in parts])))
+    blocks = [_joined(parts) for parts in zip(*(row.blocks for row in rows), strict=True)]
     return Rows(tuple(blocks), rows[0].layout)
+
+
+def _joined(blocks: Sequence[Block]) -> Block:
+    """Rows of one layer one after the other, as factors where all are and it is smaller, written out otherwise."""
+    factored = [block for block in blocks if isinstance(block, Factored)]
+    indexed = [block for block in blocks if isinstance(block, Indexed)]
+    sums = [block for block in blocks if isinstance(block, SumBlock)]
+    short = all(block.inputs.shape[1] * sum(block.shape) <= block.shape[0] * block.shape[1] for block in factored)
+    if len(factored) == len(blocks) and short and len({block.inputs.shape[1] for block in factored}) == 1:
+        return Factored(torch.cat([block.inputs for block in factored]), torch.cat([block.outputs for block in factored]))
+    if len(indexed) == len(blocks) and len({block.tokens.shape[1] for block in indexed}) == 1:
+        return Indexed(torch.cat([block.tokens for block in indexed]), torch.cat([block.values for block in indexed]), indexed[0].rows)
+    if len(sums) == len(blocks) and len({len(block.parts) for block in sums}) == 1:
+        joined = [_joined(parts) for parts in zip(*(block.parts for block in sums), strict=True)]
+        if not any(isinstance(part, Dense) for part in joined):
+            return SumBlock(tuple(joined))
+    return Dense(torch.cat([block.dense() for block in blocks]))

@@ -18,6 +18,7 @@ from .influence.perturbation_influence import PerturbationInfluence, perturbatio
 from .influence.projected_influence import ProjectedInfluence
 from .influence.relatif import RelatIF
 from .influence.renormalised_influence import RenormalisedInfluence
+from .influence.track_star import TrackStar
 from .representer.representer_l2 import RepresenterL2
 from .representer.representer_lje import RepresenterLJE
 from .trajectory.checkpoint_states import CheckpointWarning
@@ -34,7 +35,7 @@ __all__ = [
     "LESS", "TRAK", "Arm", "Attack", "Attacked", "CheckpointWarning", "DataInf", "DataValues", "Datamodels", "EmbeddingSimilarity", "FittedMethod",
     "GradientCosine", "GradientDot", "GradientNorm", "InfluenceFunction", "InnerProduct", "LossScores", "MarginScores", "Method",
     "ParameterChange", "PerturbationInfluence", "ProjectedInfluence", "RandomScores", "RelatIF", "RenormalisedInfluence", "RepresenterL2",
-    "RepresenterLJE", "SGDInfluence", "TracIn", "UnrolledInfluence", "attack", "bm25", "cooks_distance", "datamodels", "group_influence",
+    "RepresenterLJE", "SGDInfluence", "TracIn", "TrackStar", "UnrolledInfluence", "attack", "bm25", "cooks_distance", "datamodels", "group_influence",
     "knn_shapley", "loo_values", "parameter_change", "perturbation_influence", "replacement_influence", "sample_boundary", "tf_idf",
     "tmc_shapley", "weights_boundary",
 ]  # fmt: skip

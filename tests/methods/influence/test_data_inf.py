@@ -81,13 +81,6 @@ def test_much_damping_brings_it_to_influence() -> None:
     assert gaps[1] < 1e-3 < gaps[0]
 
 
-def test_layers_are_written_out_a_few_examples_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    case = problem("sequence in a dictionary")
-    whole = wf.attribute(wf.methods.DataInf(), case.problem, case.queries).values
-    monkeypatch.setattr("wherefrom.methods.influence.data_inf.ENTRIES", 60)
-    torch.testing.assert_close(wf.attribute(wf.methods.DataInf(), case.problem, case.queries).values, whole)
-
-
 def test_layers_without_gradients_and_bad_dampings() -> None:
     X, y = torch.randn(6, 4, dtype=torch.float64), torch.arange(6) % 2
     flat = wf.Problem.of(nn.Linear(4, 2, bias=False).double().eval(), wf.cross_entropy(), (0 * X, y))

@@ -1,6 +1,6 @@
 """Second moments of projected gradients, summed as they come, and their damped inverse: what TRAK and projected influence have in common."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,8 +9,27 @@ from torch import Tensor
 from wherefrom.curvature.layerwise import LAYER_DAMPING
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import UsageError
+from wherefrom.gradients import LayerProjection, Layout, Projection, Rows
+from wherefrom.gradients.projection import one_block
 from wherefrom.problem import Problem
 from wherefrom.solvers.dense import cholesky_factor, solve_factored
+
+Project = Callable[[Rows], Rows]
+
+
+def sizes_of(projection: LayerProjection | Projection, layout: Layout) -> list[int]:
+    """The numbers of each matrix of second moments: one for each layer, or one for a sketch of all."""
+    if isinstance(projection, Projection):
+        return [min(layout.size, projection.dimension)]
+    return [min(projection.rank, shape.rows) * min(projection.rank, sum(shape.columns)) for shape in layout.blocks]
+
+
+def projector_of(projection: LayerProjection | Projection, layout: Layout, like: Tensor) -> Project:
+    """The map of the rows of a layout, a block for each matrix."""
+    if isinstance(projection, LayerProjection):
+        return projection.of(layout, like)
+    sketch, few = projection.of(layout, like.device), one_block(sizes_of(projection, layout)[0])
+    return lambda rows: few.rows(sketch(rows).flat())
 
 
 def bytes_of(sizes: Iterable[int]) -> int:
@@ -70,4 +89,11 @@ class DampedInverse:
 
     def quadratic(self, rows: Tensor) -> Tensor:
         """rᵀ (M + damping I)⁻¹ r of each row (b,)."""
-        return torch.linalg.solve_triangular(self.factor, rows.double().T, upper=False).square().sum(0).to(rows.dtype)
+        return self._lower(rows).square().sum(0).to(rows.dtype)
+
+    def whiten(self, rows: Tensor) -> Tensor:
+        """L⁻¹r of each row (b, k), LLᵀ the damped matrix: their inner products are those by its inverse."""
+        return self._lower(rows).T.to(rows.dtype)
+
+    def _lower(self, rows: Tensor) -> Tensor:
+        return torch.linalg.solve_triangular(self.factor, rows.double().T, upper=False)

@@ -10,7 +10,7 @@ from torch import Tensor
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Dense, Gradients, Rows
-from wherefrom.gradients.blocks import Block, Factored, Indexed, parts, total
+from wherefrom.gradients.blocks import Block, Factored, Indexed, parts, pieces, total
 from wherefrom.gradients.contraction import products
 from wherefrom.gradients.rows import cat, summed
 from wherefrom.gradients.signed import signed_measurements
@@ -18,8 +18,6 @@ from wherefrom.methods.base import FittedMethod, Method, Score, Work
 from wherefrom.methods.influence.damped_inverse import layer_dampings
 from wherefrom.problem import Problem
 from wherefrom.progress import track
-
-ENTRIES = 1 << 24  # gradient entries of a layer written out at a time
 
 
 @dataclass(frozen=True)
@@ -119,10 +117,7 @@ def _stretched(block: Block, columns: Tensor) -> Block:
 
 def _combined(block: Block, shares: Tensor) -> Tensor:
     """Σⱼ shares[q, j] gⱼ (q, o, i), a few gradients written out at a time."""
-    o, i = block.shape
-    sums = shares.new_zeros(len(shares), o * i)
-    step = max(1, ENTRIES // (o * i))
-    for first in range(0, len(block), step):
-        some = slice(first, first + step)
-        sums.addmm_(shares[:, some], block.select(some).dense().flatten(1))
-    return sums.view(-1, o, i)
+    sums = shares.new_zeros(len(shares), block.shape[0] * block.shape[1])
+    for some, values in pieces(block):
+        sums.addmm_(shares[:, some], values.flatten(1))
+    return sums.view(-1, *block.shape)

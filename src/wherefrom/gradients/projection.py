@@ -111,7 +111,7 @@ class _Hash:
         for size in (shape.rows, sum(shape.columns)) if part is None else (len(part.rows), len(part.columns)):
             drawn.append(torch.randint(dimension, (size,), generator=generator).to(device))
             drawn.append((2 * torch.randint(2, (size,), generator=generator) - 1).to(device, torch.int8))
-        return cls(dimension, *drawn, part)
+        return cls(dimension, *drawn, part=part)
 
     def turns(self, block: Block) -> TypeGuard[Factored]:
         """Whether Fourier transforms of the factors take less than writing the block out."""

@@ -27,8 +27,8 @@ class Projection:
 
     Drawn from ``seed`` and the parameters' names on the CPU, so it is the same for any batch size, device or process. All layers share the
     same places, which gives each layer what its size of gradient deserves. No more parameters than ``dimension`` are kept as they are.
-    ``share`` below 1 looks at a random part of so many entries of each layer alone (:class:`wherefrom.gradients.sparse_layers.LayerPart`): faster for
-    gradients that have to be written out, and less exact by about √(1 / share).
+    ``share`` below 1 looks at a random part of so many entries of each layer alone (:class:`wherefrom.gradients.sparse_layers.LayerPart`): several
+    times faster where gradients have to be written out, and a little less exact.
     """
 
     dimension: int

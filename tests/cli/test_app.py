@@ -167,7 +167,8 @@ def test_every_method(wherefrom: Wherefrom, folder: Path, tmp_path: Path, method
     assert done.returncode == 0, done.stderr
     slope = record(tmp_path)["proof"]["slope"]
     if method in ("leverage", "ekfac", "datainf"):  # approximations and damping take scale away
-        assert slope["value"] == pytest.approx(1, abs=0.05) if method == "leverage" else slope["value"] > 0 and (slope["value"] < 1.5 or method == "datainf")
+        high = {"leverage": 1.05, "ekfac": 1.5}.get(method, float("inf"))
+        assert (0.95 if method == "leverage" else 0) < slope["value"] < high
     else:
         assert slope["status"] == "undefined"
 

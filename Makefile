@@ -50,6 +50,7 @@ bench: $(BENCH) $(STAMP)
 	.venv-bench/bin/python benchmarks/through_training.py
 	.venv-bench/bin/python benchmarks/retraining.py
 	.venv-bench/bin/python benchmarks/lds.py
+	$(BIN)/python benchmarks/tiny_lm.py
 	.venv-bench/bin/python benchmarks/gradients.py
 	$(BIN)/python benchmarks/architectures.py
 	.venv-bench/bin/python benchmarks/million.py

@@ -1,5 +1,6 @@
 """Step scales against what torch's own optimisers do."""
 
+import copy
 from types import SimpleNamespace
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import nn, optim
 
 from wherefrom import UsageError
-from wherefrom.step_scales import bare_optimizer, learning_rate_of, step_scales
+from wherefrom.step_scales import AdamMoments, bare_optimizer, learning_rate_of, step_scales
 
 
 def line(size: int = 4) -> nn.Linear:
@@ -172,3 +173,31 @@ def test_a_wrapped_optimiser_is_unwrapped() -> None:
     optimizer = optim.SGD(line().parameters(), lr=0.1)
     assert bare_optimizer(SimpleNamespace(optimizer=SimpleNamespace(optimizer=optimizer))) is optimizer
     assert bare_optimizer(None) is None
+
+
+@pytest.mark.parametrize("settings", [{}, {"amsgrad": True}, {"betas": (0.5, 0.8), "eps": 1e-3}])
+def test_adams_next_step_is_the_one_that_torch_takes(settings: dict[str, object]) -> None:
+    """Each of three gradients as the next batch, against the step of an optimiser that stands there."""
+    model = line()
+    optimizer = optim.Adam(model.parameters(), lr=0.1, **settings)  # type: ignore[arg-type]
+    for _ in range(3):
+        step(model, optimizer, drawn(model))
+    wanted = {name: torch.randn(3, *value.shape, dtype=value.dtype) for name, value in model.named_parameters()}
+    group = optimizer.param_groups[0]
+    for name, value in model.named_parameters():
+        moments = AdamMoments.of(group, optimizer.state[value])
+        assert moments is not None
+        for place, update in enumerate(moments.updates(wanted[name])):
+            twin = copy.deepcopy(model)
+            other = optim.Adam(twin.parameters(), lr=0.1, **settings)  # type: ignore[arg-type]
+            other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+            step(twin, other, [each[place] for each in wanted.values()])
+            torch.testing.assert_close(value - 0.1 * update, dict(twin.named_parameters())[name], rtol=1e-5, atol=1e-6)
+
+
+def test_other_optimisers_and_the_first_step_have_no_moments() -> None:
+    model = line()
+    for optimizer in (optim.Adam(model.parameters()), optim.RMSprop(model.parameters()), optim.SGD(model.parameters(), lr=0.1)):
+        assert AdamMoments.of(optimizer.param_groups[0], optimizer.state.get(model.weight, {})) is None
+    step(model, optimizer := optim.RMSprop(model.parameters()), drawn(model))
+    assert AdamMoments.of(optimizer.param_groups[0], optimizer.state[model.weight]) is None

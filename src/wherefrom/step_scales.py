@@ -1,6 +1,7 @@
 """How far an optimiser moves each weight per unit of its gradient."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -59,6 +60,36 @@ def scale_by_settings(parameter: Tensor, group: Group, moments: Moments) -> Tens
     if "alpha" in group and "centered" in group:
         return _rmsprop(parameter, group, moments)
     return _adagrad(parameter, group, moments) if "lr_decay" in group else None
+
+
+@dataclass(frozen=True, eq=False)
+class AdamMoments:
+    """Adam's moments of one parameter after ``steps`` steps; ``peak`` is the running maximum of the second with amsgrad."""
+
+    first: Tensor
+    second: Tensor
+    steps: int
+    betas: tuple[float, float]
+    eps: float
+    peak: Tensor | None = None
+
+    @classmethod
+    def of(cls, group: Group, moments: Moments) -> "AdamMoments | None":
+        """Return those of a group's settings and a parameter's moments; None of another optimiser, and before the first step."""
+        if "betas" not in group or "exp_avg_sq" not in moments or "exp_avg" not in moments or not float(moments.get("step", 0)):
+            return None
+        low, high = (float(beta) for beta in group["betas"])
+        peak = moments.get("max_exp_avg_sq") if group.get("amsgrad") else None
+        return cls(moments["exp_avg"], moments["exp_avg_sq"], int(moments["step"]), (low, high), float(group["eps"]), peak)
+
+    def updates(self, gradients: Tensor) -> Tensor:
+        """Return m̂ / (√v̂ + ε) that each of some gradients (k, *shape) alone would make the next step of."""
+        (b, c), seen = self.betas, self.steps + 1
+        first = b * self.first.to(gradients) + (1 - b) * gradients
+        second = c * self.second.to(gradients) + (1 - c) * gradients.square()
+        if self.peak is not None:
+            second = torch.maximum(self.peak.to(gradients), second)
+        return first / (1 - b**seen) / ((second / (1 - c**seen)).sqrt() + self.eps)
 
 
 def learning_rate_of(optimizer: Optimizer) -> float:

@@ -70,3 +70,13 @@ def test_rates_that_differ_are_noted() -> None:
     groups = ({"lr": 0.1, "params": [0]}, {"lr": 0.01, "params": [1]})
     facts = TrainingFacts.of(SavedOptimizer(groups, {}), 3)
     assert facts.learning_rate == 0.1 and "learning rates 0.01 to 0.1, and 0.1 stands for all; take update='recorded'" in facts.notes[0]
+
+
+def test_moments_of_adam_go_by_the_models_names() -> None:
+    model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2))
+    live = stepped(optim.AdamW, model.parameters(), model, lr=0.1)
+    found = saved(live).adam_moments(model)
+    assert found is not None and list(found) == [name for name, _ in model.named_parameters()]
+    for name, value in model.named_parameters():
+        assert torch.equal(found[name].first, live.state[value]["exp_avg"]) and found[name].steps == 3
+    assert saved(stepped(optim.SGD, model.parameters(), model, lr=0.1)).adam_moments(model) is None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers import reference
 from torch import Tensor
 
 import wherefrom as wf
@@ -127,3 +128,23 @@ def test_adapters_go_to_the_live_models_names(tmp_path: Path, kind: str) -> None
     if len(whole.names) > len(problem.names):
         with pytest.raises(wf.UsageError, match="holds adapters alone"):
             states_at(whole, found)
+
+
+def test_less_takes_adams_steps_of_adapters_from_the_trainers_folder(tmp_path: Path) -> None:
+    """The first checkpoint's cosines, written out by a loop of autograd and torch's own moments."""
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(r=2, target_modules=["c_attn"], fan_in_fan_out=True, task_type="CAUSAL_LM")
+    model = peft.get_peft_model(language_model(), config)
+    trained(tmp_path, model, lr_scheduler_type="constant", weight_decay=0.0)
+    problem = wf.Problem.of(model.eval(), wf.next_token(), tokens(24))
+    queries = {name: value[:2] for name, value in tokens(24).items()}
+    found = wf.attribute(wf.methods.LESS(str(tmp_path / "checkpoint-*"), dimension=10**4), problem, queries)
+    assert found.values.shape == (2, 24) and torch.isfinite(found.values).all()
+    first = as_checkpoints([tmp_path / "checkpoint-6"])
+    alone = wf.attribute(wf.methods.LESS(first, dimension=10**4), problem, queries).values
+    at, kept = problem.at(states_at(problem, first)[0]), torch.load(tmp_path / "checkpoint-6" / "optimizer.pt", weights_only=True)["state"]
+    m, v = (torch.cat([kept[k][key].flatten() for k in range(len(problem.names))]) for key in ("exp_avg", "exp_avg_sq"))
+    g = reference.gradients(at)
+    steps = (0.9 * m + 0.1 * g) / (1 - 0.9**7) / (((0.999 * v + 0.001 * g**2) / (1 - 0.999**7)).sqrt() + 1e-8)
+    wanted = 1e-2 * torch.nn.functional.normalize(g[:2]) @ torch.nn.functional.normalize(steps).T
+    torch.testing.assert_close(alone, wanted, rtol=1e-3, atol=1e-6)

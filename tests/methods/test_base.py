@@ -30,6 +30,26 @@ def traced(**settings: Any) -> Callable[[wf.Problem], Prepared]:
     return entry
 
 
+def adam(**settings: Any) -> Callable[[wf.Problem], Prepared]:
+    """LESS over two states with moments of Adam for all of the model's parameters."""
+
+    def entry(p: wf.Problem) -> Prepared:
+        named, generator = dict(p.model.named_parameters()), torch.Generator().manual_seed(5)
+        points = []
+        for factor in (0.5, 1.0):
+            state = {name: value * factor if value.is_floating_point() else value for name, value in p.state.items()}
+            moments = {}
+            for number, value in enumerate(named.values()):
+                first, second = (torch.rand(value.shape, generator=generator, dtype=torch.float64) for _ in range(2))
+                moments[number] = {"step": 3, "exp_avg": 0.01 * (first - 0.5), "exp_avg_sq": 0.01 * second}
+            group = {"params": list(range(len(named))), "lr": 0.1 * factor, "betas": (0.9, 0.99), "eps": 1e-8, "amsgrad": False}
+            optimizer = wf.checkpoints.SavedOptimizer((group,), moments)
+            points.append(wf.checkpoints.Checkpoint(state, 0.1 * factor, optimizer=optimizer))
+        return p, wf.methods.LESS(points, **settings)
+
+    return entry
+
+
 def recorded(method: Callable[[wf.retraining.Run], wf.methods.Method], train: Any) -> Callable[[wf.Problem], Prepared]:
     """A method of a run, on the problem where it ended."""
 
@@ -53,8 +73,11 @@ ANY_MODEL: dict[str, Entry] = {
     "gradient dot": wf.GradientDot(),
     "gradient cosine": wf.GradientCosine(),
     "TracIn": traced(),
+    "LESS": adam(dimension=64),
     "TRAK": wf.TRAK(dimension=16),
     "projected influence": wf.ProjectedInfluence(wf.LayerProjection(3), wf.GaussNewton()),
+    "TrackStar": wf.methods.TrackStar(projection=wf.LayerProjection(3)),
+    "DataInf": wf.methods.DataInf(),
     "representer points": wf.methods.RepresenterL2(l2=1e-5, output=0),
     "representer points, local": wf.methods.RepresenterLJE(output=0),
     "unrolled": recorded(wf.UnrolledInfluence, wf.train.adam(2, 0.01, batch_size=7, start=wf.train.present, record=True)),
@@ -80,6 +103,8 @@ ON_THE_MLP: dict[str, Entry] = {
     "RelatIF, l": wf.RelatIF(EXACT, variant="l"),
     "TracIn, cosine": traced(normalise="cosine"),
     "TracIn, projected": traced(projection=32),
+    "TrackStar, one sketch": lambda p: (p, wf.methods.TrackStar(None, wf.gradients.Projection(16), 0.4, problem("mlp").queries)),
+    "LESS, projected": adam(dimension=16, update="scaled"),
     "TracIn, last layer": traced(parameters="2.*"),
     "projected influence, one sketch": wf.ProjectedInfluence(wf.gradients.Projection(16), wf.GaussNewton()),
     "SGD without curvature": recorded(
@@ -212,7 +237,7 @@ def test_float32_problems_score_as_those_in_float64(name: str) -> None:
 COUNTED = [  # methods whose score is wᵢ times something: an example of weight 2 scores as two copies of it together
     name
     for name in METHODS
-    if name.startswith(("influence", "projected influence", "representer")) or name == "TRAK"
+    if name.startswith(("influence", "projected influence", "representer", "DataInf")) or name == "TRAK"
     if name != "influence, leverage"
 ]
 UNCOUNTED = {

@@ -2,6 +2,7 @@
 
 from wherefrom.checkpoints.checkpoint import Checkpoint
 from wherefrom.checkpoints.recorder import CheckpointRecorder
+from wherefrom.checkpoints.saved_optimizer import SavedOptimizer
 from wherefrom.checkpoints.sequence import Checkpoints, as_checkpoints
 
-__all__ = ["Checkpoint", "CheckpointRecorder", "Checkpoints", "as_checkpoints"]
+__all__ = ["Checkpoint", "CheckpointRecorder", "Checkpoints", "SavedOptimizer", "as_checkpoints"]

@@ -1,13 +1,15 @@
 """An optimiser's state as training writes it, by number and not by name, and the scales of steps that follow for a model."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from wherefrom.step_scales import scale_by_settings
+from wherefrom.step_scales import AdamMoments, scale_by_settings
+
+Value = TypeVar("Value")
 
 # transformers' Trainer decays what lies in no LayerNorm and is named like no bias or norm; older versions knew biases alone
 _UNDECAYED = (r"bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)", r"bias")
@@ -38,18 +40,26 @@ class SavedOptimizer:
         None where the optimiser is none of those known, or its numbers cannot be told which parameter they stand for: the
         orders looked at are the model's own, and that of the Trainer's groups with and without weight decay; shapes must agree.
         """
+        found = self._of_each(model, scale_by_settings)
+        return {name: scale.detach().cpu() for name, scale in found.items()} or None
+
+    def adam_moments(self, model: nn.Module) -> dict[str, AdamMoments] | None:
+        """Adam's moments by the model's parameter names; None of another optimiser, before its first step, and as for :meth:`scales`."""
+        return self._of_each(model, lambda _, group, moments: AdamMoments.of(group, moments)) or None
+
+    def _of_each(self, model: nn.Module, rule: Callable[[Tensor, dict[str, Any], dict[str, Any]], Value | None]) -> dict[str, Value]:
+        """What a rule says of each parameter, its group's settings and its moments, where it says anything; nothing where names cannot be told."""
         names = self._names(model)
         if names is None:
-            return None
-        values, found = dict(model.named_parameters(remove_duplicate=False)), dict[str, Tensor]()
+            return {}
+        values, found = dict(model.named_parameters(remove_duplicate=False)), dict[str, Value]()
         for group in self.groups:
             for number in group["params"]:
-                scale = scale_by_settings(values[names[number]], dict(group), self.moments.get(number, {}))
-                if scale is not None:
-                    found[names[number]] = scale.detach().cpu()
-        by_value = {id(values[name]): scale for name, scale in found.items()}  # a tied weight goes by each of its names
-        found = {name: by_value[id(value)] for name, value in values.items() if id(value) in by_value}
-        return found or None
+                said = rule(values[names[number]], dict(group), dict(self.moments.get(number, {})))
+                if said is not None:
+                    found[names[number]] = said
+        by_value = {id(values[name]): said for name, said in found.items()}  # a tied weight goes by each of its names
+        return {name: by_value[id(value)] for name, value in values.items() if id(value) in by_value}
 
     def _names(self, model: nn.Module) -> dict[int, str] | None:
         """Each number's parameter; None where no order fits, or several do."""

@@ -76,6 +76,8 @@ ENTRIES = (
     MethodEntry(
         "trak", f"TRAK (Park et al. 2023), gradients projected to {DIMENSION} numbers", lambda parts: wf.TRAK(None, DIMENSION, seed=parts.draw)
     ),
+    MethodEntry("datainf", "DataInf (Kwon et al. 2024), influence by the mean of each example's own inverse", lambda _: wf.methods.DataInf()),
+    MethodEntry("trackstar", "TrackStar (Chang et al. 2024), cosines of whitened gradients", lambda _: wf.methods.TrackStar()),
     MethodEntry("loss", "loss of each training example, whatever the query", lambda _: wf.methods.LossScores()),
     MethodEntry(RANDOM, "random scores, which show chance", lambda parts: wf.methods.RandomScores(parts.draw)),
 )

@@ -1,7 +1,7 @@
 """The part of a row that belongs to one layer, as factors or written out, whichever is at hand."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 Index = Tensor | slice
+PIECE = 1 << 24  # entries of rows written out at a time
 
 
 class Block(ABC):
@@ -273,6 +274,14 @@ class SumBlock(Block):
 def parts(block: Block) -> tuple[Block, ...]:
     """Those of a sum, or the block itself."""
     return block.parts if isinstance(block, SumBlock) else (block,)
+
+
+def pieces(block: Block, entries: int = PIECE) -> Iterator[tuple[slice, Tensor]]:
+    """A few rows at a time: which, and their entries (b, o, i), at most so many or those of one row."""
+    step = max(1, entries // (block.shape[0] * block.shape[1]))
+    for first in range(0, len(block), step):
+        some = slice(first, first + step)
+        yield some, block.select(some).dense() if step < len(block) else block.dense()
 
 
 def total(parts: Sequence[Block]) -> Block:

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import wherefrom as wf
-from wherefrom.methods.influence.damped_inverse import DampedInverse, add_moments
+from wherefrom.methods.influence.damped_inverse import DampedInverse, add_moments, layer_dampings
 
 
 def summed() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -30,7 +30,9 @@ def test_solutions_and_quadratic_forms() -> None:
     dense = rows.double().numpy() @ np.linalg.inv(matrix.numpy() + 0.5 * np.eye(6))
     np.testing.assert_allclose(inverse.solve(rows).numpy(), dense, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(inverse.quadratic(rows).numpy(), (dense * rows.numpy()).sum(1), rtol=1e-5)
-    assert inverse.solve(rows).dtype == rows.dtype
+    white = inverse.whiten(rows)
+    np.testing.assert_allclose((white @ white.T).numpy(), dense @ rows.numpy().T, rtol=1e-5, atol=1e-6)
+    assert inverse.solve(rows).dtype == white.dtype == rows.dtype
 
 
 def test_what_is_singular_or_not_finite_is_refused() -> None:
@@ -52,3 +54,9 @@ def test_matrices_that_do_not_fit_are_refused_before_they_are_made(method: wf.me
     small = wf.Problem.of(nn.Linear(100, 3).eval(), wf.cross_entropy(), data, memory=2**20)
     with pytest.raises(wf.UsageError, match="give a smaller (dimension|rank or dimension), choose fewer"):
         wf.attribute(method, small, data)
+
+
+def test_dampings_are_a_tenth_of_each_layers_mean_eigenvalue() -> None:
+    assert layer_dampings([4.0, 0.0], [2, 6]) == pytest.approx([0.2, 0.05])
+    with pytest.raises(wf.UsageError, match="no damping follows from it"):
+        layer_dampings([0.0], [3])

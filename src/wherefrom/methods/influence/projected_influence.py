@@ -1,23 +1,19 @@
 """Influence in few numbers for each layer (LoGra, Choe et al. 2024): gradients on few directions of each side, curvature only among these."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from wherefrom.curvature import EmpiricalFisher, Fisher, GaussNewton
-from wherefrom.curvature.layerwise import LAYER_DAMPING, EigenCurvature, Passes
+from wherefrom.curvature.layerwise import EigenCurvature, Passes
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
-from wherefrom.gradients import Dense, Gradients, LayerProjection, LayerProjector, Layout, Projection, Rows
-from wherefrom.gradients.projection import one_block
+from wherefrom.gradients import Dense, Gradients, LayerProjection, LayerProjector, Projection, Rows
 from wherefrom.gradients.signed import signed_measurements
 from wherefrom.methods.base import FittedMethod, InnerProduct, Method, Work
-from wherefrom.methods.influence.damped_inverse import DampedInverse, add_moments, bytes_of, zeros
+from wherefrom.methods.influence.damped_inverse import DampedInverse, Project, add_moments, bytes_of, layer_dampings, projector_of, sizes_of, zeros
 from wherefrom.problem import Problem
-
-Project = Callable[[Rows], Rows]
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class ProjectedInfluence(Method):
     def fit(self, problem: Problem) -> FittedMethod:
         """Sum P C Pᵀ over the training data and factor it."""
         gradients = Gradients(problem)
-        matrices = zeros(problem, self._sizes(gradients.layout), "rank or dimension")
+        matrices = zeros(problem, sizes_of(self.projection, gradients.layout), "rank or dimension")
         project, penalties = self._projected(problem, gradients)
         matrices = [matrix.add_(penalty) for matrix, penalty in zip(matrices, penalties, strict=True)]
         for _, weights, halves in Passes(problem, gradients, self.curvature.of, again=False).batches("summing projected gradients"):
@@ -72,23 +68,15 @@ class ProjectedInfluence(Method):
 
     def work(self, problem: Problem) -> Work:
         """One gradient pass, after the curvature's."""
-        sketch, sizes = self.projection if isinstance(self.projection, Projection) else None, self._sizes(Gradients(problem).layout)
+        sketch, sizes = self.projection if isinstance(self.projection, Projection) else None, sizes_of(self.projection, Gradients(problem).layout)
         fitting = f"a curvature pass over the training data, and {len(sizes)} matrices of up to {max(sizes):,}² entries, factored"
         return Work(problem, written=True, projection=sketch, fitting=fitting, bytes=bytes_of(sizes))
-
-    def _sizes(self, layout: Layout) -> list[int]:
-        """The numbers of each matrix."""
-        if isinstance(self.projection, Projection):
-            return [min(layout.size, self.projection.dimension)]
-        return [min(self.projection.rank, shape.rows) * min(self.projection.rank, sum(shape.columns)) for shape in layout.blocks]
 
     def _projected(self, problem: Problem, gradients: Gradients) -> tuple[Project, list[Tensor]]:
         """P, and what l2 adds to P C Pᵀ."""
         layout, l2 = gradients.layout, gradients.layout.rows(problem.l2[None])
         if isinstance(self.projection, Projection):
-            sketch = self.projection.of(layout, problem.device)
-            few = one_block(min(layout.size, self.projection.dimension))
-            return lambda rows: few.rows(sketch(rows).flat()), [sketch.diagonal(l2)]
+            return projector_of(self.projection, layout, problem.l2), [self.projection.of(layout, problem.device).diagonal(l2)]
         if self.basis is None:
             sides = self.projection.of(layout, problem.l2)
         else:
@@ -102,11 +90,7 @@ class ProjectedInfluence(Method):
         """The damping of each matrix; of one without curvature, the mean of all."""
         if self.damping is not None:
             return [float(self.damping)] * len(matrices)
-        means = [float(matrix.trace()) / len(matrix) for matrix in matrices]
-        overall = sum(float(matrix.trace()) for matrix in matrices) / sum(map(len, matrices))
-        if not overall > 0:
-            raise UsageError(f"The curvature's mean eigenvalue is {overall:.2g}, so no damping follows from it; give damping= yourself.")
-        return [LAYER_DAMPING * (mean or overall) for mean in means]
+        return layer_dampings([float(matrix.trace()) for matrix in matrices], [len(matrix) for matrix in matrices])
 
 
 def _leading(basis: Tensor | None, weights: Tensor, rank: int, stacked: bool) -> Tensor | None:

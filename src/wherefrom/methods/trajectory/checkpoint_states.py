@@ -32,6 +32,15 @@ def states_at(problem: Problem, checkpoints: tuple[Checkpoint, ...]) -> list[dic
     return states
 
 
+def scales_at(problem: Problem, checkpoint: Checkpoint) -> Tensor:
+    """The checkpoint's recorded step per unit of gradient, flat (d,). Raises :class:`UsageError` where it has none of a parameter."""
+    scales = checkpoint.scales_of(problem.model)
+    missing = [name for name in problem.names if scales is None or name not in scales]
+    if scales is None or missing:
+        raise UsageError(f"{checkpoint!r} has no recorded update of {missing[0]!r}; give the optimiser to the recorder and record after a step.")
+    return problem.flatten({name: scales[name].to(value).expand(value.shape) for name, value in problem.parameters.items()})
+
+
 def warn_notes(checkpoints: tuple[Checkpoint, ...]) -> None:
     """Warn of what the checkpoints do not know for sure of their rates."""
     for note in dict.fromkeys(note for checkpoint in checkpoints for note in checkpoint.notes):

@@ -19,7 +19,7 @@ from wherefrom.gradients import Gradients, Projection, Projector, Rows
 from wherefrom.gradients.rows import cat, summed
 from wherefrom.gradients.signed import normalise, reciprocal, signed_measurements
 from wherefrom.methods.base import FittedMethod, Method, Score, Work
-from wherefrom.methods.trajectory.checkpoint_states import CheckpointWarning, states_at, warn_notes
+from wherefrom.methods.trajectory.checkpoint_states import CheckpointWarning, scales_at, states_at, warn_notes
 from wherefrom.problem import Problem
 
 
@@ -93,11 +93,7 @@ class TracIn(Method):
         """The recorded step per unit of gradient, flat (d,)."""
         if self.update == "gradient":
             return None
-        scales = checkpoint.scales_of(problem.model)
-        missing = [name for name in problem.names if scales is None or name not in scales]
-        if scales is None or missing:
-            raise UsageError(f"{checkpoint!r} has no recorded update of {missing[0]!r}; give the optimiser to the recorder and record after a step.")
-        return problem.flatten({name: scales[name].to(value).expand(value.shape) for name, value in problem.parameters.items()})
+        return scales_at(problem, checkpoint)
 
 
 @dataclass(frozen=True, eq=False)

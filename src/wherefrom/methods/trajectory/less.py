@@ -1,0 +1,144 @@
+"""LESS (Xia et al. 2024): the steps that Adam would take for each training example along the queries' gradients, summed over checkpoints."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from wherefrom.checkpoints import Checkpoint, as_checkpoints
+from wherefrom.checkpoints.sequence import counted, number_of
+from wherefrom.data.batches import Batch
+from wherefrom.errors import UsageError
+from wherefrom.gradients import Gradients, Projection, Projector, Rows
+from wherefrom.gradients.rows import cat, summed
+from wherefrom.gradients.signed import normalise, signed_measurements
+from wherefrom.methods.base import FittedMethod, Method, Score, Work
+from wherefrom.methods.trajectory.checkpoint_states import scales_at, states_at, warn_notes
+from wherefrom.problem import Problem
+
+COPIES = 5  # of the written gradients while Adam's steps are taken
+
+Move = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class LESS(Method):
+    """Σ_c η_c cos(P_c Γᵢ(θ_c), P_c ∇m_q(θ_c)), Γᵢ = m̂ / (√v̂ + ε) Adam's step if example i alone were the next batch; ``unit="arbitrary"``.
+
+    m = β₁m_c + (1 - β₁) gᵢ and v = β₂v_c + (1 - β₂) gᵢ² with the moments kept at the checkpoint, as ``torch.optim.Adam`` takes them; P_c is a
+    :class:`wherefrom.gradients.Projection` to ``dimension`` numbers, drawn anew at each checkpoint. Positive = proponent. Cosines keep short
+    sequences, whose gradients are long, from winning by size.
+
+    ``checkpoints`` and ``learning_rates`` are those of :class:`wherefrom.TracIn`; those of Hugging Face's Trainer and of Lightning hold the moments,
+    and others hold them as ``Checkpoint(state, rate, optimizer=SavedOptimizer.of(optimizer.state_dict()))``. ``update="scaled"`` takes
+    η gᵢ / (√v̂ + ε) in Γ's place, without the example's own part in the moments, from the scales that a :class:`wherefrom.CheckpointRecorder` keeps.
+    Meant for adapters of low rank: choose them through ``parameters``. Raises :class:`UsageError` where the moments (or scales) are not known.
+    """
+
+    checkpoints: Any
+    learning_rates: float | Sequence[float] | None = None
+    dimension: int = 8192
+    seed: int = 0
+    parameters: str | Sequence[str] | None = None
+    update: Literal["adam", "scaled"] = "adam"
+
+    def __post_init__(self) -> None:
+        if self.update not in ("adam", "scaled"):
+            raise UsageError(f"update={self.update!r} is unknown; give 'adam' or 'scaled'.")
+        _ = self._projection
+
+    def __repr__(self) -> str:
+        given = {"parameters": self.parameters, "update": None if self.update == "adam" else self.update}
+        said = "".join(f", {name}={value!r}" for name, value in given.items() if value is not None)
+        return f"LESS({counted(self.checkpoints)}, dimension={self.dimension}{said}, seed={self.seed})"
+
+    @property
+    def _projection(self) -> Projection:
+        return Projection(self.dimension, self.seed)
+
+    def fit(self, problem: Problem) -> FittedMethod:
+        """Load each checkpoint once, with its moments."""
+        problem, checkpoints = problem.restricted(self.parameters), as_checkpoints(self.checkpoints, self.learning_rates)
+        warn_notes(checkpoints)
+        states = states_at(problem, checkpoints)
+        coverage = Gradients(problem.at(states[0])).coverage
+        moments = []
+        for place, (checkpoint, state) in enumerate(zip(checkpoints, states, strict=True)):
+            gradients = Gradients(problem.at(state), coverage)
+            move = _adam(problem, checkpoint) if self.update == "adam" else _scaled(problem, checkpoint)
+            projector = self._projection.of(gradients.layout, problem.device, place)
+            moments.append(_Moment(gradients, float(checkpoint.learning_rate or 0.0), move, projector))
+        fitting = problem.budget // 8 // (COPIES * problem.size * problem.dtype.itemsize)
+        size = problem.batch_size or max(1, min(moments[0].gradients.size, fitting))
+        return _FittedLESS("arbitrary", size, tuple(moments))
+
+    def work(self, problem: Problem) -> Work:
+        """A gradient pass for each checkpoint."""
+        return Work(problem.restricted(self.parameters), number_of(self.checkpoints), True, self._projection)
+
+
+def _adam(problem: Problem, checkpoint: Checkpoint) -> Move:
+    """Γ of flat gradients (k, d)."""
+    moments = checkpoint.optimizer.adam_moments(problem.model) if checkpoint.optimizer is not None else None
+    missing = [name for name in problem.names if moments is None or name not in moments]
+    if moments is None or missing:
+        raise UsageError(
+            f"{checkpoint!r} holds no moments of Adam for {missing[0]!r}; give checkpoints with their optimiser's state, as the Trainer writes them, "
+            "or update='scaled' where they hold scales."
+        )
+    return lambda flat: problem.flatten({name: moments[name].updates(values) for name, values in problem.unflatten(flat).items()})
+
+
+def _scaled(problem: Problem, checkpoint: Checkpoint) -> Move:
+    """The same by the recorded step for each unit of gradient."""
+    scales = scales_at(problem, checkpoint)
+    return lambda flat: flat * scales
+
+
+@dataclass(frozen=True, eq=False)
+class _Moment:
+    """One checkpoint: gradients there, and the step that each would make."""
+
+    gradients: Gradients
+    rate: float
+    move: Move
+    projector: Projector
+
+    def train(self, batch: Batch) -> Rows:
+        rows = self.gradients.losses(batch)
+        return normalise(self.projector(rows.layout.rows(self.move(rows.flat()))))
+
+    def query(self, batch: Batch) -> Rows:
+        return self._weighed(signed_measurements(self.gradients, batch))
+
+    def own(self, batch: Batch) -> Tensor:
+        return self._weighed(self.gradients.losses(batch)).paired(self.train(batch))
+
+    def _weighed(self, rows: Rows) -> Rows:
+        rows = normalise(self.projector(rows))
+        return rows.scale(torch.full((len(rows),), self.rate, dtype=self.gradients.problem.dtype, device=self.gradients.problem.device))
+
+
+@dataclass(frozen=True, eq=False)
+class _FittedLESS(FittedMethod):
+    """Queries are prepared once at each checkpoint; the training data are read once, each batch taken at every checkpoint."""
+
+    unit: str
+    size: int
+    moments: tuple[_Moment, ...]
+
+    def prepare(self, queries: Iterable[Batch]) -> Score:
+        return self._score(queries, cat)
+
+    def prepare_sum(self, queries: Iterable[Batch]) -> Score:
+        return self._score(queries, summed)
+
+    def own(self, batch: Batch) -> Tensor:
+        return torch.stack([moment.own(batch) for moment in self.moments]).sum(0)
+
+    def _score(self, queries: Iterable[Batch], add: Callable[[Iterable[Rows]], Rows]) -> Score:
+        batches = list(queries)
+        prepared = [(moment, add(moment.query(batch) for batch in batches)) for moment in self.moments]
+        return lambda batch: torch.stack([rows.dot(moment.train(batch)) for moment, rows in prepared]).sum(0)

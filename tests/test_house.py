@@ -23,6 +23,7 @@ TESTED_ELSEWHERE = {
     "checkpoints/callbacks.py": "checkpoints/test_lightning_file.py",
     "checkpoints/files.py": "checkpoints/test_checkpoint.py",
     "checkpoints/recorder.py": "checkpoints/test_checkpoint.py",
+    "methods/trajectory/moments.py": "methods/trajectory/test_tracin.py",
     "cli/query_rows.py": "cli/test_app.py",
     "cli/case.py": "cli/test_app.py",
     "cli/comparison.py": "cli/test_compare.py",

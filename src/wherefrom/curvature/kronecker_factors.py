@@ -9,7 +9,7 @@ from torch import Tensor
 
 from wherefrom.curvature.eigenbasis import EigenBlock
 from wherefrom.errors import UsageError
-from wherefrom.gradients.blocks import Block, Factored, Indexed
+from wherefrom.gradients.blocks import Block, Factored, Indexed, pieces
 from wherefrom.gradients.grouped import Grouped, Stack
 from wherefrom.progress import track
 
@@ -128,8 +128,7 @@ def _long(block: Block, weights: Tensor) -> SecondMoments:
     """Of rows too long for more than their diagonal, written out for one example at a time."""
     o, i = block.shape
     rows, columns = weights.new_zeros(o), weights.new_zeros((i, i) if i <= WIDEST else i)
-    for place, weight in enumerate(weights):
-        (matrix,) = block.select(slice(place, place + 1)).dense()
+    for weight, (_, (matrix,)) in zip(weights, pieces(block, entries=1), strict=True):
         rows += weight * torch.einsum("oi,oi->o", matrix, matrix)
         columns += weight * (matrix.T @ matrix if i <= WIDEST else torch.einsum("oi,oi->i", matrix, matrix))
     return SecondMoments(rows[None], columns[None], float(rows.sum()))

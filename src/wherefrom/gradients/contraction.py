@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from wherefrom.gradients.blocks import Block, Deferred, Dense, Factored, Indexed, SumBlock, parts
+from wherefrom.gradients.blocks import Block, Deferred, Dense, Factored, Indexed, SumBlock, parts, pieces
 from wherefrom.gradients.grouped import Stack
 
 GRAM_ENTRIES = 1 << 24  # the most entries of one Gram product held at a time
@@ -41,10 +41,10 @@ def products(left: Block, right: Block) -> Tensor:
         return right.along(left.dense())
     if way == "forward left" and isinstance(left, Deferred):
         return left.along(right.dense()).T
-    flat, step = left.dense().flatten(1), max(1, GRAM_ENTRIES // (right.shape[0] * right.shape[1]))
-    if isinstance(right, Dense) or len(right) <= step:
+    flat = left.dense().flatten(1)
+    if isinstance(right, Dense) or not len(right):
         return flat @ right.dense().flatten(1).T
-    return torch.cat([flat @ right.select(slice(start, start + step)).dense().flatten(1).T for start in range(0, len(right), step)], 1)
+    return torch.cat([flat @ some.flatten(1).T for _, some in pieces(right)], 1)
 
 
 def contraction(left: Block, right: Block) -> tuple[tuple[str, ...], int]:

@@ -16,7 +16,7 @@ from wherefrom.gradients.blocks import pieces
 from wherefrom.gradients.signed import normalise, reciprocal, signed_measurements
 from wherefrom.methods.base import FittedMethod, InnerProduct, Method, Work
 from wherefrom.methods.influence.damped_inverse import DampedInverse, add_moments, bytes_of, layer_dampings, projector_of, sizes_of, zeros
-from wherefrom.methods.trajectory.checkpoint_states import states_at
+from wherefrom.methods.trajectory.checkpoint_states import adam_at, states_at
 from wherefrom.problem import Problem
 from wherefrom.progress import track
 
@@ -112,13 +112,7 @@ class TrackStar(Method):
 
 def _adams(problem: Problem, checkpoint: Checkpoint) -> list[Tensor]:
     """Adam's second moments, layer by layer (o, i)."""
-    moments = checkpoint.optimizer.adam_moments(problem.model) if checkpoint.optimizer is not None else None
-    missing = [name for name in problem.names if moments is None or name not in moments]
-    if moments is None or missing:
-        raise UsageError(
-            f"{checkpoint!r} holds no moments of Adam for {missing[0]!r}; give a checkpoint with its optimiser's state, as the Trainer writes them, "
-            "or leave out checkpoint=."
-        )
+    moments = adam_at(problem, checkpoint, "leave out checkpoint=")
     flat = problem.flatten({name: moments[name].second.to(value) for name, value in problem.parameters.items()})
     return [block.dense()[0] for block in Gradients(problem).layout.rows(flat[None]).blocks]
 

@@ -13,6 +13,7 @@ from wherefrom.data.batches import joined
 from wherefrom.data.trees import all_finite
 from wherefrom.errors import ScoreWarning, UsageError
 from wherefrom.problem import Problem
+from wherefrom.step_scales import AdamMoments
 
 PROBED, FEWEST = 256, 16  # training examples, and the fewest with another target, by which weights are told from untrained ones
 
@@ -39,6 +40,18 @@ def scales_at(problem: Problem, checkpoint: Checkpoint) -> Tensor:
     if scales is None or missing:
         raise UsageError(f"{checkpoint!r} has no recorded update of {missing[0]!r}; give the optimiser to the recorder and record after a step.")
     return problem.flatten({name: scales[name].to(value).expand(value.shape) for name, value in problem.parameters.items()})
+
+
+def adam_at(problem: Problem, checkpoint: Checkpoint, otherwise: str) -> dict[str, AdamMoments]:
+    """Adam's moments of each parameter. Raises :class:`UsageError`, which names what to do otherwise, where the checkpoint has none of one."""
+    moments = checkpoint.optimizer.adam_moments(problem.model) if checkpoint.optimizer is not None else None
+    missing = [name for name in problem.names if moments is None or name not in moments]
+    if moments is None or missing:
+        raise UsageError(
+            f"{checkpoint!r} holds no moments of Adam for {missing[0]!r}; give a checkpoint with its optimiser's state, as the Trainer writes them, "
+            f"or {otherwise}."
+        )
+    return moments
 
 
 def warn_notes(checkpoints: tuple[Checkpoint, ...]) -> None:

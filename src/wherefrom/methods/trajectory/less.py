@@ -12,10 +12,10 @@ from wherefrom.checkpoints.sequence import counted, number_of
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Projection, Projector, Rows
-from wherefrom.gradients.rows import cat, summed
 from wherefrom.gradients.signed import normalise, signed_measurements
-from wherefrom.methods.base import FittedMethod, Method, Score, Work
-from wherefrom.methods.trajectory.checkpoint_states import scales_at, states_at, warn_notes
+from wherefrom.methods.base import FittedMethod, Method, Work
+from wherefrom.methods.trajectory.checkpoint_states import adam_at, scales_at, states_at, warn_notes
+from wherefrom.methods.trajectory.moments import FittedMoments, Moment
 from wherefrom.problem import Problem
 
 COPIES = 5  # of the written gradients while Adam's steps are taken
@@ -72,7 +72,7 @@ class LESS(Method):
             moments.append(_Moment(gradients, float(checkpoint.learning_rate or 0.0), move, projector))
         fitting = problem.budget // 8 // (COPIES * problem.size * problem.dtype.itemsize)
         size = problem.batch_size or max(1, min(moments[0].gradients.size, fitting))
-        return _FittedLESS("arbitrary", size, tuple(moments))
+        return FittedMoments("arbitrary", size, tuple(moments))
 
     def work(self, problem: Problem) -> Work:
         """A gradient pass for each checkpoint."""
@@ -81,13 +81,7 @@ class LESS(Method):
 
 def _adam(problem: Problem, checkpoint: Checkpoint) -> Move:
     """Γ of flat gradients (k, d)."""
-    moments = checkpoint.optimizer.adam_moments(problem.model) if checkpoint.optimizer is not None else None
-    missing = [name for name in problem.names if moments is None or name not in moments]
-    if moments is None or missing:
-        raise UsageError(
-            f"{checkpoint!r} holds no moments of Adam for {missing[0]!r}; give checkpoints with their optimiser's state, as the Trainer writes them, "
-            "or update='scaled' where they hold scales."
-        )
+    moments = adam_at(problem, checkpoint, "update='scaled' where they hold scales")
     return lambda flat: problem.flatten({name: moments[name].updates(values) for name, values in problem.unflatten(flat).items()})
 
 
@@ -98,7 +92,7 @@ def _scaled(problem: Problem, checkpoint: Checkpoint) -> Move:
 
 
 @dataclass(frozen=True, eq=False)
-class _Moment:
+class _Moment(Moment):
     """One checkpoint: gradients there, and the step that each would make."""
 
     gradients: Gradients
@@ -110,8 +104,8 @@ class _Moment:
         rows = self.gradients.losses(batch)
         return normalise(self.projector(rows.layout.rows(self.move(rows.flat()))))
 
-    def query(self, batch: Batch) -> Rows:
-        return self._weighed(signed_measurements(self.gradients, batch))
+    def queries(self, batches: Iterable[Batch], add: Callable[[Iterable[Rows]], Rows]) -> Rows:
+        return add(self._weighed(signed_measurements(self.gradients, batch)) for batch in batches)
 
     def own(self, batch: Batch) -> Tensor:
         return self._weighed(self.gradients.losses(batch)).paired(self.train(batch))
@@ -119,26 +113,3 @@ class _Moment:
     def _weighed(self, rows: Rows) -> Rows:
         rows = normalise(self.projector(rows))
         return rows.scale(torch.full((len(rows),), self.rate, dtype=self.gradients.problem.dtype, device=self.gradients.problem.device))
-
-
-@dataclass(frozen=True, eq=False)
-class _FittedLESS(FittedMethod):
-    """Queries are prepared once at each checkpoint; the training data are read once, each batch taken at every checkpoint."""
-
-    unit: str
-    size: int
-    moments: tuple[_Moment, ...]
-
-    def prepare(self, queries: Iterable[Batch]) -> Score:
-        return self._score(queries, cat)
-
-    def prepare_sum(self, queries: Iterable[Batch]) -> Score:
-        return self._score(queries, summed)
-
-    def own(self, batch: Batch) -> Tensor:
-        return torch.stack([moment.own(batch) for moment in self.moments]).sum(0)
-
-    def _score(self, queries: Iterable[Batch], add: Callable[[Iterable[Rows]], Rows]) -> Score:
-        batches = list(queries)
-        prepared = [(moment, add(moment.query(batch) for batch in batches)) for moment in self.moments]
-        return lambda batch: torch.stack([rows.dot(moment.train(batch)) for moment, rows in prepared]).sum(0)

@@ -16,10 +16,10 @@ from wherefrom.checkpoints.sequence import counted, number_of
 from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Projection, Projector, Rows
-from wherefrom.gradients.rows import cat, summed
 from wherefrom.gradients.signed import normalise, reciprocal, signed_measurements
-from wherefrom.methods.base import FittedMethod, Method, Score, Work
+from wherefrom.methods.base import FittedMethod, Method, Work
 from wherefrom.methods.trajectory.checkpoint_states import CheckpointWarning, scales_at, states_at, warn_notes
+from wherefrom.methods.trajectory.moments import FittedMoments, Moment
 from wherefrom.problem import Problem
 
 
@@ -74,7 +74,7 @@ class TracIn(Method):
         for place, (checkpoint, state) in enumerate(zip(checkpoints, states, strict=True)):
             gradients, rate = Gradients(problem.at(state), coverage), float(checkpoint.learning_rate or 0.0)
             moments.append(_Moment(gradients, rate, self._scales(problem, checkpoint), self.normalise, self._projector(gradients, place)))
-        return FittedTracIn("arbitrary", moments[0].gradients.size, tuple(moments))
+        return FittedMoments("arbitrary", moments[0].gradients.size, tuple(moments))
 
     def work(self, problem: Problem) -> Work:
         """A gradient pass for each checkpoint."""
@@ -97,7 +97,7 @@ class TracIn(Method):
 
 
 @dataclass(frozen=True, eq=False)
-class _Moment:
+class _Moment(Moment):
     """One checkpoint: gradients there, and what they are weighed by."""
 
     gradients: Gradients
@@ -114,6 +114,13 @@ class _Moment:
         return rows.scale(torch.full((len(rows),), self.rate, dtype=self.gradients.problem.dtype, device=self.gradients.problem.device))
 
     def train(self, batch: Batch) -> Rows:
+        return self.projected(self._losses(batch))
+
+    def own(self, batch: Batch) -> Tensor:
+        rows = self._losses(batch)
+        return rows.squared_norms() * self.rate if self.scales is None else self.weighed(rows).paired(rows)
+
+    def _losses(self, batch: Batch) -> Rows:
         rows = self.gradients.losses(batch)
         return normalise(rows) if self.normalise == "cosine" else rows
 
@@ -121,7 +128,6 @@ class _Moment:
         return rows if self.projector is None else self.projector(rows)
 
     def queries(self, batches: Iterable[Batch], add: Callable[[Iterable[Rows]], Rows]) -> Rows:
-        """The prepared rows of all batches, put together by ``add``."""
         squares: list[Tensor] = []
 
         def prepared() -> Iterator[Rows]:
@@ -133,33 +139,6 @@ class _Moment:
 
         rows = add(prepared())
         return rows.scale(reciprocal(torch.cat(squares).mean()).expand(len(rows))) if squares else rows
-
-
-@dataclass(frozen=True, eq=False)
-class FittedTracIn(FittedMethod):
-    """Queries are prepared once at each checkpoint; the training data are read once, each batch taken at every checkpoint."""
-
-    unit: str
-    size: int
-    moments: tuple[_Moment, ...]
-
-    def prepare(self, queries: Iterable[Batch]) -> Score:
-        return self._score(queries, cat)
-
-    def prepare_sum(self, queries: Iterable[Batch]) -> Score:
-        return self._score(queries, summed)
-
-    def _score(self, queries: Iterable[Batch], add: Callable[[Iterable[Rows]], Rows]) -> Score:
-        batches = list(queries)
-        prepared = [(moment, moment.queries(batches, add)) for moment in self.moments]
-        return lambda batch: torch.stack([rows.dot(moment.projected(moment.train(batch))) for moment, rows in prepared]).sum(0)
-
-    def own(self, batch: Batch) -> Tensor:
-        found = []
-        for moment in self.moments:
-            rows = moment.train(batch)
-            found.append(rows.squared_norms() * moment.rate if moment.scales is None else moment.weighed(rows).paired(rows))
-        return torch.stack(found).sum(0)
 
 
 def _short(rates: float | Sequence[float]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from wherefrom.data.batches import Batch
 from wherefrom.methods.base import FittedMethod, Method, Work
 from wherefrom.problem import Problem
-from wherefrom.trees.methods.table_method import TableMethod
+from wherefrom.trees.methods.table_method import RankingTable
 from wherefrom.trees.proof import Proof
 from wherefrom.trees.reverse import Reverse
 
@@ -32,12 +32,8 @@ class AXIL(Method):
 
 
 @dataclass(frozen=True, eq=False)
-class _Fitted(TableMethod):
+class _Fitted(RankingTable):
     reverse: Reverse
-
-    @property
-    def unit(self) -> str:  # type: ignore[override]
-        return "arbitrary"
 
     def table(self, batch: Batch) -> np.ndarray:
         return self.reverse.derivatives(self.proof.problem.leaves_of(batch.inputs), np.ones((len(batch), 1))).T

@@ -10,7 +10,7 @@ from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.methods.base import FittedMethod, Method, Work
 from wherefrom.problem import Problem
-from wherefrom.trees.methods.table_method import TableMethod
+from wherefrom.trees.methods.table_method import RankingTable
 from wherefrom.trees.proof import Proof
 from wherefrom.trees.reverse import solve, stages
 
@@ -42,12 +42,8 @@ class BoostIn(Method):
 
 
 @dataclass(frozen=True, eq=False)
-class _Fitted(TableMethod):
+class _Fitted(RankingTable):
     weighting: int
-
-    @property
-    def unit(self) -> str:  # type: ignore[override]
-        return "arbitrary"
 
     def table(self, batch: Batch) -> np.ndarray:
         trees, found = self.proof.boosted

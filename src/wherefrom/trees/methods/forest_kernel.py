@@ -8,7 +8,7 @@ from wherefrom.data.batches import Batch
 from wherefrom.errors import UsageError
 from wherefrom.methods.base import FittedMethod, Method, Work
 from wherefrom.problem import Problem
-from wherefrom.trees.methods.table_method import TableMethod
+from wherefrom.trees.methods.table_method import RankingTable
 from wherefrom.trees.proof import Proof
 
 
@@ -56,12 +56,8 @@ def drawn(proof: Proof) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class _Fitted(TableMethod):
+class _Fitted(RankingTable):
     out_of_bag: bool
-
-    @property
-    def unit(self) -> str:  # type: ignore[override]
-        return "arbitrary"
 
     def table(self, batch: Batch) -> np.ndarray:
         problem, forest, rows = self.proof.problem, self.proof.forest, self.proof.rows

@@ -51,3 +51,11 @@ class TableMethod(FittedMethod):
         if 8 * len(batch) * len(problem) > problem.budget:
             raise UsageError(f"Scores of {len(batch)} queries and {len(problem):,} rows are more than memory holds; ask fewer queries at a time.")
         return self.table(batch)
+
+
+class RankingTable(TableMethod):
+    """One whose scores rank and are no changes of a measurement."""
+
+    @property
+    def unit(self) -> str:  # type: ignore[override]
+        return "arbitrary"

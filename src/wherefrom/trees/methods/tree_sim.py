@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from wherefrom.data.batches import Batch
 from wherefrom.methods.base import FittedMethod, Method, Work
 from wherefrom.problem import Problem
-from wherefrom.trees.methods.table_method import TableMethod
+from wherefrom.trees.methods.table_method import RankingTable
 from wherefrom.trees.proof import Proof
 
 
@@ -39,11 +39,7 @@ def same_leaf(one: np.ndarray, other: np.ndarray, sizes: np.ndarray) -> np.ndarr
 
 
 @dataclass(frozen=True, eq=False)
-class _Fitted(TableMethod):
-    @property
-    def unit(self) -> str:  # type: ignore[override]
-        return "arbitrary"
-
+class _Fitted(RankingTable):
     def table(self, batch: Batch) -> np.ndarray:
         problem, rows = self.proof.problem, self.proof.rows
         kernel = same_leaf(problem.leaves_of(batch.inputs), rows.leaves, problem.structure.sizes)

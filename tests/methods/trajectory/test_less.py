@@ -94,6 +94,15 @@ def test_rates_given_count_in_place_of_the_checkpoints_own() -> None:
     torch.testing.assert_close(found, 3 * each[0] + 2 * each[1] + each[2])
 
 
+def test_a_checkpoint_that_adds_nothing_is_named() -> None:
+    case = problem("mlp")
+    checkpoints = trained(case)
+    rates = [0.0, *(1.0 for _ in checkpoints[1:])]
+    with pytest.warns(wf.methods.CheckpointWarning, match="has learning rate 0 and adds nothing"):
+        found = wf.attribute(wf.methods.LESS(checkpoints, rates), case.problem, case.queries)
+    assert any("has learning rate 0" in note for note in found.notes)
+
+
 def test_a_plan_counts_a_pass_for_each_checkpoint() -> None:
     case = problem("mlp")
     assert wf.plan(wf.methods.LESS(trained(case)), case.problem, case.queries).passes == 3

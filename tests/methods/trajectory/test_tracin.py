@@ -12,7 +12,7 @@ from helpers.problems import problem
 from torch import Tensor, nn
 
 import wherefrom as wf
-from wherefrom.methods.trajectory.tracin import CheckpointWarning
+from wherefrom.methods.trajectory.checkpoint_states import CheckpointWarning
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*no better than shuffled ones")  # most checkpoints here are random
 NAMES = ["softmax", "mlp", "convolution", "tied weight", "sequence in a dictionary", "bare parameter"]

@@ -60,6 +60,13 @@ def warn_notes(checkpoints: tuple[Checkpoint, ...]) -> None:
         warnings.warn(f"{note[0].upper()}{note[1:]}.", CheckpointWarning, stacklevel=4)
 
 
+def warn_idle(checkpoints: tuple[Checkpoint, ...]) -> None:
+    """Name checkpoints whose learning rate is 0."""
+    for checkpoint in checkpoints:
+        if checkpoint.learning_rate == 0:
+            warnings.warn(f"Checkpoint {checkpoint.name!r} has learning rate 0 and adds nothing.", CheckpointWarning, stacklevel=4)
+
+
 def _state(problem: Problem, checkpoint: Checkpoint) -> dict[str, Tensor]:
     """The checkpoint's weights by the model's names; a file of adapters alone leaves the rest as it is."""
     found = named_for(problem.model, checkpoint.state, checkpoint.adapters)

@@ -14,7 +14,7 @@ from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Projection, Projector, Rows
 from wherefrom.gradients.signed import normalise, signed_measurements
 from wherefrom.methods.base import FittedMethod, Method, Work
-from wherefrom.methods.trajectory.checkpoint_states import adam_at, scales_at, states_at, warn_notes
+from wherefrom.methods.trajectory.checkpoint_states import adam_at, scales_at, states_at, warn_idle, warn_notes
 from wherefrom.methods.trajectory.moments import FittedMoments, Moment
 from wherefrom.problem import Problem
 
@@ -63,6 +63,7 @@ class LESS(Method):
         problem, checkpoints = problem.restricted(self.parameters), as_checkpoints(self.checkpoints, self.learning_rates)
         warn_notes(checkpoints)
         states = states_at(problem, checkpoints)
+        warn_idle(checkpoints)
         coverage = Gradients(problem.at(states[0])).coverage
         moments = []
         for place, (checkpoint, state) in enumerate(zip(checkpoints, states, strict=True)):

@@ -3,7 +3,6 @@
 A step of gradient descent on example i changes the query's loss by -η ∇ℓ_q·∇ℓᵢ to first order; TracIn sums this over checkpoints.
 """
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,7 +17,7 @@ from wherefrom.errors import UsageError
 from wherefrom.gradients import Gradients, Projection, Projector, Rows
 from wherefrom.gradients.signed import normalise, reciprocal, signed_measurements
 from wherefrom.methods.base import FittedMethod, Method, Work
-from wherefrom.methods.trajectory.checkpoint_states import CheckpointWarning, scales_at, states_at, warn_notes
+from wherefrom.methods.trajectory.checkpoint_states import scales_at, states_at, warn_idle, warn_notes
 from wherefrom.methods.trajectory.moments import FittedMoments, Moment
 from wherefrom.problem import Problem
 
@@ -68,7 +67,7 @@ class TracIn(Method):
         problem, checkpoints = problem.restricted(self.parameters), as_checkpoints(self.checkpoints, self.learning_rates)
         warn_notes(checkpoints)
         states = states_at(problem, checkpoints)
-        _warn_idle(checkpoints)
+        warn_idle(checkpoints)
         coverage = Gradients(problem.at(states[0])).coverage
         moments = []
         for place, (checkpoint, state) in enumerate(zip(checkpoints, states, strict=True)):
@@ -143,10 +142,3 @@ class _Moment(Moment):
 
 def _short(rates: float | Sequence[float]) -> str:
     return f"{rates:g}" if isinstance(rates, int | float) else f"[{', '.join(f'{rate:g}' for rate in rates)}]"
-
-
-def _warn_idle(checkpoints: tuple[Checkpoint, ...]) -> None:
-    """Name checkpoints whose learning rate is 0."""
-    for checkpoint in checkpoints:
-        if checkpoint.learning_rate == 0:
-            warnings.warn(f"Checkpoint {checkpoint.name!r} has learning rate 0 and adds nothing.", CheckpointWarning, stacklevel=4)
